@@ -26,8 +26,9 @@ class BlockwiseAdamWTest {
     assertArrayEquals(new float[]{-0.05849506f, -0.03421622f, 0.00198047f, 0.02633539f}, Arrays.copyOf(parameters, 4),
         1e-7f);
     assertArrayEquals(new float[]{8.7250047e-4f, 9.0134679e-4f}, absmax1, 5e-10f);
-    assertArrayEquals(new float[]{3.6026357e-8f, 3.6603389e-8f}, absmax2, 2e-14f);
-    // The digests carry another build of the maps, a last bit off. CUDA repairs signs next to zero; these codes are not there.
+    assertArrayEquals(new float[]{3.6026357e-8f, 3.6603389e-8f}, absmax2, 1e-12f);
+    // The figures come from another build of the maps (last bits) and from 1 - beta2 rounded to float32 (1.3e-5).
+    // CUDA repairs the signs of negative first moments next to zero; these codes are not there.
     assertArrayEquals(new int[]{58, 195, 40, 213, 28, 192, 57, 216, 50, 246, 81, 212}, first(codes1));
     assertArrayEquals(new int[]{73, 73, 137, 135, 161, 66, 82, 138, 121, 209, 37, 132}, first(codes2));
     double sum = 0;
