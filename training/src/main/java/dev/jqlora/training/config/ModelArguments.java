@@ -1,0 +1,44 @@
+package dev.jqlora.training.config;
+
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The base model and how it is held.
+ *
+ * @param modelNameOrPath the base model's folder as it was written
+ * @param adapter the folder of the adapter to continue or to use, if any
+ * @param quantized whether linear layers are quantized to NF4 while loading
+ * @param doubleQuantization whether the block scales are quantized too
+ * @param gradientCheckpointing whether the backward pass computes each layer's values again
+ */
+public record ModelArguments(String modelNameOrPath, @Nullable Path adapter, boolean quantized,
+    boolean doubleQuantization, boolean gradientCheckpointing) {
+  static ModelArguments of(Values values) {
+    String model = values.orNull(Keys.MODEL_NAME_OR_PATH);
+    if (model == null || model.isBlank()) {
+      throw values.error(Keys.MODEL_NAME_OR_PATH, "required: the folder of the base model");
+    }
+    return new ModelArguments(model, adapter(values), values.isGiven(Keys.QUANTIZATION_BIT),
+        values.get(Keys.DOUBLE_QUANTIZATION), !values.get(Keys.DISABLE_GRADIENT_CHECKPOINTING));
+  }
+
+  private static @Nullable Path adapter(Values values) {
+    var adapters = values.orNull(Keys.ADAPTER_NAME_OR_PATH);
+    if (adapters == null) {
+      return null;
+    }
+    if (adapters.size() > 1) {
+      throw values.error(Keys.ADAPTER_NAME_OR_PATH,
+          "expected one adapter, got " + adapters.size() + "; several are never merged here");
+    }
+    Path folder = Path.of(adapters.getFirst());
+    String subfolder = values.orNull(Keys.ADAPTER_FOLDER);
+    return subfolder == null ? folder : folder.resolve(subfolder);
+  }
+
+  /** The base model's folder. */
+  public Path modelPath() {
+    return Path.of(modelNameOrPath);
+  }
+}

@@ -1,0 +1,78 @@
+package dev.jqlora.training.config;
+
+import dev.jqlora.engine.error.JqloraException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A whole configuration, read once at the edge and checked: every value is in range and none contradicts another.
+ *
+ * @param notices lines that the caller prints once: keys that have no effect here, with the reason
+ */
+public record TrainingArguments(ModelArguments model, FinetuningArguments finetuning, DataArguments data,
+    TrainerArguments trainer, GeneratingArguments generating, EngineArguments engine, List<String> notices) {
+  /**
+   * Reads a LLaMA-Factory configuration.
+   *
+   * @param file a YAML or JSON file, or null where the words are all there is
+   * @param words {@code key=value} or {@code --key value}; they win over the file
+   * @param allowUnknownKeys whether unknown keys are noticed rather than refused (ALLOW_EXTRA_ARGS=1)
+   * @throws JqloraException {@code CONFIG}, one line with file, line, key, value and what was expected
+   */
+  public static TrainingArguments read(@Nullable Path file, List<String> words, boolean allowUnknownKeys) {
+    var settings = new ArrayList<Setting>();
+    if (file != null) {
+      settings.addAll(SettingsReader.file(file));
+    }
+    settings.addAll(SettingsReader.commandLine(words));
+    return of(new Values(settings, allowUnknownKeys));
+  }
+
+  /** {@link #read(Path, List, boolean)} that refuses unknown keys. */
+  public static TrainingArguments read(@Nullable Path file, List<String> words) {
+    return read(file, words, false);
+  }
+
+  private static TrainingArguments of(Values values) {
+    var model = ModelArguments.of(values);
+    var finetuning = FinetuningArguments.of(values);
+    var data = DataArguments.of(values);
+    var trainer = TrainerArguments.of(values);
+    checkMethod(values, model, finetuning);
+    checkWork(values, data, trainer);
+    var notices = new ArrayList<>(values.notices());
+    boolean describesAdapter = Stream.of(Keys.LORA_RANK, Keys.LORA_ALPHA, Keys.LORA_DROPOUT, Keys.LORA_TARGET,
+        Keys.USE_RSLORA).anyMatch(values::isGiven);
+    if (model.adapter() != null && describesAdapter) {
+      notices.add("the adapter_config.json of " + model.adapter() + " decides rank, alpha, dropout and targets; "
+          + "lora_rank, lora_alpha, lora_dropout, lora_target and use_rslora have no effect");
+    }
+    return new TrainingArguments(model, finetuning, data, trainer, GeneratingArguments.of(values),
+        EngineArguments.of(values), List.copyOf(notices));
+  }
+
+  private static void checkMethod(Values values, ModelArguments model, FinetuningArguments finetuning) {
+    if (finetuning.type() == FinetuningType.LORA) {
+      return;
+    }
+    if (model.quantized()) {
+      throw values.error(Keys.FINETUNING_TYPE, "full is not possible on a quantized model; expected lora, or no "
+          + "quantization_bit");
+    }
+    if (model.adapter() != null) {
+      throw values.error(Keys.FINETUNING_TYPE, "full cannot be combined with adapter_name_or_path; expected lora");
+    }
+  }
+
+  private static void checkWork(Values values, DataArguments data, TrainerArguments trainer) {
+    if (trainer.doTrain() && data.dataset().isEmpty()) {
+      throw values.error(Keys.DATASET, "required by do_train: names in dataset_info.json");
+    }
+    if (trainer.doEval() && data.evalDataset().isEmpty() && data.valSize() == 0) {
+      throw values.error(Keys.EVAL_DATASET, "required by evaluation: give eval_dataset or val_size");
+    }
+  }
+}
