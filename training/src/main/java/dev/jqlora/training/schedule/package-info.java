@@ -1,0 +1,5 @@
+/** The learning rate over the steps of a run. */
+@NullMarked
+package dev.jqlora.training.schedule;
+
+import org.jspecify.annotations.NullMarked;
