@@ -1,0 +1,44 @@
+package dev.jqlora.engine.cpu;
+
+import dev.jqlora.engine.tensor.FloatReader;
+import dev.jqlora.engine.tensor.Nf4Tensor;
+import dev.jqlora.engine.tensor.Shape;
+import dev.jqlora.engine.tensor.Tensor;
+
+/** A row-major matrix in whatever form it is stored, read as runs of float32. */
+sealed interface MatrixSource {
+  int rows();
+
+  int columns();
+
+  /** Decodes {@code count} values of a row, from a column on. */
+  void read(int row, int column, int count, float[] target, int offset);
+
+  /** A matrix of F32, F16 or BF16; leading axes are folded into rows. */
+  static MatrixSource of(Tensor tensor) {
+    Shape shape = tensor.type().shape();
+    return new Plain(tensor, Math.toIntExact(shape.rows()), shape.last());
+  }
+
+  /** A matrix in NF4. */
+  static MatrixSource of(Nf4Tensor tensor) {
+    Shape shape = tensor.shape();
+    return new Quantized(new Nf4Decoder(tensor), Math.toIntExact(shape.rows()), shape.last());
+  }
+
+  /** Numbers as they are, widened to float32. */
+  record Plain(Tensor tensor, int rows, int columns) implements MatrixSource {
+    @Override
+    public void read(int row, int column, int count, float[] target, int offset) {
+      FloatReader.read(tensor, (long) row * columns + column, target, offset, count);
+    }
+  }
+
+  /** NF4 codes, decoded on the way. */
+  record Quantized(Nf4Decoder decoder, int rows, int columns) implements MatrixSource {
+    @Override
+    public void read(int row, int column, int count, float[] target, int offset) {
+      decoder.read((long) row * columns + column, count, target, offset);
+    }
+  }
+}
