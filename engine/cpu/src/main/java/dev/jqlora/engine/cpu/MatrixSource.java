@@ -17,13 +17,17 @@ sealed interface MatrixSource {
   /** A matrix of F32, F16 or BF16; leading axes are folded into rows. */
   static MatrixSource of(Tensor tensor) {
     Shape shape = tensor.type().shape();
-    return new Plain(tensor, Math.toIntExact(shape.rows()), shape.last());
+    return new Plain(tensor, rows(shape), shape.last());
   }
 
   /** A matrix in NF4. */
   static MatrixSource of(Nf4Tensor tensor) {
     Shape shape = tensor.shape();
-    return new Quantized(new Nf4Decoder(tensor), Math.toIntExact(shape.rows()), shape.last());
+    return new Quantized(new Nf4Decoder(tensor), rows(shape), shape.last());
+  }
+
+  private static int rows(Shape shape) {
+    return shape.rank() == 0 ? 1 : Math.toIntExact(shape.withLast(1).elements());
   }
 
   /** Numbers as they are, widened to float32. */

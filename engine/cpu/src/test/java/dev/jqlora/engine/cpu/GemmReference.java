@@ -5,6 +5,8 @@ final class GemmReference {
   private GemmReference() {}
 
   static void multiply(Gemm.Operand a, Gemm.Operand b, float alpha, boolean accumulate, float[] c) {
+    float[][] left = elements(a);
+    float[][] right = elements(b);
     for (int i = 0; i < a.rows(); i++) {
       for (int j = 0; j < b.columns(); j++) {
         int at = i * b.columns() + j;
@@ -13,7 +15,7 @@ final class GemmReference {
         for (int first = 0; first < a.columns(); first += Gemm.DEPTH) {
           float sum = 0f;
           for (int k = first; k < Math.min(first + Gemm.DEPTH, a.columns()); k++) {
-            sum = Math.fma(element(a, i, k), element(b, k, j), sum);
+            sum = Math.fma(left[i][k], right[k][j], sum);
           }
           c[at] = add ? Math.fma(alpha, sum, c[at]) : alpha * sum;
           add = true;
@@ -22,9 +24,15 @@ final class GemmReference {
     }
   }
 
-  private static float element(Gemm.Operand operand, int row, int column) {
-    float[] value = new float[1];
-    operand.matrix().read(operand.transposed() ? column : row, operand.transposed() ? row : column, 1, value, 0);
-    return value[0];
+  private static float[][] elements(Gemm.Operand operand) {
+    float[][] elements = new float[operand.rows()][operand.columns()];
+    float[] row = new float[operand.matrix().columns()];
+    for (int r = 0; r < operand.matrix().rows(); r++) {
+      operand.matrix().read(r, 0, row.length, row, 0);
+      for (int c = 0; c < row.length; c++) {
+        elements[operand.transposed() ? c : r][operand.transposed() ? r : c] = row[c];
+      }
+    }
+    return elements;
   }
 }
