@@ -1,0 +1,32 @@
+package dev.jqlora.engine.graph;
+
+import java.util.Locale;
+import java.util.function.Predicate;
+
+/**
+ * Which values of a body its gradient finds saved; the rest is computed again from the carried values (gradient
+ * checkpointing, Chen et al. 2016, arXiv 1604.06174).
+ */
+public enum SavePolicy {
+  /** Only the carried values: the least memory. */
+  NOTHING(_ -> false),
+  /** Besides, what is small and dear to compute again: the outputs of attention, whose work grows with the length squared. */
+  ATTENTION(node -> node.op().worthSaving()),
+  /** All that the gradient reads: no recomputation. */
+  EVERYTHING(_ -> true);
+
+  private final Predicate<Node> saves;
+
+  SavePolicy(Predicate<Node> saves) {
+    this.saves = saves;
+  }
+
+  public boolean saves(Node node) {
+    return saves.test(node);
+  }
+
+  @Override
+  public String toString() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+}
