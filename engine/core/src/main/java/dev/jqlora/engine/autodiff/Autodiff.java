@@ -42,7 +42,7 @@ public final class Autodiff {
    * @return one gradient per wanted value, zeros where the loss does not depend on it
    */
   public static List<Value> gradients(GraphBuilder builder, Value loss, List<Value> wanted,
-    Map<Value, Value> accumulated) {
+      Map<Value, Value> accumulated) {
     if (loss.type().shape().rank() != 0) {
       throw new IllegalArgumentException("the loss must be a scalar, got " + loss.type());
     }
@@ -52,14 +52,14 @@ public final class Autodiff {
 
   /** The same for any set of outputs whose gradients are given. */
   static List<Value> gradients(GraphBuilder builder, Map<Value, Value> seeds, List<Value> wanted,
-    Map<Value, Value> accumulated) {
+      Map<Value, Value> accumulated) {
     List<Node> forward = builder.nodes();
     Autodiff pass = new Autodiff(builder, active(forward, wanted));
     pass.gradients.putAll(accumulated);
     seeds.forEach(pass::accumulate);
     for (Node node : forward.reversed()) {
       if (node.outputs().stream().anyMatch(pass.gradients::containsKey)
-        && !Collections.disjoint(node.inputs(), pass.active)) {
+          && !Collections.disjoint(node.inputs(), pass.active)) {
         pass.backward(node);
       }
     }
@@ -140,7 +140,8 @@ public final class Autodiff {
     List<Value> bound = new ArrayList<>(inputs);
     bound.addAll(outerSeeds);
     List<Value> inlined = builder.inline(inner.build(results), bound);
-    @Nullable Value[] contributions = new @Nullable Value[inputs.size()];
+    @Nullable
+    Value[] contributions = new @Nullable Value[inputs.size()];
     for (int i = 0, next = 0; i < contributions.length; i++) {
       contributions[i] = gradient.needs(i) ? inlined.get(next++) : null;
     }

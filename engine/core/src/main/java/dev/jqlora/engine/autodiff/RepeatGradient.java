@@ -30,8 +30,7 @@ import java.util.Set;
  */
 final class RepeatGradient {
   /** A value that the backward Repeat carries: where it starts, what each iteration makes of it, whose gradient it is. */
-  private record Carried(Value input, Value start, Value next, Value target) {
-  }
+  private record Carried(Value input, Value start, Value next, Value target) {}
 
   private final Repeat repeat;
   private final Gradient gradient;
@@ -130,7 +129,7 @@ final class RepeatGradient {
 
   /** Puts the backward Repeat together, makes the forward one save what it reads, and enters the gradients. */
   private void append(List<Value> inputs, Map<Value, Value> placed, int forwardNodes, List<Carried> carried,
-    List<Value> stackedResults, List<Value> stackedTargets) {
+      List<Value> stackedResults, List<Value> stackedTargets) {
     List<Value> outputs = new ArrayList<>();
     carried.forEach(value -> outputs.add(value.next()));
     outputs.addAll(stackedResults);
@@ -162,7 +161,7 @@ final class RepeatGradient {
     signature.addAll(shared.keySet());
     arguments.addAll(shared.values());
     Repeat backward = new Repeat(repeat.count(), new Graph(signature, nodes, outputs), carried.size(), stacked.size(),
-      !repeat.reverse(), repeat.save());
+        !repeat.reverse(), repeat.save());
     List<Value> results = gradient.builder().applyAll(backward, arguments);
     for (int i = 0; i < carried.size(); i++) {
       enter(carried.get(i).target(), results.get(i));
@@ -204,8 +203,8 @@ final class RepeatGradient {
     Graph saving = new Graph(repeat.body().inputs(), repeat.body().nodes(), outputs);
     Node node = gradient.node();
     Node wider = gradient.builder().widen(node,
-      new Repeat(repeat.count(), saving, repeat.carried(), repeat.stacked(), repeat.reverse(), repeat.save()),
-      node.inputs());
+        new Repeat(repeat.count(), saving, repeat.carried(), repeat.stacked(), repeat.reverse(), repeat.save()),
+        node.inputs());
     Map<Value, Value> stackedOutside = new LinkedHashMap<>();
     for (int i = 0; i < values.size(); i++) {
       stackedOutside.put(values.get(i), wider.outputs().get(node.outputs().size() + i));

@@ -8,8 +8,7 @@ import java.util.Set;
 
 /** Removes nodes that no output depends on. Inputs stay, since they are the graph's signature. */
 final class DeadCode {
-  private DeadCode() {
-  }
+  private DeadCode() {}
 
   static Graph remove(Graph graph) {
     Set<Value> used = new HashSet<>(graph.outputs());

@@ -79,12 +79,12 @@ public final class GraphBuilder {
   public List<Value> inline(Graph graph, List<Value> arguments, Map<Value, Value> placed) {
     if (arguments.size() != graph.inputs().size()) {
       throw new IllegalArgumentException(
-        "graph has " + graph.inputs().size() + " inputs, got " + arguments.size() + " arguments");
+          "graph has " + graph.inputs().size() + " inputs, got " + arguments.size() + " arguments");
     }
     for (int i = 0; i < arguments.size(); i++) {
       ShapeException.check(arguments.get(i).type().equals(graph.inputs().get(i).type()),
-        "input %d (%s) of the graph is %s, got %s", i, graph.inputs().get(i).name(), graph.inputs().get(i).type(),
-        arguments.get(i).type());
+          "input %d (%s) of the graph is %s, got %s", i, graph.inputs().get(i).name(), graph.inputs().get(i).type(),
+          arguments.get(i).type());
       placed.put(graph.inputs().get(i), arguments.get(i));
     }
     for (Node node : graph.nodes()) {

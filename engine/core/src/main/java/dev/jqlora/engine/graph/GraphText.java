@@ -8,8 +8,7 @@ import java.util.Map;
 final class GraphText {
   private final Map<Value, String> names = new HashMap<>();
 
-  private GraphText() {
-  }
+  private GraphText() {}
 
   static void write(Graph graph, String indent, StringBuilder text) {
     new GraphText().append(graph, indent, text);
@@ -20,7 +19,7 @@ final class GraphText {
     for (Node node : graph.nodes()) {
       String inputs = list(node.inputs(), false);
       text.append(indent).append(list(node.outputs(), true)).append(" = ").append(node.op()).append('(').append(inputs)
-        .append(')');
+          .append(')');
       if (!node.scope().isEmpty()) {
         text.append("  # ").append(node.scope());
       }

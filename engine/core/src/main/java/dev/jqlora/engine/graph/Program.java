@@ -27,12 +27,10 @@ public record Program(String name, Graph graph, List<Binding> inputs, List<Bindi
   }
 
   /** Named memory of the session. */
-  public record State(String name) implements Binding {
-  }
+  public record State(String name) implements Binding {}
 
   /** A small tensor that the host gives to, or takes from, each run. */
-  public record Transfer(String name) implements Binding {
-  }
+  public record Transfer(String name) implements Binding {}
 
   /** The same bindings around another graph of the same signature. */
   public Program withGraph(Graph other) {

@@ -19,7 +19,7 @@ import java.util.List;
 public record Repeat(int count, Graph body, int carried, int stacked, boolean reverse, SavePolicy save) implements Op {
   public Repeat {
     if (count < 1 || carried < 0 || stacked < 0 || body.inputs().size() < 1 + carried + stacked
-      || body.outputs().size() < carried) {
+        || body.outputs().size() < carried) {
       throw new IllegalArgumentException("malformed Repeat");
     }
   }
@@ -31,18 +31,17 @@ public record Repeat(int count, Graph body, int carried, int stacked, boolean re
   }
 
   /** What a body hands on and what it stacks. */
-  public record Result(List<Value> carried, List<Value> stacked) {
-  }
+  public record Result(List<Value> carried, List<Value> stacked) {}
 
   /** Appends a Repeat; returns its outputs: the last carried values, then the stacked ones. */
   public static List<Value> apply(GraphBuilder builder, int count, SavePolicy save, List<Value> carried,
-    List<Value> stacked, List<Value> shared, Body body) {
+      List<Value> stacked, List<Value> shared, Body body) {
     GraphBuilder inner = new GraphBuilder();
     Value index = inner.input("index", new TensorType(dev.jqlora.engine.tensor.DType.I32,
-      dev.jqlora.engine.tensor.Shape.SCALAR));
+        dev.jqlora.engine.tensor.Shape.SCALAR));
     List<Value> innerCarried = carried.stream().map(value -> inner.input(value.name(), value.type())).toList();
     List<Value> slices = stacked.stream().map(value -> inner.input(value.name(), sliceType(value.type(), count)))
-      .toList();
+        .toList();
     List<Value> innerShared = shared.stream().map(value -> inner.input(value.name(), value.type())).toList();
     Result result = body.build(inner, index, innerCarried, slices, innerShared);
     List<Value> outputs = new ArrayList<>(result.carried());
@@ -56,7 +55,7 @@ public record Repeat(int count, Graph body, int carried, int stacked, boolean re
 
   private static TensorType sliceType(TensorType type, int count) {
     ShapeException.check(type.shape().rank() > 0 && type.shape().dim(0) == count,
-      "Repeat: a stacked input must have %d slices, got %s", count, type);
+        "Repeat: a stacked input must have %d slices, got %s", count, type);
     return type.withShape(type.shape().slice());
   }
 
@@ -92,17 +91,17 @@ public record Repeat(int count, Graph body, int carried, int stacked, boolean re
       TensorType given = sliced ? sliceType(inputs.get(i), count) : inputs.get(i);
       TensorType expected = body.inputs().get(1 + i).type();
       ShapeException.check(given.equals(expected), "Repeat: input %d (%s) must be %s per iteration, got %s", i,
-        body.inputs().get(1 + i).name(), expected, given);
+          body.inputs().get(1 + i).name(), expected, given);
     }
     List<TensorType> outputs = new ArrayList<>();
     for (int i = 0; i < carried; i++) {
       Value next = body.outputs().get(i);
       ShapeException.check(next.type().equals(inputs.get(i)), "Repeat: carried value %d is %s but the body returns %s",
-        i, inputs.get(i), next.type());
+          i, inputs.get(i), next.type());
       int from = body.inputs().indexOf(next);
       ShapeException.check(from < 0 || from == 1 + i,
-        "Repeat: the body hands on its input %d as carried value %d; only an unchanged carried value may be handed on",
-        from, i);
+          "Repeat: the body hands on its input %d as carried value %d; only an unchanged carried value may be handed on",
+          from, i);
       outputs.add(inputs.get(i));
     }
     for (Value value : bodyStackedOutputs()) {
@@ -128,6 +127,6 @@ public record Repeat(int count, Graph body, int carried, int stacked, boolean re
   @Override
   public String toString() {
     return "Repeat[count=%d, carried=%d, stacked=%d, reverse=%s, save=%s]".formatted(count, carried, stacked, reverse,
-      save);
+        save);
   }
 }

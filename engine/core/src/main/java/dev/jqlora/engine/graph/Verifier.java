@@ -6,8 +6,7 @@ import java.util.Set;
 
 /** Says whether a graph is legal: each value defined once and before its uses, each node's types as its op infers them. */
 public final class Verifier {
-  private Verifier() {
-  }
+  private Verifier() {}
 
   /** Throws IllegalStateException naming the first offence. */
   public static void check(Graph graph) {
@@ -24,7 +23,7 @@ public final class Verifier {
       }
       List<?> inferred = node.op().infer(node.inputTypes());
       require(inferred.equals(node.outputTypes()), "%s has outputs %s, its op infers %s", node.label(),
-        node.outputTypes(), inferred);
+          node.outputTypes(), inferred);
     }
     for (Value output : graph.outputs()) {
       require(defined.contains(output), "output %s is never defined", output);

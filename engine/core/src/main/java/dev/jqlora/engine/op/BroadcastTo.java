@@ -19,7 +19,7 @@ public record BroadcastTo(Shape shape) implements Primitive, Differentiable {
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 1);
     ShapeException.check(Broadcast.fits(inputs.getFirst().shape(), shape), "BroadcastTo: %s cannot be broadcast to %s",
-      inputs.getFirst(), shape);
+        inputs.getFirst(), shape);
     return List.of(inputs.getFirst().withShape(shape));
   }
 

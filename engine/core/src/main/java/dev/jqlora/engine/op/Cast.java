@@ -20,7 +20,7 @@ public record Cast(DType dtype) implements Primitive, Differentiable {
     ShapeException.count(name(), inputs, 1);
     TensorType x = inputs.getFirst();
     ShapeException.check(dtype.isFloat() && (x.dtype().isFloat() || dtype == DType.F32), "Cast: no cast from %s to %s",
-      x, dtype);
+        x, dtype);
     return List.of(new TensorType(dtype, x.shape()));
   }
 

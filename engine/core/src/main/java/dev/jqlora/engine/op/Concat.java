@@ -21,10 +21,10 @@ public record Concat(int axis, int parts) implements Primitive, Differentiable {
     int extent = 0;
     for (TensorType type : inputs) {
       ShapeException.check(
-        axis >= 0 && axis < first.shape().rank() && type.dtype() == first.dtype()
-          && type.shape().rank() == first.shape().rank()
-          && Slice.extent(type.shape(), axis, 0).equals(Slice.extent(first.shape(), axis, 0)),
-        "Concat: %s does not fit %s along axis %d", type, first, axis);
+          axis >= 0 && axis < first.shape().rank() && type.dtype() == first.dtype()
+              && type.shape().rank() == first.shape().rank()
+              && Slice.extent(type.shape(), axis, 0).equals(Slice.extent(first.shape(), axis, 0)),
+          "Concat: %s does not fit %s along axis %d", type, first, axis);
       extent += type.shape().dim(axis);
     }
     return List.of(first.withShape(Slice.extent(first.shape(), axis, extent)));
@@ -57,7 +57,7 @@ public record Concat(int axis, int parts) implements Primitive, Differentiable {
     for (int i = 0; i < parts; i++) {
       int size = gradient.input(i).type().shape().dim(axis);
       gradients.add(
-        gradient.needs(i) ? gradient.builder().apply(new Slice(axis, start, size), gradient.of(0)) : null);
+          gradient.needs(i) ? gradient.builder().apply(new Slice(axis, start, size), gradient.of(0)) : null);
       start += size;
     }
     return gradients;

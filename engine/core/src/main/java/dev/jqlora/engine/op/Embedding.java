@@ -42,9 +42,9 @@ public record Embedding() implements Primitive, Differentiable {
   @Override
   public List<@Nullable Value> gradient(Gradient gradient) {
     Value table = gradient.needs(0)
-      ? gradient.builder().apply(new EmbeddingGradient(gradient.input(0).type().shape().dim(0)), gradient.input(1),
-        gradient.of(0))
-      : null;
+        ? gradient.builder().apply(new EmbeddingGradient(gradient.input(0).type().shape().dim(0)), gradient.input(1),
+            gradient.of(0))
+        : null;
     return Arrays.asList(table, null);
   }
 

@@ -25,7 +25,7 @@ public record EmbeddingGradient(int rows) implements Primitive, Differentiable {
     ShapeException.dtype(name(), "dy", inputs.get(1), DType.F32);
     ShapeException.rank(name(), "dy", inputs.get(1), 2);
     ShapeException.check(inputs.get(0).shape().dim(0) == inputs.get(1).shape().dim(0),
-      "EmbeddingGradient: %s ids for %s rows", inputs.get(0), inputs.get(1));
+        "EmbeddingGradient: %s ids for %s rows", inputs.get(0), inputs.get(1));
     return List.of(TensorType.f32(rows, inputs.get(1).shape().dim(1)));
   }
 

@@ -36,12 +36,13 @@ public record MatMul(boolean transposeA, boolean transposeB) implements Primitiv
     ShapeException.dtype(name(), "a", a, DType.F32);
     ShapeException.dtype(name(), "b", b, DType.F32, DType.BF16, DType.F16);
     int rank = a.shape().rank();
-    ShapeException.check(rank >= 2 && b.shape().rank() == rank, "MatMul: a and b must have equal ranks of at least 2, got %s and %s", a, b);
+    ShapeException.check(rank >= 2 && b.shape().rank() == rank,
+        "MatMul: a and b must have equal ranks of at least 2, got %s and %s", a, b);
     ShapeException.check(a.shape().dims().subList(0, rank - 2).equals(b.shape().dims().subList(0, rank - 2)),
-      "MatMul: leading axes differ: %s and %s", a, b);
+        "MatMul: leading axes differ: %s and %s", a, b);
     ShapeException.check(a.shape().dim(transposeA ? -2 : -1) == b.shape().dim(transposeB ? -1 : -2),
-      "MatMul: inner extents differ: %s%s and %s%s", a, transposeA ? " transposed" : "", b,
-      transposeB ? " transposed" : "");
+        "MatMul: inner extents differ: %s%s and %s%s", a, transposeA ? " transposed" : "", b,
+        transposeB ? " transposed" : "");
     List<Integer> dims = new ArrayList<>(a.shape().dims().subList(0, rank - 2));
     dims.add(a.shape().dim(transposeA ? -1 : -2));
     dims.add(b.shape().dim(transposeB ? -2 : -1));
@@ -80,14 +81,14 @@ public record MatMul(boolean transposeA, boolean transposeB) implements Primitiv
     if (gradient.needs(0)) {
       // A frozen b may be stored in 16 bits, and only a right operand may be: so dc stands on the left.
       da = transposeA
-        ? builder.apply(new MatMul(transposeB, true), b, dc)
-        : builder.apply(new MatMul(false, !transposeB), dc, b);
+          ? builder.apply(new MatMul(transposeB, true), b, dc)
+          : builder.apply(new MatMul(false, !transposeB), dc, b);
     }
     Value db = null;
     if (gradient.needs(1)) {
       db = transposeB
-        ? builder.apply(new MatMul(true, transposeA), dc, a)
-        : builder.apply(new MatMul(!transposeA, false), a, dc);
+          ? builder.apply(new MatMul(true, transposeA), dc, a)
+          : builder.apply(new MatMul(!transposeA, false), a, dc);
     }
     return Arrays.asList(da, db);
   }

@@ -14,7 +14,8 @@ public record MaxLast() implements Primitive {
     ShapeException.count(name(), inputs, 1);
     TensorType x = inputs.getFirst();
     ShapeException.dtype(name(), "x", x, DType.F32);
-    ShapeException.check(x.shape().rank() > 0 && x.shape().last() > 0, "MaxLast: x must have elements in its last axis, got %s", x);
+    ShapeException.check(x.shape().rank() > 0 && x.shape().last() > 0,
+        "MaxLast: x must have elements in its last axis, got %s", x);
     return List.of(x.withShape(x.shape().withLast(1)));
   }
 

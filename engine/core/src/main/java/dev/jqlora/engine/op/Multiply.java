@@ -30,9 +30,9 @@ public record Multiply() implements Primitive, Differentiable {
 
   private static @Nullable Value operand(Gradient gradient, int input) {
     return gradient.needs(input)
-      ? Add.reduced(gradient, input,
-        gradient.builder().apply(new Multiply(), gradient.of(0), gradient.input(1 - input)))
-      : null;
+        ? Add.reduced(gradient, input,
+            gradient.builder().apply(new Multiply(), gradient.of(0), gradient.input(1 - input)))
+        : null;
   }
 
   @Override

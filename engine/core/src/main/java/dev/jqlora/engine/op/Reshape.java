@@ -19,7 +19,7 @@ public record Reshape(Shape shape) implements Primitive, Differentiable {
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 1);
     ShapeException.check(inputs.getFirst().elements() == shape.elements(), "Reshape: %s has not the elements of %s",
-      inputs.getFirst(), shape);
+        inputs.getFirst(), shape);
     return List.of(inputs.getFirst().withShape(shape));
   }
 

@@ -21,7 +21,7 @@ public record Slice(int axis, int start, int size) implements Primitive, Differe
     ShapeException.count(name(), inputs, 1);
     Shape shape = inputs.getFirst().shape();
     ShapeException.check(axis >= 0 && axis < shape.rank() && start >= 0 && size >= 0 && start + size <= shape.dim(axis),
-      "Slice: axis %d from %d, %d long, is not within %s", axis, start, size, inputs.getFirst());
+        "Slice: axis %d from %d, %d long, is not within %s", axis, start, size, inputs.getFirst());
     return List.of(inputs.getFirst().withShape(extent(shape, axis, size)));
   }
 

@@ -22,7 +22,7 @@ public record SumTo(Shape shape) implements Primitive, Differentiable {
     ShapeException.count(name(), inputs, 1);
     ShapeException.dtype(name(), "x", inputs.getFirst(), DType.F32);
     ShapeException.check(Broadcast.fits(shape, inputs.getFirst().shape()), "SumTo: %s cannot be broadcast to %s", shape,
-      inputs.getFirst());
+        inputs.getFirst());
     return List.of(inputs.getFirst().withShape(shape));
   }
 

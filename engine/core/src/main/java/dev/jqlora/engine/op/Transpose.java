@@ -22,8 +22,9 @@ public record Transpose(List<Integer> axes) implements Primitive, Differentiable
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 1);
     Shape shape = inputs.getFirst().shape();
-    ShapeException.check(axes.stream().sorted().toList().equals(java.util.stream.IntStream.range(0, shape.rank()).boxed().toList()),
-      "Transpose: %s is no order of the axes of %s", axes, inputs.getFirst());
+    ShapeException.check(
+        axes.stream().sorted().toList().equals(java.util.stream.IntStream.range(0, shape.rank()).boxed().toList()),
+        "Transpose: %s is no order of the axes of %s", axes, inputs.getFirst());
     return List.of(inputs.getFirst().withShape(new Shape(axes.stream().map(shape::dim).toList())));
   }
 

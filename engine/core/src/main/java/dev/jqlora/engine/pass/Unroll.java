@@ -19,8 +19,7 @@ import java.util.Map;
 
 /** Writes out every Repeat as its iterations, one after the other: the meaning of Repeat in plain ops. */
 public final class Unroll {
-  private Unroll() {
-  }
+  private Unroll() {}
 
   public static Graph all(Graph graph) {
     GraphBuilder builder = new GraphBuilder();
@@ -31,8 +30,8 @@ public final class Unroll {
     for (Node node : graph.nodes()) {
       List<Value> arguments = node.inputs().stream().map(placed::get).toList();
       List<Value> outputs = node.op() instanceof Repeat repeat
-        ? unroll(builder, repeat, arguments)
-        : builder.copy(node, arguments);
+          ? unroll(builder, repeat, arguments)
+          : builder.copy(node, arguments);
       for (int i = 0; i < outputs.size(); i++) {
         placed.put(node.outputs().get(i), outputs.get(i));
       }

@@ -1,0 +1,74 @@
+package dev.jqlora.engine.op;
+
+import dev.jqlora.engine.graph.Composite;
+import dev.jqlora.engine.graph.Cost;
+import dev.jqlora.engine.graph.Differentiable;
+import dev.jqlora.engine.graph.Gradient;
+import dev.jqlora.engine.graph.GraphBuilder;
+import dev.jqlora.engine.graph.ShapeException;
+import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.tensor.Shape;
+import dev.jqlora.engine.tensor.TensorType;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A low-rank adapter beside a linear layer (Hu et al. 2021, arXiv 2106.09685): {@code u = x · aᵀ},
+ * {@code y = base + scale · u · bᵀ}. Inputs: base F32 {@code [n, out]}, x F32 {@code [n, in]}, a F32 {@code [rank, in]},
+ * b F32 {@code [out, rank]}. Outputs: y like base, and u F32 {@code [n, rank]}, which the gradient needs.
+ */
+public record LoraLinear(float scale) implements Composite, Differentiable {
+  @Override
+  public List<TensorType> infer(List<TensorType> inputs) {
+    ShapeException.count(name(), inputs, 4);
+    RmsNorm.checkRows(name(), "base", inputs.get(0));
+    RmsNorm.checkRows(name(), "x", inputs.get(1));
+    RmsNorm.checkRows(name(), "a", inputs.get(2));
+    RmsNorm.checkRows(name(), "b", inputs.get(3));
+    int n = inputs.get(1).shape().dim(0);
+    int rank = inputs.get(2).shape().dim(0);
+    ShapeException.shape(name(), "a", inputs.get(2), Shape.of(rank, inputs.get(1).shape().last()));
+    ShapeException.shape(name(), "b", inputs.get(3), Shape.of(inputs.get(0).shape().last(), rank));
+    ShapeException.shape(name(), "base", inputs.get(0), Shape.of(n, inputs.get(3).shape().dim(0)));
+    return List.of(inputs.getFirst(), TensorType.f32(n, rank));
+  }
+
+  @Override
+  public List<Value> decompose(GraphBuilder builder, List<Value> inputs) {
+    Value u = builder.apply(MatMul.NT, inputs.get(1), inputs.get(2));
+    Value delta = builder.apply(MatMul.NT, builder.apply(new Scale(scale), u), inputs.get(3));
+    return List.of(builder.apply(new Add(), inputs.getFirst(), delta), u);
+  }
+
+  @Override
+  public List<@Nullable Value> gradient(Gradient gradient) {
+    GraphBuilder builder = gradient.builder();
+    if (gradient.outputGradients().get(1) != null) {
+      throw new IllegalStateException("LoraLinear: u is there for the gradient and has none itself");
+    }
+    Value dy = gradient.of(0);
+    Value x = gradient.input(1);
+    Value du = null;
+    if (gradient.needs(1) || gradient.needs(2)) {
+      du = builder.apply(new Scale(scale), builder.apply(MatMul.NN, dy, gradient.input(3)));
+    }
+    Value dx = gradient.needs(1) && du != null ? builder.apply(MatMul.NN, du, gradient.input(2)) : null;
+    Value da = gradient.needs(2) && du != null ? builder.apply(MatMul.TN, du, x) : null;
+    Value db = gradient.needs(3)
+        ? builder.apply(MatMul.TN, dy, builder.apply(new Scale(scale), gradient.output(1)))
+        : null;
+    return Arrays.asList(dy, dx, da, db);
+  }
+
+  @Override
+  public boolean inPlace(int input, int output) {
+    return input == 0 && output == 0;
+  }
+
+  @Override
+  public Cost cost(List<TensorType> inputs, List<TensorType> outputs) {
+    double rank = outputs.get(1).shape().last();
+    return Cost.of(2 * rank * (inputs.get(1).elements() + outputs.getFirst().elements()), inputs, outputs);
+  }
+}

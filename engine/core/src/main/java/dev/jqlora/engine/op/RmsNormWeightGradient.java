@@ -1,0 +1,35 @@
+package dev.jqlora.engine.op;
+
+import dev.jqlora.engine.graph.Composite;
+import dev.jqlora.engine.graph.Cost;
+import dev.jqlora.engine.graph.GraphBuilder;
+import dev.jqlora.engine.graph.ShapeException;
+import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.tensor.Shape;
+import dev.jqlora.engine.tensor.TensorType;
+import java.util.List;
+
+/** The gradient of {@link RmsNorm} by w: {@code dw = Σ dy · x / √(mean(x²) + ε)} over the rows. Inputs x, dy. */
+public record RmsNormWeightGradient(float epsilon) implements Composite {
+  @Override
+  public List<TensorType> infer(List<TensorType> inputs) {
+    ShapeException.count(name(), inputs, 2);
+    RmsNorm.checkRows(name(), "x", inputs.get(0));
+    ShapeException.check(inputs.get(1).equals(inputs.get(0)), "RmsNormWeightGradient: dy is %s but x is %s",
+        inputs.get(1), inputs.get(0));
+    return List.of(TensorType.f32(inputs.getFirst().shape().last()));
+  }
+
+  @Override
+  public List<Value> decompose(GraphBuilder builder, List<Value> inputs) {
+    Value x = inputs.getFirst();
+    Value normal = builder.apply(new Multiply(), x, RmsNorm.inverseRms(builder, x, epsilon));
+    Value product = builder.apply(new Multiply(), inputs.get(1), normal);
+    return List.of(builder.apply(new SumTo(Shape.of(x.type().shape().last())), product));
+  }
+
+  @Override
+  public Cost cost(List<TensorType> inputs, List<TensorType> outputs) {
+    return Cost.of(5.0 * inputs.getFirst().elements(), inputs, outputs);
+  }
+}

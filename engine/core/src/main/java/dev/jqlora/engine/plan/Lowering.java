@@ -1,0 +1,97 @@
+package dev.jqlora.engine.plan;
+
+import dev.jqlora.engine.graph.Composite;
+import dev.jqlora.engine.graph.Graph;
+import dev.jqlora.engine.graph.GraphBuilder;
+import dev.jqlora.engine.graph.Node;
+import dev.jqlora.engine.graph.Repeat;
+import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.op.Reshape;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Kernel choice: an op that the backend has a kernel for stays; another is replaced by its decomposition, whose ops are
+ * asked about in turn; a primitive without a kernel is an error that lists all that is missing.
+ *
+ * @param graph ops with kernels, Repeat and Reshape only
+ * @param nativeNodes nodes that were there before and stay
+ * @param decomposedNodes nodes that were replaced
+ */
+public record Lowering(Graph graph, int nativeNodes, int decomposedNodes) {
+  /** An op has neither a kernel nor a decomposition that has. */
+  public static final class MissingKernelException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    MissingKernelException(Set<String> missing) {
+      super("no kernel for " + String.join("; ", missing));
+    }
+  }
+
+  public static Lowering lower(Graph graph, Capabilities capabilities) {
+    Lowerer lowerer = new Lowerer(capabilities);
+    Graph lowered = lowerer.graph(graph);
+    if (!lowerer.missing.isEmpty()) {
+      throw new MissingKernelException(lowerer.missing);
+    }
+    return new Lowering(lowered, lowerer.nativeNodes, lowerer.decomposedNodes);
+  }
+
+  private static final class Lowerer {
+    private final Capabilities capabilities;
+    private final Set<String> missing = new LinkedHashSet<>();
+    private int nativeNodes;
+    private int decomposedNodes;
+
+    Lowerer(Capabilities capabilities) {
+      this.capabilities = capabilities;
+    }
+
+    Graph graph(Graph graph) {
+      GraphBuilder builder = new GraphBuilder();
+      Map<Value, Value> placed = new HashMap<>();
+      for (Value input : graph.inputs()) {
+        placed.put(input, builder.input(input.name(), input.type()));
+      }
+      for (Node node : graph.nodes()) {
+        List<Value> outputs = node(builder, node, node.inputs().stream().map(placed::get).toList());
+        for (int i = 0; i < outputs.size(); i++) {
+          placed.put(node.outputs().get(i), outputs.get(i));
+        }
+      }
+      return builder.build(graph.outputs().stream().map(placed::get).toList());
+    }
+
+    private List<Value> node(GraphBuilder builder, Node node, List<Value> inputs) {
+      if (node.op() instanceof Reshape) {
+        return builder.copy(node, inputs);
+      }
+      if (node.op() instanceof Repeat repeat) {
+        Repeat lowered = new Repeat(repeat.count(), graph(repeat.body()), repeat.carried(), repeat.stacked(),
+            repeat.reverse(), repeat.save());
+        return builder.copy(new Node(lowered, node.inputs(), node.outputs(), node.scope()), inputs);
+      }
+      switch (capabilities.supports(node)) {
+        case Support.Native _ -> {
+          nativeNodes++;
+          return builder.copy(node, inputs);
+        }
+        case Support.Unsupported(String reason) -> {
+          if (node.op() instanceof Composite composite) {
+            decomposedNodes++;
+            GraphBuilder inner = new GraphBuilder();
+            List<Value> arguments = node.inputs().stream().map(value -> inner.input(value.name(), value.type()))
+                .toList();
+            Graph parts = graph(inner.build(composite.decompose(inner, arguments)));
+            return builder.scope(node.label(), () -> builder.inline(parts, inputs));
+          }
+          missing.add("%s%s → %s (%s)".formatted(node.label(), node.inputTypes(), node.outputTypes(), reason));
+          return builder.copy(node, inputs);
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,92 @@
+package dev.jqlora.engine.plan;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+
+/** Gives buffers offsets so that none overlap in time and space: the largest first, each as low as it goes. */
+final class Placement {
+  /** Start of every buffer, in bytes: a cache line and the widest vector. */
+  static final long ALIGNMENT = 64;
+
+  /** A run of bytes needed from one step to another, both included. */
+  static final class Buffer {
+    final String name;
+    final long bytes;
+    final int first;
+    int last;
+    long offset = -1;
+
+    Buffer(String name, long bytes, int first, int last) {
+      this.name = name;
+      this.bytes = bytes;
+      this.first = first;
+      this.last = last;
+    }
+
+    boolean livesWith(Buffer other) {
+      return first <= other.last && other.first <= last;
+    }
+
+    long end() {
+      return offset + align(bytes);
+    }
+  }
+
+  private Placement() {}
+
+  static long align(long bytes) {
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  }
+
+  /** Sets all offsets; returns the bytes taken. */
+  static long place(List<Buffer> buffers) {
+    List<Buffer> order = new ArrayList<>(buffers);
+    order.sort(Comparator.comparingLong((Buffer buffer) -> buffer.bytes).reversed());
+    List<Buffer> placed = new ArrayList<>();
+    long size = 0;
+    for (Buffer buffer : order) {
+      long offset = 0;
+      for (Buffer other : placed) {
+        if (other.livesWith(buffer)) {
+          if (other.offset >= offset + align(buffer.bytes)) {
+            break;
+          }
+          offset = Math.max(offset, other.end());
+        }
+      }
+      buffer.offset = offset;
+      size = Math.max(size, buffer.end());
+      int at = 0;
+      while (at < placed.size() && placed.get(at).offset <= offset) {
+        at++;
+      }
+      placed.add(at, buffer);
+    }
+    return size;
+  }
+
+  /** The step at which most bytes are live. */
+  static int peakStep(List<Buffer> buffers, int steps) {
+    int peak = 0;
+    long most = -1;
+    for (int step = -1; step <= steps; step++) {
+      long live = liveBytes(buffers, step);
+      if (live > most) {
+        most = live;
+        peak = step;
+      }
+    }
+    return peak;
+  }
+
+  static long liveBytes(List<Buffer> buffers, int step) {
+    long live = 0;
+    for (Buffer buffer : buffers) {
+      if (buffer.first <= step && step <= buffer.last) {
+        live += align(buffer.bytes);
+      }
+    }
+    return live;
+  }
+}

@@ -1,0 +1,213 @@
+package dev.jqlora.engine.plan;
+
+import dev.jqlora.engine.graph.Graph;
+import dev.jqlora.engine.graph.Node;
+import dev.jqlora.engine.graph.Program;
+import dev.jqlora.engine.graph.Repeat;
+import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.op.Reshape;
+import dev.jqlora.engine.tensor.TensorType;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+
+/** Plans a program: chooses kernels, gives every value a place, and writes down the steps. */
+public final class Planner {
+  private final Capabilities capabilities;
+
+  private Planner(Capabilities capabilities) {
+    this.capabilities = capabilities;
+  }
+
+  public static Plan plan(Program program, Capabilities capabilities) {
+    return new Planner(capabilities).plan(program);
+  }
+
+  private Plan plan(Program original) {
+    Lowering lowering = Lowering.lower(original.graph(), capabilities);
+    Program program = original.withGraph(lowering.graph());
+    Graph graph = program.graph();
+
+    Set<Value> feeds = new HashSet<>();
+    Map<String, Value> stateInputs = new HashMap<>();
+    for (int i = 0; i < graph.inputs().size(); i++) {
+      switch (program.inputs().get(i)) {
+        case Program.State(String name) -> stateInputs.put(name, graph.inputs().get(i));
+        case Program.Transfer _ -> feeds.add(graph.inputs().get(i));
+      }
+    }
+    List<Frame.Wish> wishes = new ArrayList<>();
+    for (Program.Binding output : program.outputs()) {
+      wishes.add(output instanceof Program.State(String name)
+          ? new Frame.Wish(true, stateInputs.get(name))
+          : Frame.Wish.INSIDE);
+    }
+    checkWrites(program, stateInputs);
+    Frame frame = new Frame(graph, feeds, wishes, graph.outputs().size(), capabilities);
+
+    Map<Value, Slot> inputSlots = new HashMap<>();
+    stateInputs.forEach((name, value) -> inputSlots.put(value, Slot.state(name)));
+    List<Slot> outputSlots = new ArrayList<>();
+    for (Program.Binding output : program.outputs()) {
+      outputSlots.add(output instanceof Program.State(String name) ? Slot.state(name) : Slot.arena(0));
+    }
+    Emission emission = new Emission(frame, Slot.arena(0), inputSlots, outputSlots, 0);
+    List<Step> steps = emission.nodes();
+
+    Map<String, Operand> feedPlaces = new LinkedHashMap<>();
+    for (int i = 0; i < graph.inputs().size(); i++) {
+      if (program.inputs().get(i) instanceof Program.Transfer(String name)) {
+        feedPlaces.put(name, emission.operand(graph.inputs().get(i)));
+      }
+    }
+    Map<String, Operand> fetchPlaces = new LinkedHashMap<>();
+    for (int i = 0; i < graph.outputs().size(); i++) {
+      Operand from = emission.operand(graph.outputs().get(i));
+      switch (program.outputs().get(i)) {
+        case Program.Transfer(String name) -> fetchPlaces.put(name, from);
+        case Program.State(String name) -> addCopy(steps, from, Slot.state(name));
+      }
+    }
+    return new Plan(program, frame.bytes, frame.liveBytes, feedPlaces, fetchPlaces, steps, rows(frame), lowering);
+  }
+
+  /** Copies at the end must not overwrite what another copy still reads. */
+  private static void checkWrites(Program program, Map<String, Value> stateInputs) {
+    for (int i = 0; i < program.outputs().size(); i++) {
+      for (Map.Entry<String, Value> state : stateInputs.entrySet()) {
+        boolean moves = program.graph().outputs().get(i).equals(state.getValue())
+            && program.outputs().get(i) instanceof Program.State(String name) && !name.equals(state.getKey());
+        if (moves && program.outputs().contains(new Program.State(state.getKey()))) {
+          throw new IllegalArgumentException(
+              program.name() + ": state " + state.getKey() + " is moved to another state and written itself");
+        }
+      }
+    }
+  }
+
+  private static void addCopy(List<Step> steps, Operand from, Slot to) {
+    if (!from.slot().equals(to)) {
+      steps.add(new Step.Copy(from, new Operand(from.type(), to)));
+    }
+  }
+
+  private static List<Plan.Row> rows(Frame frame) {
+    Map<String, Long> sums = new TreeMap<>();
+    frame.peak().forEach(row -> sums.merge(row.name(), row.bytes(), Long::sum));
+    return sums.entrySet().stream().map(entry -> new Plan.Row(entry.getKey(), entry.getValue()))
+        .sorted(Comparator.comparingLong(Plan.Row::bytes).reversed()).toList();
+  }
+
+  /** Writes down the steps of one graph, once it is known where its frame, its inputs and its outputs lie. */
+  private static final class Emission {
+    private final Frame frame;
+    private final Slot base;
+    private final Map<Value, Slot> inputs;
+    private final List<Slot> outputs;
+    private final int depth;
+
+    Emission(Frame frame, Slot base, Map<Value, Slot> inputs, List<Slot> outputs, int depth) {
+      this.frame = frame;
+      this.base = base;
+      this.inputs = inputs;
+      this.outputs = outputs;
+      this.depth = depth;
+    }
+
+    Slot slot(Value value) {
+      Value root = frame.root(value);
+      Slot input = inputs.get(root);
+      if (input != null) {
+        return input;
+      }
+      Integer outside = frame.outside.get(root);
+      if (outside != null) {
+        return outputs.get(outside);
+      }
+      Placement.Buffer buffer = frame.places.get(root);
+      if (buffer == null) {
+        throw new IllegalStateException(value + " has no place");
+      }
+      return inFrame(buffer);
+    }
+
+    Operand operand(Value value) {
+      return new Operand(value.type(), slot(value));
+    }
+
+    private List<Operand> operands(List<Value> values) {
+      return values.stream().map(this::operand).toList();
+    }
+
+    private Slot inFrame(Placement.Buffer buffer) {
+      return new Slot(base.state(), base.offset() + buffer.offset, base.strides());
+    }
+
+    List<Step> nodes() {
+      List<Step> steps = new ArrayList<>();
+      for (Node node : frame.graph.nodes()) {
+        if (node.op() instanceof Repeat repeat) {
+          loop(node, repeat, steps);
+        } else if (!(node.op() instanceof Reshape)) {
+          Placement.Buffer scratch = frame.scratch.get(node);
+          steps.add(new Step.Launch(node, operands(node.inputs()), operands(node.outputs()),
+              scratch == null ? base : inFrame(scratch), scratch == null ? 0 : scratch.bytes));
+        }
+      }
+      return steps;
+    }
+
+    private void loop(Node node, Repeat repeat, List<Step> steps) {
+      Frame child = java.util.Objects.requireNonNull(frame.children.get(node));
+      Map<Value, Slot> bodyInputs = new HashMap<>();
+      List<Slot> bodyOutputs = new ArrayList<>();
+      for (int i = 0; i < repeat.carried(); i++) {
+        Operand carried = operand(node.outputs().get(i));
+        addCopy(steps, operand(node.inputs().get(i)), carried.slot());
+        bodyInputs.put(repeat.bodyCarried().get(i), carried.slot());
+        bodyOutputs.add(carried.slot());
+      }
+      for (int i = 0; i < repeat.stacked(); i++) {
+        Value slice = repeat.bodySlices().get(i);
+        bodyInputs.put(slice, slices(node.inputs().get(repeat.carried() + i), slice.type()));
+      }
+      for (int i = 0; i < repeat.shared(); i++) {
+        bodyInputs.put(repeat.bodyShared().get(i), slot(node.inputs().get(repeat.carried() + repeat.stacked() + i)));
+      }
+      for (int i = repeat.carried(); i < node.outputs().size(); i++) {
+        bodyOutputs.add(slices(node.outputs().get(i), repeat.body().outputs().get(i).type()));
+      }
+      Slot childBase = inFrame(java.util.Objects.requireNonNull(frame.scratch.get(node)));
+      Emission body = new Emission(child, childBase, bodyInputs, bodyOutputs, depth + 1);
+
+      List<Value> results = repeat.body().outputs();
+      List<Step> bodySteps = new ArrayList<>();
+      for (int i = repeat.carried(); i < results.size(); i++) {
+        if (bodyInputs.containsKey(child.root(results.get(i)))) {
+          addCopy(bodySteps, body.operand(results.get(i)), bodyOutputs.get(i));
+        }
+      }
+      bodySteps.addAll(body.nodes());
+      for (int i = repeat.carried(); i < results.size(); i++) {
+        if (!bodyInputs.containsKey(child.root(results.get(i)))) {
+          addCopy(bodySteps, body.operand(results.get(i)), bodyOutputs.get(i));
+        }
+      }
+      for (int i = 0; i < repeat.carried(); i++) {
+        addCopy(bodySteps, body.operand(results.get(i)), bodyOutputs.get(i));
+      }
+      Operand index = body.operand(repeat.body().inputs().getFirst());
+      steps.add(new Step.Loop(repeat.count(), repeat.reverse(), depth, index, bodySteps));
+    }
+
+    private Slot slices(Value stacked, TensorType slice) {
+      return slot(stacked).slices(depth, slice.bytes());
+    }
+  }
+}

@@ -1,0 +1,96 @@
+package dev.jqlora.engine.reference;
+
+import dev.jqlora.engine.graph.Array64;
+import dev.jqlora.engine.graph.Composite;
+import dev.jqlora.engine.graph.Graph;
+import dev.jqlora.engine.graph.GraphBuilder;
+import dev.jqlora.engine.graph.Node;
+import dev.jqlora.engine.graph.Primitive;
+import dev.jqlora.engine.graph.Repeat;
+import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.tensor.TensorType;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.BiConsumer;
+
+/** Evaluates graphs in float64: primitives directly, composites by their decomposition, Repeat iteration by iteration. */
+public final class Interpreter {
+  private final BiConsumer<Node, List<Array64>> hook;
+
+  public Interpreter() {
+    this((_, _) -> {
+    });
+  }
+
+  /** @param hook is shown each node of the top graph, and of bodies, with its outputs */
+  public Interpreter(BiConsumer<Node, List<Array64>> hook) {
+    this.hook = hook;
+  }
+
+  public List<Array64> run(Graph graph, List<Array64> inputs) {
+    Map<Value, Array64> values = new HashMap<>();
+    for (int i = 0; i < inputs.size(); i++) {
+      Value input = graph.inputs().get(i);
+      if (!inputs.get(i).type().equals(input.type())) {
+        throw new IllegalArgumentException(
+            "input " + input.name() + " is " + input.type() + ", got " + inputs.get(i).type());
+      }
+      values.put(input, inputs.get(i));
+    }
+    for (Node node : graph.nodes()) {
+      List<Array64> arguments = node.inputs().stream().map(values::get).map(Objects::requireNonNull).toList();
+      List<Array64> results = evaluate(node, arguments);
+      hook.accept(node, results);
+      for (int i = 0; i < results.size(); i++) {
+        values.put(node.outputs().get(i), results.get(i));
+      }
+    }
+    return graph.outputs().stream().map(values::get).map(Objects::requireNonNull).toList();
+  }
+
+  private List<Array64> evaluate(Node node, List<Array64> inputs) {
+    return switch (node.op()) {
+      case Repeat repeat -> repeat(repeat, inputs);
+      case Primitive primitive -> primitive.evaluate(inputs, node.outputTypes());
+      case Composite composite -> {
+        GraphBuilder builder = new GraphBuilder();
+        List<Value> arguments = node.inputs().stream().map(value -> builder.input(value.name(), value.type())).toList();
+        yield new Interpreter().run(builder.build(composite.decompose(builder, arguments)), inputs);
+      }
+      default -> throw new IllegalStateException(node.label() + " is neither primitive nor composite");
+    };
+  }
+
+  private List<Array64> repeat(Repeat repeat, List<Array64> inputs) {
+    List<Array64> carried = new ArrayList<>(inputs.subList(0, repeat.carried()));
+    List<Array64> stackedInputs = inputs.subList(repeat.carried(), repeat.carried() + repeat.stacked());
+    List<Array64> shared = inputs.subList(repeat.carried() + repeat.stacked(), inputs.size());
+    List<Array64> stackedOutputs = repeat.bodyStackedOutputs().stream()
+        .map(value -> Array64.zeros(value.type().withShape(value.type().shape().stacked(repeat.count())))).toList();
+    for (int step = 0; step < repeat.count(); step++) {
+      int index = repeat.reverse() ? repeat.count() - 1 - step : step;
+      List<Array64> arguments = new ArrayList<>();
+      arguments.add(new Array64(TensorType.i32(), new double[]{index}));
+      arguments.addAll(carried);
+      for (Array64 stacked : stackedInputs) {
+        int size = stacked.data().length / repeat.count();
+        arguments.add(new Array64(stacked.type().withShape(stacked.shape().slice()),
+            Arrays.copyOfRange(stacked.data(), index * size, (index + 1) * size)));
+      }
+      arguments.addAll(shared);
+      List<Array64> results = run(repeat.body(), arguments);
+      carried = new ArrayList<>(results.subList(0, repeat.carried()));
+      for (int i = 0; i < stackedOutputs.size(); i++) {
+        double[] slice = results.get(repeat.carried() + i).data();
+        System.arraycopy(slice, 0, stackedOutputs.get(i).data(), index * slice.length, slice.length);
+      }
+    }
+    List<Array64> outputs = new ArrayList<>(carried);
+    outputs.addAll(stackedOutputs);
+    return outputs;
+  }
+}

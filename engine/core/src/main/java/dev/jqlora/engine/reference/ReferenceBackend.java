@@ -1,0 +1,130 @@
+package dev.jqlora.engine.reference;
+
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.graph.Array64;
+import dev.jqlora.engine.graph.Op;
+import dev.jqlora.engine.graph.Program;
+import dev.jqlora.engine.plan.Plan;
+import dev.jqlora.engine.plan.Planner;
+import dev.jqlora.engine.plan.Support;
+import dev.jqlora.engine.tensor.Tensor;
+import dev.jqlora.engine.tensor.TensorType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The interpreter behind the backend contract: every op, in float64, rounded to the element type only in states. */
+public final class ReferenceBackend implements Backend {
+  @Override
+  public String name() {
+    return "reference";
+  }
+
+  @Override
+  public String device() {
+    return "float64 interpreter";
+  }
+
+  @Override
+  public Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
+    return Support.NATIVE;
+  }
+
+  @Override
+  public Session open(long memoryLimitBytes) {
+    return new ReferenceSession();
+  }
+
+  @Override
+  public void close() {}
+
+  private final class ReferenceSession implements Session {
+    private final Arena arena = Arena.ofConfined();
+    private final Map<String, Tensor> states = new HashMap<>();
+
+    @Override
+    public void allocate(String state, TensorType type) {
+      if (states.putIfAbsent(state, Tensor.allocate(arena, type)) != null) {
+        throw new IllegalArgumentException("state " + state + " is already there");
+      }
+    }
+
+    @Override
+    public TensorType type(String state) {
+      return tensor(state).type();
+    }
+
+    private Tensor tensor(String state) {
+      Tensor tensor = states.get(state);
+      if (tensor == null) {
+        throw new IllegalArgumentException("no state is named " + state);
+      }
+      return tensor;
+    }
+
+    @Override
+    public void write(String state, long offset, MemorySegment bytes) {
+      MemorySegment.copy(bytes, 0, tensor(state).data(), offset, bytes.byteSize());
+    }
+
+    @Override
+    public void read(String state, long offset, MemorySegment target) {
+      MemorySegment.copy(tensor(state).data(), offset, target, 0, target.byteSize());
+    }
+
+    @Override
+    public Executable compile(Program program) {
+      Plan plan = Planner.plan(program, ReferenceBackend.this);
+      return new Executable() {
+        @Override
+        public Plan plan() {
+          return plan;
+        }
+
+        @Override
+        public Map<String, Tensor> run(Map<String, Tensor> feeds) {
+          return interpret(program, feeds);
+        }
+      };
+    }
+
+    private Map<String, Tensor> interpret(Program program, Map<String, Tensor> feeds) {
+      List<Array64> inputs = new ArrayList<>();
+      for (Program.Binding binding : program.inputs()) {
+        inputs.add(Array64.of(switch (binding) {
+          case Program.State(String name) -> tensor(name);
+          case Program.Transfer(String name) -> java.util.Objects.requireNonNull(feeds.get(name), name);
+        }));
+      }
+      List<Array64> outputs = new Interpreter().run(program.graph(), inputs);
+      Map<String, Tensor> fetches = new LinkedHashMap<>();
+      for (int i = 0; i < outputs.size(); i++) {
+        switch (program.outputs().get(i)) {
+          case Program.State(String name) -> outputs.get(i).copyTo(tensor(name));
+          case Program.Transfer(String name) -> {
+            Tensor fetched = Tensor.allocate(Arena.ofAuto(), outputs.get(i).type());
+            outputs.get(i).copyTo(fetched);
+            fetches.put(name, fetched);
+          }
+        }
+      }
+      return fetches;
+    }
+
+    @Override
+    public long usedBytes() {
+      return states.values().stream().mapToLong(tensor -> tensor.type().bytes()).sum();
+    }
+
+    @Override
+    public void close() {
+      arena.close();
+    }
+  }
+}
