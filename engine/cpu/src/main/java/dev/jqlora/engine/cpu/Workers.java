@@ -23,6 +23,15 @@ final class Workers implements AutoCloseable {
     void run(int task, int worker);
   }
 
+  /** A run of elements. */
+  @FunctionalInterface
+  interface Range {
+    void run(long first, long end);
+  }
+
+  /** Elements that make a task worth handing over: some microseconds of memory traffic. */
+  private static final int GRAIN = 1 << 14;
+
   /** Kernels follow each other within microseconds, so a short wait costs less than being woken. */
   private static final int SPINS = 2_000;
 
@@ -50,6 +59,22 @@ final class Workers implements AutoCloseable {
   /** {@link #parallel(int, Task)} for tasks that need no scratch memory. */
   void parallel(int tasks, IntConsumer task) {
     parallel(tasks, (number, worker) -> task.accept(number));
+  }
+
+  /** Runs {@code row} for every row; a task takes as many rows of the given width as are worth it. */
+  void rows(int rows, int width, IntConsumer row) {
+    int perTask = Math.max(1, GRAIN / Math.max(width, 1));
+    parallel(Math.ceilDiv(rows, perTask), task -> {
+      for (int i = task * perTask; i < Math.min(rows, (task + 1) * perTask); i++) {
+        row.accept(i);
+      }
+    });
+  }
+
+  /** Runs {@code range} over all elements in pieces whose bounds depend on the count alone. */
+  void ranges(long elements, Range range) {
+    parallel(Math.toIntExact(Math.ceilDiv(elements, GRAIN)),
+        task -> range.run((long) task * GRAIN, Math.min(elements, (task + 1L) * GRAIN)));
   }
 
   /**

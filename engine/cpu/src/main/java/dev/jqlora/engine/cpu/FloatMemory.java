@@ -1,0 +1,61 @@
+package dev.jqlora.engine.cpu;
+
+import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+
+/** Memory as float32 numbers, one by one or by vectors. Indexes count floats. */
+final class FloatMemory {
+  private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  private FloatMemory() {}
+
+  static float get(MemorySegment memory, long index) {
+    return memory.get(F32, index * Float.BYTES);
+  }
+
+  static void set(MemorySegment memory, long index, float value) {
+    memory.set(F32, index * Float.BYTES, value);
+  }
+
+  static int getInt(MemorySegment memory, long index) {
+    return memory.get(I32, index * Integer.BYTES);
+  }
+
+  static FloatVector load(MemorySegment memory, long index) {
+    return FloatVector.fromMemorySegment(FLOATS, memory, index * Float.BYTES, ByteOrder.LITTLE_ENDIAN);
+  }
+
+  /** Lanes outside the mask are 0 and are not read. */
+  static FloatVector load(MemorySegment memory, long index, VectorMask<Float> mask) {
+    return FloatVector.fromMemorySegment(FLOATS, memory, index * Float.BYTES, ByteOrder.LITTLE_ENDIAN, mask);
+  }
+
+  static void store(FloatVector vector, MemorySegment memory, long index) {
+    vector.intoMemorySegment(memory, index * Float.BYTES, ByteOrder.LITTLE_ENDIAN);
+  }
+
+  static void store(FloatVector vector, MemorySegment memory, long index, VectorMask<Float> mask) {
+    vector.intoMemorySegment(memory, index * Float.BYTES, ByteOrder.LITTLE_ENDIAN, mask);
+  }
+
+  /** The first {@code remaining} lanes: what is left of a run after its whole vectors. */
+  static VectorMask<Float> tail(long remaining) {
+    return FLOATS.indexInRange(0, remaining);
+  }
+
+  /** Copies floats out of memory. */
+  static void read(MemorySegment memory, long index, float[] target, int offset, int count) {
+    MemorySegment.copy(memory, F32, index * Float.BYTES, target, offset, count);
+  }
+
+  /** Copies floats into memory. */
+  static void write(float[] source, int offset, MemorySegment memory, long index, int count) {
+    MemorySegment.copy(source, offset, memory, F32, index * Float.BYTES, count);
+  }
+}

@@ -1,0 +1,108 @@
+package dev.jqlora.engine.cpu;
+
+import static dev.jqlora.engine.cpu.FloatMemory.load;
+import static dev.jqlora.engine.cpu.FloatMemory.store;
+import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
+import static dev.jqlora.engine.cpu.VectorWidth.LANES;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+
+/** Softmax of rows, and the cross-entropy of rows of logits; x is F32 {@code [rows, width]}. */
+final class SoftmaxKernel {
+  /** Exponentials that are summed in float32 before they join a float64 sum: vocabularies have 128,256 entries. */
+  private static final int CHUNK = 4096;
+
+  private SoftmaxKernel() {}
+
+  /** {@code ln Σ exp(x)} of each row into {@code result}, F32 {@code [rows]}. */
+  static void logSumExp(Workers workers, MemorySegment x, int rows, int width, MemorySegment result) {
+    workers.rows(rows, width,
+        row -> FloatMemory.set(result, row, (float) logSumExp(x, (long) row * width, width)));
+  }
+
+  /** {@code y = exp(x - ln Σ exp(x))} row by row; y may be x. */
+  static void softmax(Workers workers, MemorySegment x, int rows, int width, MemorySegment y) {
+    workers.rows(rows, width, row -> {
+      long first = (long) row * width;
+      probabilities(x, first, width, (float) logSumExp(x, first, width), y);
+    });
+  }
+
+  /**
+   * {@code nll[row] = ln Σ exp(logits[row]) - logits[row][label]}, 0 for a row without a target, which is one whose label
+   * is negative.
+   *
+   * @param labels I32 {@code [rows]}, below width
+   * @param nll F32 {@code [rows]}
+   * @param gradient whether to overwrite the logits with the gradient of Σ nll: softmax minus 1 at the label, or 0
+   */
+  static void crossEntropy(Workers workers, MemorySegment logits, MemorySegment labels, int rows, int width,
+      MemorySegment nll, boolean gradient) {
+    workers.rows(rows, width, row -> {
+      int label = FloatMemory.getInt(labels, row);
+      long first = (long) row * width;
+      if (label < 0) {
+        FloatMemory.set(nll, row, 0f);
+        if (gradient) {
+          logits.asSlice(first * Float.BYTES, (long) width * Float.BYTES).fill((byte) 0);
+        }
+        return;
+      }
+      double logSumExp = logSumExp(logits, first, width);
+      FloatMemory.set(nll, row, (float) (logSumExp - FloatMemory.get(logits, first + label)));
+      if (gradient) {
+        probabilities(logits, first, width, (float) logSumExp, logits);
+        FloatMemory.set(logits, first + label, FloatMemory.get(logits, first + label) - 1f);
+      }
+    });
+  }
+
+  private static void probabilities(MemorySegment x, long first, int width, float logSumExp, MemorySegment y) {
+    int i = 0;
+    for (; i < FLOATS.loopBound(width); i += LANES) {
+      store(VectorExp.exp(load(x, first + i).sub(logSumExp)), y, first + i);
+    }
+    if (i < width) {
+      VectorMask<Float> tail = FloatMemory.tail(width - i);
+      store(VectorExp.exp(load(x, first + i, tail).sub(logSumExp)), y, first + i, tail);
+    }
+  }
+
+  private static double logSumExp(MemorySegment x, long first, int width) {
+    float max = max(x, first, width);
+    double sum = 0;
+    for (int chunk = 0; chunk < width; chunk += CHUNK) {
+      sum += sumExp(x, first + chunk, Math.min(CHUNK, width - chunk), max);
+    }
+    return max + Math.log(sum);
+  }
+
+  private static float max(MemorySegment x, long first, int width) {
+    FloatVector max = FloatVector.broadcast(FLOATS, Float.NEGATIVE_INFINITY);
+    int i = 0;
+    for (; i < FLOATS.loopBound(width); i += LANES) {
+      max = max.max(load(x, first + i));
+    }
+    if (i < width) {
+      VectorMask<Float> tail = FloatMemory.tail(width - i);
+      max = max.lanewise(VectorOperators.MAX, load(x, first + i, tail), tail);
+    }
+    return max.reduceLanes(VectorOperators.MAX);
+  }
+
+  private static float sumExp(MemorySegment x, long first, int count, float max) {
+    FloatVector sum = FloatVector.zero(FLOATS);
+    int i = 0;
+    for (; i < FLOATS.loopBound(count); i += LANES) {
+      sum = sum.add(VectorExp.exp(load(x, first + i).sub(max)));
+    }
+    if (i < count) {
+      VectorMask<Float> tail = FloatMemory.tail(count - i);
+      sum = sum.add(VectorExp.exp(load(x, first + i, tail).sub(max)), tail);
+    }
+    return sum.reduceLanes(VectorOperators.ADD);
+  }
+}

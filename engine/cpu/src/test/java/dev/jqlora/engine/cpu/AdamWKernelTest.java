@@ -1,0 +1,109 @@
+package dev.jqlora.engine.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.jqlora.engine.tensor.Blockwise8bit;
+import dev.jqlora.engine.tensor.BlockwiseAdamW;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+
+class AdamWKernelTest {
+  @Test
+  void threeStepsFollowTheFormula() {
+    for (int count : Kernels.WIDTHS) {
+      float[] start = Guarded.normal(count, 1);
+      double[] p = new double[count];
+      Arrays.setAll(p, i -> start[i]);
+      double[] m = new double[count];
+      double[] v = new double[count];
+      for (int step = 1; step <= 3; step++) {
+        float[] gradient = Guarded.normal(count, 10 + step);
+        for (int i = 0; i < count; i++) {
+          double g = 0.5 * gradient[i];
+          m[i] = 0.9 * m[i] + 0.1 * g;
+          v[i] = 0.999 * v[i] + 0.001 * g * g;
+          p[i] = p[i] * (1 - 1e-3 * 0.1)
+              - 1e-3 * m[i] / (1 - Math.pow(0.9, step)) / (Math.sqrt(v[i] / (1 - Math.pow(0.999, step))) + 1e-8);
+        }
+      }
+      double[] expected = new double[3 * count];
+      System.arraycopy(p, 0, expected, 0, count);
+      System.arraycopy(m, 0, expected, count, count);
+      System.arraycopy(v, 0, expected, 2 * count, count);
+      Kernels.assertClose(expected, Kernels.onAnyThreads(workers -> threeSteps(workers, start)), 1e-6, 0.01);
+    }
+  }
+
+  private static float[] threeSteps(Workers workers, float[] start) {
+    int count = start.length;
+    Guarded p = Guarded.of(start);
+    Guarded m = Guarded.of(new float[count]);
+    Guarded v = Guarded.of(new float[count]);
+    for (int step = 1; step <= 3; step++) {
+      AdamWKernel.step(workers, p.data(), Guarded.of(Guarded.normal(count, 10 + step)).data(), m.data(), v.data(),
+          count,
+          0.5f, BlockwiseAdamW.Coefficients.of(1e-3, 0.9, 0.999, 1e-8, 0.1, step));
+    }
+    float[] all = Arrays.copyOf(p.floats(), 3 * count);
+    System.arraycopy(m.floats(), 0, all, count, count);
+    System.arraycopy(v.floats(), 0, all, 2 * count, count);
+    return all;
+  }
+
+  @Test
+  void eightBitMomentsOfStackedTensorsEqualTheReferenceToTheBit() {
+    for (int size : new int[]{1, 255, 256, 257, 5000, 40_001}) {
+      int tensors = 3;
+      int blocks = (int) Blockwise8bit.blocks(size);
+      float[] start = Guarded.normal(tensors * size, 1);
+      float[] expected = new float[tensors * size];
+      byte[] expectedCodes = new byte[tensors * size];
+      for (int tensor = 0; tensor < tensors; tensor++) {
+        float[] p = Arrays.copyOfRange(start, tensor * size, (tensor + 1) * size);
+        byte[] codes1 = new byte[size];
+        byte[] codes2 = new byte[size];
+        float[] absmax1 = new float[blocks];
+        float[] absmax2 = new float[blocks];
+        for (int step = 1; step <= 3; step++) {
+          float[] gradient = Arrays.copyOfRange(gradient(tensors * size, step), tensor * size, (tensor + 1) * size);
+          for (int i = 0; i < size; i++) {
+            gradient[i] *= 0.5f;
+          }
+          BlockwiseAdamW.step(p, gradient, codes1, absmax1, codes2, absmax2, BlockwiseAdamW.Maps.DEFAULT,
+              BlockwiseAdamW.Coefficients.of(1e-3, 0.9, 0.999, 1e-8, 0.1, step));
+        }
+        System.arraycopy(p, 0, expected, tensor * size, size);
+        System.arraycopy(codes1, 0, expectedCodes, tensor * size, size);
+      }
+      assertArrayEquals(expected, Kernels.onAnyThreads(workers -> {
+        Guarded p = Guarded.of(start);
+        byte[] codes1 = new byte[tensors * size];
+        MemorySegment codes2 = MemorySegment.ofArray(new byte[tensors * size]);
+        Guarded absmax1 = Guarded.of(new float[tensors * blocks]);
+        Guarded absmax2 = Guarded.of(new float[tensors * blocks]);
+        for (int step = 1; step <= 3; step++) {
+          long skipped = AdamW8bitKernel.step(workers,
+              new AdamW8bitKernel.State(p.data(), Guarded.of(gradient(tensors * size, step)).data(),
+                  MemorySegment.ofArray(codes1), absmax1.data(), codes2, absmax2.data(), tensors, size),
+              0.5f, BlockwiseAdamW.Maps.DEFAULT, BlockwiseAdamW.Coefficients.of(1e-3, 0.9, 0.999, 1e-8, 0.1, step));
+          assertEquals(step == 2 ? 1 : 0, skipped);
+        }
+        assertArrayEquals(expectedCodes, codes1);
+        assertEquals(tensors * blocks, absmax1.floats().length);
+        assertEquals(tensors * blocks, absmax2.floats().length);
+        return p.floats();
+      }));
+    }
+  }
+
+  /** The second step's last gradient is not a number. */
+  private static float[] gradient(int count, int step) {
+    float[] gradient = Guarded.normal(count, 10 + step);
+    if (step == 2) {
+      gradient[count - 1] = Float.NaN;
+    }
+    return gradient;
+  }
+}
