@@ -8,7 +8,6 @@ import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
 
 /** Root-mean-square normalization of the rows of x {@code [rows, width]} and its gradients; all F32. */
 final class RmsNormKernel {
@@ -85,7 +84,7 @@ final class RmsNormKernel {
       FloatVector value = load(x, first + i, FloatMemory.tail(width - i));
       sum = value.fma(value, sum);
     }
-    return (float) (1 / Math.sqrt(sum.reduceLanes(VectorOperators.ADD) / width + epsilon));
+    return (float) (1 / Math.sqrt(LaneSum.of(sum) / width + epsilon));
   }
 
   private static float weightedDot(MemorySegment x, MemorySegment weight, MemorySegment dy, long first, int width) {
@@ -98,6 +97,6 @@ final class RmsNormKernel {
       VectorMask<Float> tail = FloatMemory.tail(width - i);
       sum = load(dy, first + i, tail).mul(load(weight, i, tail)).fma(load(x, first + i, tail), sum);
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return LaneSum.of(sum);
   }
 }

@@ -103,6 +103,6 @@ final class SoftmaxKernel {
       VectorMask<Float> tail = FloatMemory.tail(count - i);
       sum = sum.add(VectorExp.exp(load(x, first + i, tail).sub(max)), tail);
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return LaneSum.of(sum);
   }
 }

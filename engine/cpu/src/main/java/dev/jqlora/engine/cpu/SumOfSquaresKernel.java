@@ -6,7 +6,6 @@ import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * {@code Σ x²}. Runs of {@value #CHUNK} elements are summed in float32 lanes, runs and then tasks in float64, in order: the
@@ -45,6 +44,6 @@ final class SumOfSquaresKernel {
       FloatVector value = load(x, first + i, FloatMemory.tail(count - i));
       sum = value.fma(value, sum);
     }
-    return sum.reduceLanes(VectorOperators.ADD);
+    return LaneSum.of(sum);
   }
 }
