@@ -122,7 +122,7 @@ final class Keys {
     "Evaluate each dataset of eval_dataset on its own.");
   static final Key<MixStrategy> MIX_STRATEGY = supported(Group.DATA, "mix_strategy",
     ValueType.choice(MixStrategy.class), MixStrategy.CONCAT, "How several datasets become one.");
-  static final Key<List<Double>> INTERLEAVE_PROBS = supported(Group.DATA, "interleave_probs", new Reals(0, 1), null,
+  static final Key<List<Double>> INTERLEAVE_PROBS = supported(Group.DATA, "interleave_probs", new Reals(1e-4, 1), null,
     "Shares of the datasets when they are interleaved; they sum to 1. Default: in strict turns.");
   static final Key<Integer> PREPROCESSING_BATCH_SIZE = supported(Group.DATA, "preprocessing_batch_size", COUNT, 1000,
     "Rows per group of stage pt; what is left of a group after the last full block is dropped.");

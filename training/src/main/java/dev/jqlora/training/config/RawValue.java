@@ -1,6 +1,6 @@
 package dev.jqlora.training.config;
 
-import dev.jqlora.training.files.Excerpt;
+import dev.jqlora.llama.files.FileErrors;
 import java.util.List;
 import java.util.Map;
 
@@ -21,7 +21,7 @@ sealed interface RawValue {
   /** How a message names this value. */
   default String describe() {
     return switch (this) {
-      case Scalar scalar -> Excerpt.of(scalar.text());
+      case Scalar scalar -> FileErrors.quoted(scalar.text());
       case Sequence(var items) -> "a list of " + items.size();
       case Mapping(var entries) -> "a mapping of " + entries.size();
       case Unset _ -> "nothing";

@@ -5,9 +5,10 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
-import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
-import dev.jqlora.training.files.Excerpt;
+import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.llama.files.FileErrors;
+import dev.jqlora.training.files.Json;
 import dev.jqlora.training.files.TextFiles;
 import java.io.IOException;
 import java.io.StringReader;
@@ -79,7 +80,7 @@ final class SettingsReader {
         settings.add(commandLine(body.replace('-', '_'), hasValue ? words.get(++i) : "true"));
       } else {
         throw new JqloraException(Kind.CONFIG,
-            "command line: expected key=value or --key value, got " + Excerpt.of(word));
+            "command line: expected key=value or --key value, got " + FileErrors.quoted(word));
       }
     }
     return settings;
@@ -128,8 +129,9 @@ final class SettingsReader {
 
   private static void refuseDuplicate(@Nullable Integer earlierLine, String key, String origin) {
     if (earlierLine != null) {
-      throw new JqloraException(Kind.CONFIG, origin + ": " + Excerpt.of(key) + " stands already in line " + earlierLine
-          + "; keep one of the two");
+      throw new JqloraException(Kind.CONFIG,
+          origin + ": " + FileErrors.quoted(key) + " stands already in line " + earlierLine
+              + "; keep one of the two");
     }
   }
 
@@ -143,9 +145,11 @@ final class SettingsReader {
     } catch (MarkedYAMLException e) {
       Mark mark = e.getProblemMark();
       String place = mark == null ? origin : origin + ":" + line(mark) + ":" + (mark.getColumn() + 1);
-      throw new JqloraException(Kind.CONFIG, place + ": YAML syntax: " + Excerpt.ofMessage(e.getProblem()), e);
+      throw new JqloraException(Kind.CONFIG,
+          place + ": YAML syntax: " + FileErrors.printable(String.valueOf(e.getProblem())), e);
     } catch (YAMLException e) {
-      throw new JqloraException(Kind.CONFIG, origin + ": YAML syntax: " + Excerpt.ofMessage(e.getMessage()), e);
+      throw new JqloraException(Kind.CONFIG,
+          origin + ": YAML syntax: " + FileErrors.printable(String.valueOf(e.getMessage())), e);
     }
   }
 
@@ -164,7 +168,7 @@ final class SettingsReader {
         for (var tuple : mapping.getValue()) {
           String key = keyText(tuple.getKeyNode(), origin);
           if (entries.put(key, flatText(tuple.getValueNode(), origin)) != null) {
-            throw new JqloraException(Kind.CONFIG, origin + ": " + Excerpt.of(key) + " stands twice; keep one");
+            throw new JqloraException(Kind.CONFIG, origin + ": " + FileErrors.quoted(key) + " stands twice; keep one");
           }
         }
         yield new RawValue.Mapping(entries);
@@ -194,7 +198,7 @@ final class SettingsReader {
   private static String word(String key, String origin) {
     if (!WORD.matcher(key).matches()) {
       throw new JqloraException(Kind.CONFIG,
-          origin + ": expected a key of letters, digits and _, got " + Excerpt.of(key));
+          origin + ": expected a key of letters, digits and _, got " + FileErrors.quoted(key));
     }
     return key;
   }
@@ -227,7 +231,8 @@ final class SettingsReader {
     } catch (JsonProcessingException e) {
       var location = e.getLocation();
       String place = location == null ? file : file + ":" + location.getLineNr() + ":" + location.getColumnNr();
-      throw new JqloraException(Kind.CONFIG, place + ": JSON syntax: " + Excerpt.ofMessage(e.getOriginalMessage()), e);
+      throw new JqloraException(Kind.CONFIG, place + ": " + Json.syntaxError(e),
+          e);
     } catch (IOException e) {
       throw new IllegalStateException("reading a text in memory", e);
     }

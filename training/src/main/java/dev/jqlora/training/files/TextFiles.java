@@ -1,7 +1,8 @@
 package dev.jqlora.training.files;
 
-import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.llama.files.FileErrors;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -9,7 +10,6 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 
 /** Text files, read strictly: bytes that are not UTF-8 are an error, never a replacement character. */
@@ -18,26 +18,20 @@ public final class TextFiles {
 
   private TextFiles() {}
 
-  /** A reader that throws {@link CharacterCodingException} at the first byte that is not UTF-8; a byte order mark is skipped. */
-  public static BufferedReader reader(Path file) {
+  /** A reader that throws {@link CharacterCodingException} at the first byte that is not UTF-8; a BOM is skipped. */
+  public static BufferedReader reader(Path file) throws IOException {
+    if (Files.isDirectory(file)) {
+      throw new IOException("it is a directory; a file was expected");
+    }
+    var decoder = StandardCharsets.UTF_8.newDecoder().onMalformedInput(CodingErrorAction.REPORT)
+        .onUnmappableCharacter(CodingErrorAction.REPORT);
+    var reader = new BufferedReader(new InputStreamReader(Files.newInputStream(file), decoder), 1 << 16);
     try {
-      if (Files.isDirectory(file)) {
-        throw new JqloraException(Kind.IO, file + " is a directory; a file was expected");
-      }
-      var decoder = StandardCharsets.UTF_8.newDecoder().onMalformedInput(CodingErrorAction.REPORT)
-          .onUnmappableCharacter(CodingErrorAction.REPORT);
-      var reader = new BufferedReader(new InputStreamReader(Files.newInputStream(file), decoder), 1 << 16);
-      try {
-        skipByteOrderMark(reader);
-      } catch (IOException e) {
-        reader.close();
-        throw e;
-      }
+      skipByteOrderMark(reader);
       return reader;
-    } catch (CharacterCodingException e) {
-      throw notUtf8(file.toString(), e);
     } catch (IOException e) {
-      throw unreadable(file, e);
+      reader.close();
+      throw e;
     }
   }
 
@@ -67,7 +61,7 @@ public final class TextFiles {
     } catch (CharacterCodingException e) {
       throw new JqloraException(unfit, file + " is not UTF-8 text; convert it to UTF-8", e);
     } catch (IOException e) {
-      throw unreadable(file, e);
+      throw FileErrors.cannotRead(file, e);
     }
   }
 
@@ -76,11 +70,4 @@ public final class TextFiles {
     return new JqloraException(Kind.DATA, where + ": not UTF-8 text; convert the file to UTF-8", cause);
   }
 
-  /** The error for a file that the operating system would not read. */
-  public static JqloraException unreadable(Path file, IOException cause) {
-    if (cause instanceof NoSuchFileException) {
-      return new JqloraException(Kind.IO, file + " does not exist", cause);
-    }
-    return new JqloraException(Kind.IO, "cannot read " + file + ": " + Excerpt.ofMessage(cause.getMessage()), cause);
-  }
 }

@@ -1,4 +1,4 @@
-/** Reading text strictly as UTF-8, writing files all or nothing, and quoting foreign text in a message of one line. */
+/** Reading text and JSON strictly. */
 @NullMarked
 package dev.jqlora.training.files;
 

@@ -1,9 +1,9 @@
 package dev.jqlora.training.schedule;
 
-import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.llama.files.FileErrors;
 import dev.jqlora.training.config.ScheduleArguments;
-import dev.jqlora.training.files.Excerpt;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeSet;
@@ -34,15 +34,16 @@ final class ScheduleOptions {
         return number;
       }
     } catch (NumberFormatException e) {
-      throw error(name + ": expected a number, got " + Excerpt.of(text));
+      throw error(name + ": expected a number, got " + FileErrors.quoted(text));
     }
-    throw error(name + ": expected a finite number, got " + Excerpt.of(text));
+    throw error(name + ": expected a finite number, got " + FileErrors.quoted(text));
   }
 
   private int count(String name, int defaultValue) {
     double number = number(name, defaultValue);
     if (number < 0 || number != Math.rint(number) || number > Integer.MAX_VALUE) {
-      throw error(name + ": expected a whole number of at least 0, got " + Excerpt.of(given.getOrDefault(name, "")));
+      throw error(
+          name + ": expected a whole number of at least 0, got " + FileErrors.quoted(given.getOrDefault(name, "")));
     }
     return (int) number;
   }
@@ -55,7 +56,7 @@ final class ScheduleOptions {
         return word;
       }
     }
-    throw error(name + ": expected one of " + String.join(", ", allowed) + ", got " + Excerpt.of(text));
+    throw error(name + ": expected one of " + String.join(", ", allowed) + ", got " + FileErrors.quoted(text));
   }
 
   /** The lowest factor, given as one of {@code min_lr} and {@code min_lr_rate}. */
@@ -65,7 +66,7 @@ final class ScheduleOptions {
     if (Double.isNaN(rate) == Double.isNaN(share)) {
       throw error("expected exactly one of min_lr and min_lr_rate");
     }
-    return Double.isNaN(share) ? rate / baseRate : share;
+    return Double.isNaN(share) ? Math.min(1, rate / Math.max(baseRate, Double.MIN_NORMAL)) : share;
   }
 
   /** {@code lr_end} as a share of the base rate. */
@@ -109,7 +110,7 @@ final class ScheduleOptions {
   void refuseOthers() {
     for (String name : new TreeSet<>(given.keySet())) {
       if (!known.contains(name)) {
-        throw error("unknown option " + Excerpt.of(name)
+        throw error("unknown option " + FileErrors.quoted(name)
             + (known.isEmpty() ? "; it has none" : "; expected " + String.join(", ", known)));
       }
     }
