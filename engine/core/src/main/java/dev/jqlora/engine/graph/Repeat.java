@@ -98,10 +98,6 @@ public record Repeat(int count, Graph body, int carried, int stacked, boolean re
       Value next = body.outputs().get(i);
       ShapeException.check(next.type().equals(inputs.get(i)), "Repeat: carried value %d is %s but the body returns %s",
           i, inputs.get(i), next.type());
-      int from = body.inputs().indexOf(next);
-      ShapeException.check(from < 0 || from == 1 + i,
-          "Repeat: the body hands on its input %d as carried value %d; only an unchanged carried value may be handed on",
-          from, i);
       outputs.add(inputs.get(i));
     }
     for (Value value : bodyStackedOutputs()) {

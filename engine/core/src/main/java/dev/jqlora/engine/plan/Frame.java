@@ -37,6 +37,8 @@ final class Frame {
   final Map<Value, Integer> outside = new HashMap<>();
   final Map<Node, Frame> children = new HashMap<>();
   final Map<Node, Buffer> scratch = new HashMap<>();
+  /** Where an output that is only an input handed on waits, if another output goes to that input's memory. */
+  final Map<Integer, Buffer> kept = new HashMap<>();
   final long bytes;
   final long liveBytes;
 
@@ -75,8 +77,23 @@ final class Frame {
     for (int i = 0; i < end; i++) {
       node(graph.nodes().get(i), i, capabilities);
     }
+    for (int i = 0; i < keptOutputs; i++) {
+      keep(i, end);
+    }
     bytes = Placement.place(buffers);
     liveBytes = live();
+  }
+
+  private void keep(int output, int end) {
+    Value value = overlay.root(graph.outputs().get(output));
+    for (int i = 0; i < wishes.size(); i++) {
+      if (value.equals(wishes.get(i).over()) && !overlay.root(graph.outputs().get(i)).equals(value)) {
+        Buffer buffer = new Buffer(value.name() + " kept", value.type().bytes(), end, end);
+        buffers.add(buffer);
+        kept.put(output, buffer);
+        return;
+      }
+    }
   }
 
   private void node(Node node, int step, Capabilities capabilities) {

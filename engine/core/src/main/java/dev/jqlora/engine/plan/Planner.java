@@ -48,7 +48,6 @@ public final class Planner {
           ? new Frame.Wish(true, stateInputs.get(name))
           : Frame.Wish.INSIDE);
     }
-    checkWrites(program, stateInputs);
     Frame frame = new Frame(graph, feeds, wishes, graph.outputs().size(), capabilities);
 
     Map<Value, Slot> inputSlots = new HashMap<>();
@@ -67,28 +66,15 @@ public final class Planner {
       }
     }
     Map<String, Operand> fetchPlaces = new LinkedHashMap<>();
+    steps.addAll(emission.keeping());
     for (int i = 0; i < graph.outputs().size(); i++) {
-      Operand from = emission.operand(graph.outputs().get(i));
+      Operand from = emission.result(i);
       switch (program.outputs().get(i)) {
         case Program.Transfer(String name) -> fetchPlaces.put(name, from);
         case Program.State(String name) -> addCopy(steps, from, Slot.state(name));
       }
     }
     return new Plan(program, frame.bytes, frame.liveBytes, feedPlaces, fetchPlaces, steps, rows(frame), lowering);
-  }
-
-  /** Copies at the end must not overwrite what another copy still reads. */
-  private static void checkWrites(Program program, Map<String, Value> stateInputs) {
-    for (int i = 0; i < program.outputs().size(); i++) {
-      for (Map.Entry<String, Value> state : stateInputs.entrySet()) {
-        boolean moves = program.graph().outputs().get(i).equals(state.getValue())
-            && program.outputs().get(i) instanceof Program.State(String name) && !name.equals(state.getKey());
-        if (moves && program.outputs().contains(new Program.State(state.getKey()))) {
-          throw new IllegalArgumentException(
-              program.name() + ": state " + state.getKey() + " is moved to another state and written itself");
-        }
-      }
-    }
   }
 
   private static void addCopy(List<Step> steps, Operand from, Slot to) {
@@ -139,6 +125,23 @@ public final class Planner {
 
     Operand operand(Value value) {
       return new Operand(value.type(), slot(value));
+    }
+
+    /** Where an output of the graph is found after the steps of {@link #keeping()}. */
+    Operand result(int output) {
+      Value value = frame.graph.outputs().get(output);
+      Placement.Buffer kept = frame.kept.get(output);
+      return kept == null ? operand(value) : new Operand(value.type(), inFrame(kept));
+    }
+
+    /** Copies inputs that outputs hand on out of the way of what is copied over them. */
+    List<Step> keeping() {
+      List<Step> steps = new ArrayList<>();
+      frame.kept.keySet().stream().sorted().forEach(output -> {
+        Operand to = result(output);
+        addCopy(steps, operand(frame.graph.outputs().get(output)), to.slot());
+      });
+      return steps;
     }
 
     private List<Operand> operands(List<Value> values) {
@@ -199,8 +202,9 @@ public final class Planner {
           addCopy(bodySteps, body.operand(results.get(i)), bodyOutputs.get(i));
         }
       }
+      bodySteps.addAll(body.keeping());
       for (int i = 0; i < repeat.carried(); i++) {
-        addCopy(bodySteps, body.operand(results.get(i)), bodyOutputs.get(i));
+        addCopy(bodySteps, body.result(i), bodyOutputs.get(i));
       }
       Operand index = body.operand(repeat.body().inputs().getFirst());
       steps.add(new Step.Loop(repeat.count(), repeat.reverse(), depth, index, bodySteps));

@@ -1,0 +1,49 @@
+package dev.jqlora.engine.testkit;
+
+import dev.jqlora.engine.graph.Array64;
+import dev.jqlora.engine.graph.Graph;
+import dev.jqlora.engine.tensor.Tensor;
+import dev.jqlora.engine.tensor.TensorType;
+import java.lang.foreign.Arena;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+
+/** Random tensors from a fixed seed. */
+public final class Samples {
+  private final Random random;
+
+  public Samples(long seed) {
+    random = new Random(seed);
+  }
+
+  /** Numbers from -1 to 1, rounded to the element type. */
+  public Tensor uniform(TensorType type) {
+    return uniform(type, -1, 1);
+  }
+
+  public Tensor uniform(TensorType type, double from, double to) {
+    Tensor tensor = Tensor.allocate(Arena.ofAuto(), type);
+    for (long i = 0; i < type.elements(); i++) {
+      tensor.set(i, from + (to - from) * random.nextDouble());
+    }
+    return tensor;
+  }
+
+  /** Whole numbers at least 0 and below a bound. */
+  public Tensor indices(TensorType type, int bound) {
+    Tensor tensor = Tensor.allocate(Arena.ofAuto(), type);
+    for (long i = 0; i < type.elements(); i++) {
+      tensor.set(i, random.nextInt(bound));
+    }
+    return tensor;
+  }
+
+  /** One array per input of a graph: reals from -1 to 1; whole numbers are all 0. */
+  public List<Array64> inputsOf(Graph graph) {
+    List<Array64> arrays = new ArrayList<>();
+    graph.inputs().forEach(input -> arrays
+        .add(input.type().dtype().isFloat() ? Array64.of(uniform(input.type())) : Array64.zeros(input.type())));
+    return arrays;
+  }
+}
