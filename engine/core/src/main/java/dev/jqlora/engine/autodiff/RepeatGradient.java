@@ -133,7 +133,7 @@ final class RepeatGradient {
     List<Value> outputs = new ArrayList<>();
     carried.forEach(value -> outputs.add(value.next()));
     outputs.addAll(stackedResults);
-    List<Node> nodes = withoutSaved(forwardNodes, outputs);
+    List<Node> nodes = withoutSaved(forwardNodes, outputs, Set.copyOf(placed.values()));
     Set<Value> read = read(nodes, outputs);
 
     Map<Value, Value> shared = new LinkedHashMap<>();
@@ -171,14 +171,17 @@ final class RepeatGradient {
     }
   }
 
-  /** The body's nodes without the forward ones whose outputs are saved, and without those that nothing reads. */
-  private List<Node> withoutSaved(int forwardNodes, List<Value> outputs) {
+  /**
+   * The body's nodes without the forward ones whose outputs are saved, and without those that nothing reads. A Repeat in
+   * the body that its own gradient has made stack more is computed again: the forward body knows nothing of the more.
+   */
+  private List<Node> withoutSaved(int forwardNodes, List<Value> outputs, Set<Value> forward) {
     List<Node> kept = new ArrayList<>();
     List<Node> all = body.nodes();
     Set<Value> read = new HashSet<>(outputs);
     for (int i = all.size() - 1; i >= 0; i--) {
       Node node = all.get(i);
-      boolean saved = i < forwardNodes && repeat.save().saves(node);
+      boolean saved = i < forwardNodes && repeat.save().saves(node) && forward.containsAll(node.outputs());
       if (!saved && node.outputs().stream().anyMatch(read::contains)) {
         kept.add(node);
         read.addAll(node.inputs());
