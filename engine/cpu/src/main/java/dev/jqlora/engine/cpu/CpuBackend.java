@@ -1,0 +1,46 @@
+package dev.jqlora.engine.cpu;
+
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.graph.Op;
+import dev.jqlora.engine.plan.Support;
+import dev.jqlora.engine.tensor.TensorType;
+import java.util.List;
+
+/** Runs programs on the host's processors with vector instructions, on a fixed number of threads. */
+public final class CpuBackend implements Backend {
+  private final Workers workers;
+  private final Gemm gemm;
+
+  /** @param threads how many threads compute, the caller among them; results do not depend on it */
+  public CpuBackend(int threads) {
+    workers = new Workers(threads);
+    gemm = new Gemm(workers);
+  }
+
+  @Override
+  public String name() {
+    return "cpu";
+  }
+
+  @Override
+  public String device() {
+    return "%s, %d threads, %d-bit vectors".formatted(System.getProperty("os.arch"), workers.threads(),
+        VectorWidth.LANES * Float.SIZE);
+  }
+
+  @Override
+  public Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
+    return CpuKernels.supports(op, inputs, outputs);
+  }
+
+  @Override
+  public Session open(long memoryLimitBytes) {
+    return new CpuSession(this, memoryLimitBytes, workers, gemm);
+  }
+
+  @Override
+  public void close() {
+    workers.close();
+  }
+}

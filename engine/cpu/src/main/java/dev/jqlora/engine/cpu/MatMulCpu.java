@@ -1,0 +1,36 @@
+package dev.jqlora.engine.cpu;
+
+import dev.jqlora.engine.op.MatMul;
+import dev.jqlora.engine.tensor.Shape;
+import dev.jqlora.engine.tensor.Tensor;
+import dev.jqlora.engine.tensor.TensorType;
+
+/** {@link Gemm}, once for each matrix of the leading axes. */
+final class MatMulCpu implements CpuKernel<MatMul> {
+  @Override
+  public Class<MatMul> op() {
+    return MatMul.class;
+  }
+
+  @Override
+  public void run(MatMul op, Call call) {
+    Shape a = call.input(0).type().shape();
+    Shape b = call.input(1).type().shape();
+    Shape c = call.output(0).type().shape();
+    long batches = c.elements() == 0 ? 0 : c.elements() / ((long) c.dim(-2) * c.dim(-1));
+    for (long batch = 0; batch < batches; batch++) {
+      call.gemm().multiply(operand(call.input(0), a, batch, op.transposeA()),
+          operand(call.input(1), b, batch, op.transposeB()), 1, false,
+          matrix(call.output(0), c, batch).data());
+    }
+  }
+
+  private static Gemm.Operand operand(Tensor tensor, Shape shape, long batch, boolean transposed) {
+    return new Gemm.Operand(MatrixSource.of(matrix(tensor, shape, batch)), transposed);
+  }
+
+  private static Tensor matrix(Tensor tensor, Shape shape, long batch) {
+    TensorType type = tensor.type().withShape(Shape.of(shape.dim(-2), shape.dim(-1)));
+    return new Tensor(type, tensor.data().asSlice(batch * type.bytes(), type.bytes()));
+  }
+}

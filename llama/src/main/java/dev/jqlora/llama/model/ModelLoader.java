@@ -1,0 +1,223 @@
+package dev.jqlora.llama.model;
+
+import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.tensor.Absmax;
+import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.engine.tensor.DoubleQuantization;
+import dev.jqlora.engine.tensor.FloatReader;
+import dev.jqlora.engine.tensor.Nf4;
+import dev.jqlora.engine.tensor.Nf4Tensor;
+import dev.jqlora.engine.tensor.Shape;
+import dev.jqlora.engine.tensor.Tensor;
+import dev.jqlora.engine.tensor.TensorType;
+import dev.jqlora.llama.checkpoint.PrequantizedWeight;
+import dev.jqlora.llama.config.LlamaConfig;
+import dev.jqlora.llama.safetensors.Checkpoint;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.IntConsumer;
+
+/**
+ * Brings a checkpoint into a session, one tensor at a time, quantizing it on the way where asked: a model is never in
+ * memory unquantized.
+ */
+public final class ModelLoader {
+  /**
+   * What to make of the checkpoint's weights.
+   *
+   * @param quantize whether projections that are not quantized yet become NF4
+   * @param nested whether their scales are quantized too
+   * @param float32 whether all numbers become F32, as training all weights wants it
+   * @param positions the longest sequence of the run, in tokens
+   */
+  public record Options(boolean quantize, boolean nested, boolean float32, int positions) {}
+
+  private final LlamaConfig config;
+  private final Checkpoint checkpoint;
+
+  public ModelLoader(LlamaConfig config, Checkpoint checkpoint) {
+    this.config = config;
+    this.checkpoint = checkpoint;
+  }
+
+  /** How the model will lie in memory; reads no weight. */
+  public ModelLayout layout(Options options, Optional<LoraSpec> lora) {
+    Map<Projection, WeightFormat> formats = new EnumMap<>(Projection.class);
+    for (Projection projection : Projection.values()) {
+      formats.put(projection, format(projection, options));
+    }
+    DType table = options.float32() ? DType.F32 : dtype("model.embed_tokens.weight");
+    DType head = config.tiedEmbeddings() || options.float32() ? table : dtype("lm_head.weight");
+    return new ModelLayout(config, formats, table, head, options.positions(), lora);
+  }
+
+  /**
+   * A projection is NF4 where it is stored so in every layer, or where it is to be quantized and is stored so in none.
+   * One that only some layers have quantized is held in F32, since all layers of a kind are stacked.
+   */
+  private WeightFormat format(Projection projection, Options options) {
+    int quantized = 0;
+    for (int layer = 0; layer < config.layers(); layer++) {
+      quantized += PrequantizedWeight.isQuantized(checkpoint, weight(projection, layer)) ? 1 : 0;
+    }
+    if (options.float32() || quantized > 0 && quantized < config.layers()) {
+      return new WeightFormat.Plain(DType.F32);
+    }
+    if (quantized > 0) {
+      Nf4Tensor first = PrequantizedWeight.read(checkpoint, weight(projection, 0), shape(projection)).nf4();
+      return new WeightFormat.Nf4(first.blockSize(), first.absmax() instanceof Absmax.Nested);
+    }
+    return options.quantize()
+        ? new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, options.nested())
+        : new WeightFormat.Plain(dtype(weight(projection, 0)));
+  }
+
+  private DType dtype(String name) {
+    return checkpoint.tensor(name).type().dtype();
+  }
+
+  private static String weight(Projection projection, int layer) {
+    return projection.path(layer) + ".weight";
+  }
+
+  private Shape shape(Projection projection) {
+    return Shape.of(projection.out(config), projection.in(config));
+  }
+
+  /**
+   * Allocates the model's states and fills them.
+   *
+   * @param progress is told the number of layers that are loaded
+   * @throws JqloraException of kind MODEL where a tensor is missing, has another shape, or holds NaN or Inf
+   */
+  public void load(ModelLayout layout, Session session, IntConsumer progress) {
+    layout.outerStates().forEach(session::allocate);
+    layout.layerStates().forEach(session::allocate);
+    copy(session, ModelLayout.EMBED_TOKENS, 0, "model.embed_tokens.weight",
+        Shape.of(config.vocabSize(), config.hiddenSize()));
+    copy(session, ModelLayout.NORM, 0, "model.norm.weight", Shape.of(config.hiddenSize()));
+    if (!config.tiedEmbeddings()) {
+      copy(session, ModelLayout.LM_HEAD, 0, "lm_head.weight", Shape.of(config.vocabSize(), config.hiddenSize()));
+    }
+    loadRope(layout, session);
+    for (int layer = 0; layer < config.layers(); layer++) {
+      String prefix = "model.layers." + layer + ".";
+      Shape width = Shape.of(config.hiddenSize());
+      copy(session, ModelLayout.INPUT_LAYERNORM, layer, prefix + "input_layernorm.weight", width);
+      copy(session, ModelLayout.POST_ATTENTION_LAYERNORM, layer, prefix + "post_attention_layernorm.weight", width);
+      for (Projection projection : Projection.values()) {
+        loadProjection(layout, session, projection, layer);
+      }
+      progress.accept(layer + 1);
+    }
+  }
+
+  private void loadRope(ModelLayout layout, Session session) {
+    float[] frequencies = config.rope().inverseFrequencies(config.headDim());
+    float[] cos = new float[layout.positions() * frequencies.length];
+    float[] sin = new float[cos.length];
+    for (int i = 0; i < cos.length; i++) {
+      float angle = i / frequencies.length * frequencies[i % frequencies.length];
+      cos[i] = (float) Math.cos(angle);
+      sin[i] = (float) Math.sin(angle);
+    }
+    session.write(ModelLayout.ROPE_COS, 0, MemorySegment.ofArray(cos));
+    session.write(ModelLayout.ROPE_SIN, 0, MemorySegment.ofArray(sin));
+  }
+
+  private void loadProjection(ModelLayout layout, Session session, Projection projection, int layer) {
+    String name = weight(projection, layer);
+    List<String> states = layout.states(projection);
+    boolean stored = PrequantizedWeight.isQuantized(checkpoint, name);
+    try (Arena arena = Arena.ofShared()) {
+      switch (layout.format(projection)) {
+        case WeightFormat.Plain _ when stored -> {
+          Nf4Tensor quantized = PrequantizedWeight.read(checkpoint, name, shape(projection)).nf4();
+          int row = projection.in(config);
+          float[] values = new float[row];
+          for (int i = 0; i < projection.out(config); i++) {
+            quantized.dequantize((long) i * row, values, 0, row);
+            session.write(states.getFirst(),
+                ((long) layer * projection.out(config) + i) * row * Float.BYTES, MemorySegment.ofArray(values));
+          }
+        }
+        case WeightFormat.Plain _ -> copy(session, states.getFirst(), layer, name, shape(projection));
+        case WeightFormat.Nf4(int blockSize, boolean nested) -> {
+          Nf4Tensor tensor = stored
+              ? PrequantizedWeight.read(checkpoint, name, shape(projection)).nf4()
+              : quantize(name, shape(projection), blockSize, nested, arena);
+          write(session, states, layer, tensor, name);
+        }
+      }
+    }
+  }
+
+  private Nf4Tensor quantize(String name, Shape shape, int blockSize, boolean nested, Arena arena) {
+    Nf4.Quantized quantized = Nf4.quantize(checkpoint.floats(name, shape), blockSize, arena);
+    if (quantized.nonFinite() > 0) {
+      throw nonFinite(name, quantized.nonFinite());
+    }
+    Nf4Tensor tensor = quantized.weight();
+    return nested
+        ? new Nf4Tensor(shape, blockSize, tensor.codes(), DoubleQuantization.quantize(tensor.absmax(), arena))
+        : tensor;
+  }
+
+  private void write(Session session, List<String> states, int layer, Nf4Tensor tensor, String name) {
+    List<MemorySegment> parts = switch (tensor.absmax()) {
+      case Absmax.Plain(MemorySegment values) when states.size() == 2 -> List.of(tensor.codes(), values);
+      case Absmax.Nested nested when states.size() == 5 -> List.of(tensor.codes(), nested.codes(),
+          MemorySegment.ofArray(nested.map().values()), nested.nestedAbsmax(),
+          MemorySegment.ofArray(new float[]{nested.offset()}));
+      default -> throw checkpoint.stored(name)
+          .error("is quantized otherwise than the same weight of the first layer; expected one kind for all layers");
+    };
+    for (int i = 0; i < parts.size(); i++) {
+      session.write(states.get(i), layer * parts.get(i).byteSize(), parts.get(i));
+    }
+  }
+
+  /** Copies a tensor into slice {@code layer} of a state, converting it to the state's element type. */
+  private void copy(Session session, String state, int layer, String name, Shape shape) {
+    Tensor source = checkpoint.floats(name, shape);
+    TensorType target = new TensorType(session.type(state).dtype(), shape);
+    int chunk = 1 << 20;
+    float[] values = new float[(int) Math.min(chunk, shape.elements())];
+    for (long first = 0; first < shape.elements(); first += values.length) {
+      int count = (int) Math.min(values.length, shape.elements() - first);
+      FloatReader.read(source, first, values, 0, count);
+      checkFinite(values, count, name);
+      long offset = (layer * shape.elements() + first) * target.dtype().bytes();
+      if (source.type().dtype() == target.dtype()) {
+        int bytes = target.dtype().bytes();
+        session.write(state, offset, source.data().asSlice(first * bytes, (long) count * bytes));
+      } else if (target.dtype() == DType.F32) {
+        session.write(state, offset, MemorySegment.ofArray(values).asSlice(0, (long) count * Float.BYTES));
+      } else {
+        throw checkpoint.stored(name).error("is not %s as in the first layer; expected one type for all layers"
+            .formatted(target.dtype()));
+      }
+    }
+  }
+
+  private void checkFinite(float[] values, int count, String name) {
+    long bad = 0;
+    for (int i = 0; i < count; i++) {
+      bad += Float.isFinite(values[i]) ? 0 : 1;
+    }
+    if (bad > 0) {
+      throw nonFinite(name, bad);
+    }
+  }
+
+  private JqloraException nonFinite(String name, long count) {
+    return checkpoint.stored(name)
+        .error("holds %d values that are NaN or infinite; expected finite weights (is the download whole?)"
+            .formatted(count));
+  }
+}

@@ -1,0 +1,12 @@
+package dev.jqlora.llama.model;
+
+import dev.jqlora.engine.tensor.DType;
+
+/** How the weights of one projection are stored on the device. */
+public sealed interface WeightFormat {
+  /** As numbers of 16 or 32 bits. */
+  record Plain(DType dtype) implements WeightFormat {}
+
+  /** As 4-bit codes; {@code nested} with double quantization. */
+  record Nf4(int blockSize, boolean nested) implements WeightFormat {}
+}
