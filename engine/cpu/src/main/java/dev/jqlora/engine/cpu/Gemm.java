@@ -190,7 +190,7 @@ final class Gemm {
           for (int column = 0; column < columns; column += GemmTile.COLUMNS) {
             int width = Math.min(GemmTile.COLUMNS, columns - column);
             GemmTile.multiply(packedA, k * paddedRows + row * cut, memory.packedB, column * cut, cut, width,
-                memory.tile);
+                memory.tile, 0);
             store(memory.tile, firstRow + row, Math.min(GemmTile.ROWS, rows - row), firstColumn + column, width, add);
           }
         }

@@ -10,8 +10,8 @@ import jdk.incubator.vector.FloatVector;
  *
  * <p>The tile is {@link #ROWS} rows by three vectors. With 32 registers that is 8 rows, 24 accumulators: each step of
  * the sum loads 3 vectors and 8 broadcast numbers for 24 fused multiply-adds, so arithmetic and not loading sets the
- * pace. With 16 registers it is 4 rows, 12 accumulators. Where less than three vectors of columns remain, kernels of
- * one vector finish. The accumulators are local variables written out one by one because an array of vectors would live
+ * pace. With 16 registers it is 4 rows, 12 accumulators. Where only one or two vectors of columns remain, narrower kernels
+ * finish. The accumulators are local variables written out one by one because an array of vectors would live
  * in memory.
  *
  * <p>Every number of the tile is a chain of fused multiply-adds over the summed axis in ascending order, whatever the
@@ -26,24 +26,28 @@ final class GemmTile {
   private GemmTile() {}
 
   /**
-   * Overwrites {@code tile}, {@code [ROWS][COLUMNS]}, with the product of {@code a[depth][ROWS]} transposed and
-   * {@code b[depth][COLUMNS]}. Columns from {@code columns} on may be left as they are.
+   * Overwrites {@code [ROWS][COLUMNS]} of {@code tile} with the product of {@code a[depth][ROWS]} transposed and
+   * {@code b[depth][COLUMNS]}. Vectors of columns beyond {@code columns} are left as they are.
    */
-  static void multiply(float[] a, int aOffset, float[] b, int bOffset, int depth, int columns, float[] tile) {
+  static void multiply(float[] a, int aOffset, float[] b, int bOffset, int depth, int columns, float[] tile,
+      int tileOffset) {
+    boolean tall = ROWS == 8;
     if (columns > 2 * LANES) {
-      if (ROWS == 8) {
-        eightByThree(a, aOffset, b, bOffset, depth, tile, 0);
+      if (tall) {
+        eightByThree(a, aOffset, b, bOffset, depth, tile, tileOffset);
       } else {
-        fourByThree(a, aOffset, b, bOffset, depth, tile, 0);
+        fourByThree(a, aOffset, b, bOffset, depth, tile, tileOffset);
       }
-      return;
-    }
-    for (int column = 0; column < columns; column += LANES) {
-      if (ROWS == 8) {
-        eightByOne(a, aOffset, b, bOffset + column, depth, tile, column);
+    } else if (columns > LANES) {
+      if (tall) {
+        eightByTwo(a, aOffset, b, bOffset, depth, tile, tileOffset);
       } else {
-        fourByOne(a, aOffset, b, bOffset + column, depth, tile, column);
+        fourByTwo(a, aOffset, b, bOffset, depth, tile, tileOffset);
       }
+    } else if (tall) {
+      eightByOne(a, aOffset, b, bOffset, depth, tile, tileOffset);
+    } else {
+      fourByOne(a, aOffset, b, bOffset, depth, tile, tileOffset);
     }
   }
 
@@ -183,6 +187,106 @@ final class GemmTile {
     c30.intoArray(tile, tileOffset + 3 * COLUMNS);
     c31.intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
     c32.intoArray(tile, tileOffset + 3 * COLUMNS + 2 * LANES);
+  }
+
+  private static void eightByTwo(float[] a, int aOffset, float[] b, int bOffset, int depth, float[] tile,
+      int tileOffset) {
+    FloatVector c00 = FloatVector.zero(FLOATS);
+    FloatVector c01 = FloatVector.zero(FLOATS);
+    FloatVector c10 = FloatVector.zero(FLOATS);
+    FloatVector c11 = FloatVector.zero(FLOATS);
+    FloatVector c20 = FloatVector.zero(FLOATS);
+    FloatVector c21 = FloatVector.zero(FLOATS);
+    FloatVector c30 = FloatVector.zero(FLOATS);
+    FloatVector c31 = FloatVector.zero(FLOATS);
+    FloatVector c40 = FloatVector.zero(FLOATS);
+    FloatVector c41 = FloatVector.zero(FLOATS);
+    FloatVector c50 = FloatVector.zero(FLOATS);
+    FloatVector c51 = FloatVector.zero(FLOATS);
+    FloatVector c60 = FloatVector.zero(FLOATS);
+    FloatVector c61 = FloatVector.zero(FLOATS);
+    FloatVector c70 = FloatVector.zero(FLOATS);
+    FloatVector c71 = FloatVector.zero(FLOATS);
+    for (int k = 0; k < depth; k++) {
+      FloatVector b0 = FloatVector.fromArray(FLOATS, b, bOffset + k * COLUMNS);
+      FloatVector b1 = FloatVector.fromArray(FLOATS, b, bOffset + k * COLUMNS + LANES);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 0]);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 1]);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      FloatVector a2 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 2]);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      FloatVector a3 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 3]);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+      FloatVector a4 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 4]);
+      c40 = a4.fma(b0, c40);
+      c41 = a4.fma(b1, c41);
+      FloatVector a5 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 5]);
+      c50 = a5.fma(b0, c50);
+      c51 = a5.fma(b1, c51);
+      FloatVector a6 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 6]);
+      c60 = a6.fma(b0, c60);
+      c61 = a6.fma(b1, c61);
+      FloatVector a7 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 7]);
+      c70 = a7.fma(b0, c70);
+      c71 = a7.fma(b1, c71);
+    }
+    c00.intoArray(tile, tileOffset + 0 * COLUMNS);
+    c01.intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
+    c10.intoArray(tile, tileOffset + 1 * COLUMNS);
+    c11.intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
+    c20.intoArray(tile, tileOffset + 2 * COLUMNS);
+    c21.intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
+    c30.intoArray(tile, tileOffset + 3 * COLUMNS);
+    c31.intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
+    c40.intoArray(tile, tileOffset + 4 * COLUMNS);
+    c41.intoArray(tile, tileOffset + 4 * COLUMNS + LANES);
+    c50.intoArray(tile, tileOffset + 5 * COLUMNS);
+    c51.intoArray(tile, tileOffset + 5 * COLUMNS + LANES);
+    c60.intoArray(tile, tileOffset + 6 * COLUMNS);
+    c61.intoArray(tile, tileOffset + 6 * COLUMNS + LANES);
+    c70.intoArray(tile, tileOffset + 7 * COLUMNS);
+    c71.intoArray(tile, tileOffset + 7 * COLUMNS + LANES);
+  }
+
+  private static void fourByTwo(float[] a, int aOffset, float[] b, int bOffset, int depth, float[] tile,
+      int tileOffset) {
+    FloatVector c00 = FloatVector.zero(FLOATS);
+    FloatVector c01 = FloatVector.zero(FLOATS);
+    FloatVector c10 = FloatVector.zero(FLOATS);
+    FloatVector c11 = FloatVector.zero(FLOATS);
+    FloatVector c20 = FloatVector.zero(FLOATS);
+    FloatVector c21 = FloatVector.zero(FLOATS);
+    FloatVector c30 = FloatVector.zero(FLOATS);
+    FloatVector c31 = FloatVector.zero(FLOATS);
+    for (int k = 0; k < depth; k++) {
+      FloatVector b0 = FloatVector.fromArray(FLOATS, b, bOffset + k * COLUMNS);
+      FloatVector b1 = FloatVector.fromArray(FLOATS, b, bOffset + k * COLUMNS + LANES);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 0]);
+      c00 = a0.fma(b0, c00);
+      c01 = a0.fma(b1, c01);
+      FloatVector a1 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 1]);
+      c10 = a1.fma(b0, c10);
+      c11 = a1.fma(b1, c11);
+      FloatVector a2 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 2]);
+      c20 = a2.fma(b0, c20);
+      c21 = a2.fma(b1, c21);
+      FloatVector a3 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 3]);
+      c30 = a3.fma(b0, c30);
+      c31 = a3.fma(b1, c31);
+    }
+    c00.intoArray(tile, tileOffset + 0 * COLUMNS);
+    c01.intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
+    c10.intoArray(tile, tileOffset + 1 * COLUMNS);
+    c11.intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
+    c20.intoArray(tile, tileOffset + 2 * COLUMNS);
+    c21.intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
+    c30.intoArray(tile, tileOffset + 3 * COLUMNS);
+    c31.intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
   }
 
   private static void eightByOne(float[] a, int aOffset, float[] b, int bOffset, int depth, float[] tile,

@@ -4,6 +4,7 @@ import dev.jqlora.engine.tensor.FloatReader;
 import dev.jqlora.engine.tensor.Nf4Tensor;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
 
 /** A row-major matrix in whatever form it is stored, read as runs of float32. */
 sealed interface MatrixSource {
@@ -43,6 +44,34 @@ sealed interface MatrixSource {
     @Override
     public void read(int row, int column, int count, float[] target, int offset) {
       decoder.read((long) row * columns + column, count, target, offset);
+    }
+  }
+
+  /**
+   * Some neighbouring heads of {@code [tokens, heads, headDim]}: row {@code token * group + g} is head
+   * {@code firstHead + g} of that token.
+   */
+  record Heads(MemorySegment data, int tokens, int heads, int firstHead, int group, int headDim)
+      implements
+        MatrixSource {
+    @Override
+    public int rows() {
+      return tokens * group;
+    }
+
+    @Override
+    public int columns() {
+      return headDim;
+    }
+
+    @Override
+    public void read(int row, int column, int count, float[] target, int offset) {
+      FloatMemory.read(data, at(row) + column, target, offset, count);
+    }
+
+    /** Where a row begins, in floats. */
+    long at(int row) {
+      return ((long) (row / group) * heads + firstHead + row % group) * headDim;
     }
   }
 }
