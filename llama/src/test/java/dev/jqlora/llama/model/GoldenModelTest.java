@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.engine.graph.Value;
@@ -32,6 +33,15 @@ class GoldenModelTest {
   void referenceMatchesPyTorch() throws IOException {
     try (Backend backend = new ReferenceBackend()) {
       check(backend, "stories260K", false, "mean_nll", 1e-5);
+    }
+  }
+
+  @Test
+  void cpuMatchesPyTorch() throws IOException {
+    try (Backend backend = new CpuBackend(2)) {
+      check(backend, "stories260K", false, "mean_nll", 1e-5);
+      check(backend, "stories260K", true, "mean_nll_nf4", 1e-5);
+      check(backend, "golden/model-bnb-4bit", false, "mean_nll_nf4", 1e-5);
     }
   }
 

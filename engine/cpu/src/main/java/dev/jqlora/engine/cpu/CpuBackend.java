@@ -10,12 +10,12 @@ import java.util.List;
 /** Runs programs on the host's processors with vector instructions, on a fixed number of threads. */
 public final class CpuBackend implements Backend {
   private final Workers workers;
-  private final Gemm gemm;
+  private final CpuContext context;
 
   /** @param threads how many threads compute, the caller among them; results do not depend on it */
   public CpuBackend(int threads) {
     workers = new Workers(threads);
-    gemm = new Gemm(workers);
+    context = CpuContext.of(workers);
   }
 
   @Override
@@ -36,7 +36,7 @@ public final class CpuBackend implements Backend {
 
   @Override
   public Session open(long memoryLimitBytes) {
-    return new CpuSession(this, memoryLimitBytes, workers, gemm);
+    return new CpuSession(this, memoryLimitBytes, context);
   }
 
   @Override

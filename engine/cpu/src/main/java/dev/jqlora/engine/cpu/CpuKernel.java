@@ -26,7 +26,15 @@ interface CpuKernel<O extends Op> {
    * One call: operands in the order of the op's inputs and outputs. An output may be an input's very memory where the op
    * says so.
    */
-  record Call(List<Tensor> inputs, List<Tensor> outputs, MemorySegment scratch, Workers workers, Gemm gemm) {
+  record Call(List<Tensor> inputs, List<Tensor> outputs, MemorySegment scratch, CpuContext context) {
+    Workers workers() {
+      return context.workers();
+    }
+
+    Gemm gemm() {
+      return context.gemm();
+    }
+
     Tensor input(int index) {
       return inputs.get(index);
     }

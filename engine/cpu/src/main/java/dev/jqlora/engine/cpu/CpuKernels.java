@@ -10,7 +10,8 @@ import java.util.Map;
 /** The list of kernels: a new one is a file of its own and a line here. */
 final class CpuKernels {
   private static final List<CpuKernel<?>> KERNELS = List.of(new AdamW8bitCpu(), new AdamWCpu(), new AddCpu(),
-      new CacheWriteCpu(), new CastCpu(), new DropoutCpu(), new EmbeddingCpu(), new EmbeddingGradientCpu(),
+      new CacheWriteCpu(), new CachedAttentionCpu(), new CastCpu(), new CausalAttentionCpu(),
+      new CausalAttentionGradientCpu(), new DropoutCpu(), new EmbeddingCpu(), new EmbeddingGradientCpu(),
       new FillCpu(),
       new LinearCrossEntropyCpu(), new LoraLinearCpu(), new MatMulCpu(), new MultiplyCpu(), new Nf4LinearCpu(),
       new Nf4LinearGradientCpu(), new RmsNormCpu(), new RmsNormGradientCpu(), new RmsNormWeightGradientCpu(),

@@ -28,8 +28,7 @@ final class CpuSession implements Session {
 
   private final Capabilities capabilities;
   private final long limit;
-  private final Workers workers;
-  private final Gemm gemm;
+  private final CpuContext context;
   private final Arena states = Arena.ofShared();
   private final Map<String, Tensor> tensors = new HashMap<>();
   private long stateBytes;
@@ -37,11 +36,10 @@ final class CpuSession implements Session {
   private MemorySegment arena = MemorySegment.NULL;
   private long arenaBytes;
 
-  CpuSession(Capabilities capabilities, long limit, Workers workers, Gemm gemm) {
+  CpuSession(Capabilities capabilities, long limit, CpuContext context) {
     this.capabilities = capabilities;
     this.limit = limit;
-    this.workers = workers;
-    this.gemm = gemm;
+    this.context = context;
   }
 
   @Override
@@ -180,7 +178,7 @@ final class CpuSession implements Session {
     private void launch(Step.Launch launch, int[] indices) {
       CpuKernels.run(launch.node().op(),
           new CpuKernel.Call(resolve(launch.inputs(), indices), resolve(launch.outputs(), indices),
-              memory(launch.scratch(), indices, launch.scratchBytes()), workers, gemm));
+              memory(launch.scratch(), indices, launch.scratchBytes()), context));
     }
 
     private List<Tensor> resolve(List<Operand> operands, int[] indices) {
