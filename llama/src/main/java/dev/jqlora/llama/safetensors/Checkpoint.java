@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -25,8 +26,9 @@ import java.util.SequencedSet;
  * several threads.
  */
 public final class Checkpoint implements AutoCloseable {
-  static final String SINGLE_FILE = "model.safetensors";
-  static final String INDEX_FILE = "model.safetensors.index.json";
+  public static final String SINGLE_FILE = "model.safetensors";
+  public static final String INDEX_FILE = "model.safetensors.index.json";
+
   static final String WEIGHT_MAP = "weight_map";
   private static final String SUFFIX = ".safetensors";
 
@@ -98,6 +100,11 @@ public final class Checkpoint implements AutoCloseable {
           .formatted(quoted(shard), index));
     }
     return SafetensorsFile.open(file);
+  }
+
+  /** The files that an index places tensors in, all in the index's own folder. */
+  public static SequencedSet<String> shardNames(Path index) {
+    return new LinkedHashSet<>(readIndex(index).values());
   }
 
   private static Map<String, String> readIndex(Path index) {

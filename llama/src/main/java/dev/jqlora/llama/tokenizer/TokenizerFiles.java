@@ -12,8 +12,9 @@ public record TokenizerFiles(Path folder) {
   public static final String TOKENIZER = "tokenizer.json";
   public static final String CONFIG = "tokenizer_config.json";
   public static final String SPECIAL_TOKENS = "special_tokens_map.json";
+  public static final String CHAT_TEMPLATE = "chat_template.jinja";
 
-  private static final List<String> NAMES = List.of(TOKENIZER, CONFIG, SPECIAL_TOKENS, "chat_template.jinja");
+  private static final List<String> NAMES = List.of(TOKENIZER, CONFIG, SPECIAL_TOKENS, CHAT_TEMPLATE);
 
   /** Copies those that are there to a run's folder, so that an adapter can be used with the tokenizer it was made by. */
   public void copyTo(Path other) {

@@ -1,0 +1,145 @@
+package dev.jqlora.llama.hub;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.error.JqloraException.Kind;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.URI;
+import java.net.URLEncoder;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/** What the hub tells of one model: its commit, its files, and where a file's content is. */
+final class HubApi {
+  private static final int MAXIMUM_ANSWER_BYTES = 64 << 20;
+  private static final int MAXIMUM_PAGES = 1000;
+  private static final Pattern NEXT_PAGE = Pattern.compile("<([^>]*)>\\s*;[^,]*rel=\"next\"");
+  private static final Pattern ETAG = Pattern.compile("(?:W/)?\"?([0-9A-Za-z][0-9A-Za-z._-]{0,199})\"?");
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private final HubSettings settings;
+  private final HubHttp http;
+  private final RepoId repo;
+
+  /**
+   * The files of a commit.
+   *
+   * @param sizes bytes of each file by its path
+   */
+  record Listing(String commit, Map<String, Long> sizes) {}
+
+  /**
+   * A file's content.
+   *
+   * @param etag names it; of files in large storage the SHA-256
+   * @param location where to fetch it, for a while
+   */
+  record Content(String etag, long size, URI location) {}
+
+  HubApi(HubSettings settings, HubHttp http, RepoId repo) {
+    this.settings = settings;
+    this.http = http;
+    this.repo = repo;
+  }
+
+  Listing list(String revision) throws IOException {
+    URI address = URI.create("%s/api/models/%s/revision/%s".formatted(settings.endpoint(), repo.name(), quote(
+        revision)));
+    JsonNode model = json(revision, http.get(address, Map.of()));
+    String commit = model.path("sha").asText();
+    if (!HubCache.COMMIT.matcher(commit).matches()) {
+      throw notAHub("names no commit");
+    }
+    return new Listing(commit, sizes(commit));
+  }
+
+  private Map<String, Long> sizes(String commit) throws IOException {
+    Map<String, Long> sizes = new LinkedHashMap<>();
+    Optional<URI> page = Optional.of(URI.create("%s/api/models/%s/tree/%s?recursive=true".formatted(settings.endpoint(),
+        repo.name(), commit)));
+    for (int i = 0; page.isPresent() && i < MAXIMUM_PAGES; i++) {
+      HttpResponse<InputStream> response = http.get(page.get(), Map.of());
+      for (JsonNode item : json(commit, response)) {
+        if (item.path("type").asText().equals("file")) {
+          sizes.put(item.path("path").asText(), item.path("size").asLong());
+        }
+      }
+      page = nextPage(response);
+    }
+    return sizes;
+  }
+
+  private Optional<URI> nextPage(HttpResponse<?> response) {
+    for (String link : response.headers().allValues("Link")) {
+      Matcher next = NEXT_PAGE.matcher(link);
+      if (next.find()) {
+        try {
+          return Optional.of(response.uri().resolve(next.group(1)));
+        } catch (IllegalArgumentException _) {
+          throw notAHub("names a next page that is no address");
+        }
+      }
+    }
+    return Optional.empty();
+  }
+
+  Content content(String commit, String file) throws IOException {
+    URI address = URI.create("%s/%s/resolve/%s/%s".formatted(settings.endpoint(), repo.name(), quote(commit), quote(
+        file)));
+    HttpResponse<InputStream> response = http.head(address);
+    response.body().close();
+    Optional<URI> location = HubHttp.location(response);
+    if (response.statusCode() != 200 && location.isEmpty()) {
+      throw refused(commit, file, response);
+    }
+    if (response.headers().firstValue("X-Repo-Commit").isEmpty()) {
+      throw notAHub("gives no commit for " + file);
+    }
+    Matcher etag = ETAG.matcher(header(response, "X-Linked-Etag", "ETag"));
+    String size = header(response, "X-Linked-Size", "Content-Length");
+    if (!etag.matches() || !size.matches("\\d{1,18}")) {
+      throw notAHub("gives no etag or size for " + file);
+    }
+    return new Content(etag.group(1), Long.parseLong(size), location.orElse(response.uri()));
+  }
+
+  private static String header(HttpResponse<?> response, String name, String otherName) {
+    return response.headers().firstValue(name).or(() -> response.headers().firstValue(otherName)).orElse("");
+  }
+
+  private JsonNode json(String revision, HttpResponse<InputStream> response) throws IOException {
+    try (InputStream body = response.body()) {
+      if (response.statusCode() != 200) {
+        throw refused(revision, "the list of files", response);
+      }
+      byte[] text = body.readNBytes(MAXIMUM_ANSWER_BYTES + 1);
+      if (text.length > MAXIMUM_ANSWER_BYTES) {
+        throw notAHub("gives a list without end");
+      }
+      return JSON.readTree(text);
+    } catch (JsonProcessingException e) {
+      throw notAHub("answers with something that is not JSON");
+    }
+  }
+
+  JqloraException refused(String revision, String what, HttpResponse<?> response) {
+    return HubErrors.of(repo, revision, what, response, settings.token().isPresent());
+  }
+
+  private JqloraException notAHub(String what) {
+    return new JqloraException(Kind.NETWORK, "%s %s; is HF_ENDPOINT a Hugging Face hub?".formatted(settings.endpoint()
+        .getHost(), what));
+  }
+
+  private static String quote(String segment) {
+    return URLEncoder.encode(segment, StandardCharsets.UTF_8).replace("+", "%20");
+  }
+}
