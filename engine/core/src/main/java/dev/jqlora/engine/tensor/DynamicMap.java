@@ -19,12 +19,18 @@ public final class DynamicMap {
 
   private final float[] values;
   private final float[] midpoints;
+  /** For the upper half of a float's bits, the code of the least number that begins with them. */
+  private final byte[] lowestCodes = new byte[1 << 16];
 
   private DynamicMap(float[] values) {
     this.values = values;
     this.midpoints = new float[SIZE - 1];
     for (int i = 0; i < SIZE - 1; i++) {
       midpoints[i] = (values[i] + values[i + 1]) / 2f;
+    }
+    for (int upper = 0; upper < lowestCodes.length; upper++) {
+      float lowest = Float.intBitsToFloat(upper << 16 | (upper >> 15) * 0xffff);
+      lowestCodes[upper] = (byte) (Float.isFinite(lowest) ? countBelow(lowest) : 0);
     }
   }
 
@@ -65,6 +71,14 @@ public final class DynamicMap {
 
   /** Number of midpoints below {@code x}: the nearest code, the lower one on a tie; 0 for NaN. */
   public int nearest(float x) {
+    int code = Byte.toUnsignedInt(lowestCodes[Float.floatToRawIntBits(x) >>> 16]);
+    while (code < midpoints.length && x > midpoints[code]) {
+      code++;
+    }
+    return code;
+  }
+
+  private int countBelow(float x) {
     int code = 0;
     for (int step = SIZE / 2; step > 0; step >>= 1) {
       code += x > midpoints[code + step - 1] ? step : 0;

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class DynamicMapTest {
@@ -39,6 +40,26 @@ class DynamicMapTest {
       assertEquals(0, map.nearest(Float.NEGATIVE_INFINITY));
       assertEquals(255, map.nearest(Float.POSITIVE_INFINITY));
       assertEquals(0, map.nearest(Float.NaN));
+    }
+  }
+
+  @Test
+  void nearestAgreesWithCountingForAnyBits() {
+    Random random = new Random(3);
+    float[] custom = new float[DynamicMap.SIZE];
+    for (int i = 0; i < custom.length; i++) {
+      custom[i] = 1e-6f * i * i * i;
+    }
+    for (DynamicMap map : new DynamicMap[]{DynamicMap.SIGNED, DynamicMap.UNSIGNED, DynamicMap.of(custom)}) {
+      float[] midpoints = map.midpoints();
+      for (int i = 0; i < 200_000; i++) {
+        float x = i % 2 == 0 ? Float.intBitsToFloat(random.nextInt()) : 2 * random.nextFloat() - 1;
+        int below = 0;
+        for (float midpoint : midpoints) {
+          below += x > midpoint ? 1 : 0;
+        }
+        assertEquals(below, map.nearest(x), () -> "x = " + x);
+      }
     }
   }
 

@@ -8,21 +8,20 @@ import jdk.incubator.vector.VectorOperators;
 
 /**
  * The exponential function of a vector, within two units in the last place. With n = x / ln 2 rounded, the rest r = x -
- * n ln 2 is at most ln 2 / 2 and its exponential a polynomial (Moshier, Cephes, expf); 2^n is put into the exponent in
- * two halves, so that results up to the greatest float come out. Below {@value #LOWEST} the result is 0, above
- * {@value #HIGHEST} infinite; NaN gives NaN.
+ * n ln 2 is at most ln 2 / 2 and its exponential p a polynomial (Moshier, Cephes, expf); n is added to p's exponent. Below
+ * {@value #LOWEST}, where results would no longer be normal, the result is 0, above {@value #HIGHEST} infinite; NaN
+ * gives NaN.
  */
 final class VectorExp {
+  /** ln 2⁻¹²⁶, rounded up: adding to the exponent must not leave the normal numbers. */
   private static final float LOWEST = -87.33654f;
   private static final float HIGHEST = 88.72283f;
   private static final float INVERSE_LN2 = 1.44269504f;
   /** ln 2 in two parts, of which the first has so few bits that its product with n is exact. */
   private static final float LN2_HIGH = 0.693359375f;
   private static final float LN2_LOW = -2.12194440e-4f;
-  /** Adding it leaves the rounded integer in the low bits of the fraction. */
+  /** Adding it leaves the rounded integer in the low bits of the fraction, above which nine bits are zero. */
   private static final float ROUNDER = 0x1.8p23f;
-  private static final int ROUNDER_BITS = Float.floatToRawIntBits(ROUNDER);
-  private static final int EXPONENT_BIAS = 127;
   private static final int FRACTION_BITS = 23;
 
   private VectorExp() {}
@@ -31,10 +30,9 @@ final class VectorExp {
     FloatVector inside = x.max(LOWEST).min(HIGHEST);
     FloatVector rounded = inside.fma(FloatVector.broadcast(FLOATS, INVERSE_LN2),
         FloatVector.broadcast(FLOATS, ROUNDER));
-    IntVector n = rounded.reinterpretAsInts().sub(ROUNDER_BITS);
-    FloatVector nFloat = rounded.sub(ROUNDER);
-    FloatVector r = nFloat.fma(FloatVector.broadcast(FLOATS, -LN2_HIGH), inside);
-    r = nFloat.fma(FloatVector.broadcast(FLOATS, -LN2_LOW), r);
+    FloatVector n = rounded.sub(ROUNDER);
+    FloatVector r = n.fma(FloatVector.broadcast(FLOATS, -LN2_HIGH), inside);
+    r = n.fma(FloatVector.broadcast(FLOATS, -LN2_LOW), r);
     FloatVector p = FloatVector.broadcast(FLOATS, 1.9875691500e-4f);
     p = p.fma(r, FloatVector.broadcast(FLOATS, 1.3981999507e-3f));
     p = p.fma(r, FloatVector.broadcast(FLOATS, 8.3334519073e-3f));
@@ -42,13 +40,10 @@ final class VectorExp {
     p = p.fma(r, FloatVector.broadcast(FLOATS, 1.6666665459e-1f));
     p = p.fma(r, FloatVector.broadcast(FLOATS, 5.0000001201e-1f));
     p = p.fma(r.mul(r), r).add(1f);
-    IntVector half = n.lanewise(VectorOperators.ASHR, 1);
-    FloatVector result = p.mul(powerOfTwo(half)).mul(powerOfTwo(n.sub(half)));
+    IntVector exponent = rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, FRACTION_BITS);
+    FloatVector result = p.reinterpretAsInts().add(exponent).reinterpretAsFloats();
     result = result.blend(0f, x.compare(VectorOperators.LT, LOWEST));
-    return result.blend(Float.POSITIVE_INFINITY, x.compare(VectorOperators.GT, HIGHEST));
-  }
-
-  private static FloatVector powerOfTwo(IntVector exponent) {
-    return exponent.add(EXPONENT_BIAS).lanewise(VectorOperators.LSHL, FRACTION_BITS).reinterpretAsFloats();
+    // Infinite beyond HIGHEST, and NaN for NaN.
+    return result.blend(x.mul(Float.MAX_VALUE), x.compare(VectorOperators.LE, HIGHEST).not());
   }
 }
