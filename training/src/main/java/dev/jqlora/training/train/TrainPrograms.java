@@ -1,0 +1,127 @@
+package dev.jqlora.training.train;
+
+import dev.jqlora.engine.autodiff.Autodiff;
+import dev.jqlora.engine.graph.GraphBuilder;
+import dev.jqlora.engine.graph.Op;
+import dev.jqlora.engine.graph.Program;
+import dev.jqlora.engine.graph.SavePolicy;
+import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.op.AdamW;
+import dev.jqlora.engine.op.AdamW8bit;
+import dev.jqlora.engine.op.Add;
+import dev.jqlora.engine.op.Fill;
+import dev.jqlora.engine.op.LinearCrossEntropy;
+import dev.jqlora.engine.op.Multiply;
+import dev.jqlora.engine.op.SumOfSquares;
+import dev.jqlora.engine.tensor.TensorType;
+import dev.jqlora.llama.model.LlamaGraph;
+import dev.jqlora.llama.model.ModelLayout;
+import dev.jqlora.training.config.OptimizerArguments;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+
+/**
+ * The programs of training, all over the same states: a step that adds a micro-batch's gradients to those of the update,
+ * the gradients' norm, and the optimizer's step.
+ */
+final class TrainPrograms {
+  /** Feed: the id that each token must predict, I32 {@code [n]}. */
+  static final String LABELS = "labels";
+  /** Feed: 1 / number of targets in the whole update. */
+  static final String LOSS_SCALE = "loss_scale";
+  /** Feed: the factor that clips the gradients. */
+  static final String CLIP = "clip";
+  /** Fetch: the sum of the targets' negative log likelihoods. */
+  static final String LOSS = "loss";
+  /** Fetch: the sum of the squares of all gradients. */
+  static final String SUM_OF_SQUARES = "sum_of_squares";
+
+  private final ModelLayout layout;
+  private final List<Trainable> trainables;
+  private final SavePolicy save;
+
+  TrainPrograms(ModelLayout layout, List<Trainable> trainables, SavePolicy save) {
+    this.layout = layout;
+    this.trainables = trainables;
+    this.save = save;
+  }
+
+  /** Forward and backward over n tokens; the gradients of {@code loss · loss_scale} are added to their states. */
+  Program step(int n) {
+    Program.Builder program = new Program.Builder("train_step");
+    GraphBuilder graph = program.graph();
+    LlamaGraph llama = new LlamaGraph(layout, program);
+    Value hidden = llama.hidden(n, true, save);
+    Value labels = program.feed(LABELS, TensorType.i32(n));
+    boolean trainsHead = trainables.stream().anyMatch(trainable -> trainable.state().equals(layout.head()));
+    Value loss = graph.scope("head", () -> graph
+      .applyAll(new LinearCrossEntropy(true, trainsHead), List.of(hidden, llama.head(), labels)).getFirst());
+    Value scaled = graph.apply(new Multiply(), loss, program.feed(LOSS_SCALE, TensorType.f32()));
+
+    List<Value> wanted = new ArrayList<>();
+    Map<Value, Value> accumulated = new LinkedHashMap<>();
+    for (Trainable trainable : trainables) {
+      Value parameter = llama.state(trainable.state());
+      wanted.add(parameter);
+      accumulated.put(parameter, program.state(trainable.gradient(), trainable.type()));
+    }
+    List<Value> gradients = Autodiff.gradients(graph, scaled, wanted, accumulated);
+    for (int i = 0; i < gradients.size(); i++) {
+      program.write(trainables.get(i).gradient(), gradients.get(i));
+    }
+    return program.fetch(LOSS, loss).build();
+  }
+
+  /** The loss of n tokens, nothing else. */
+  static Program evaluation(ModelLayout layout, int n) {
+    Program.Builder program = new Program.Builder("evaluation");
+    LlamaGraph llama = new LlamaGraph(layout, program);
+    Value hidden = llama.hidden(n, false, SavePolicy.NOTHING);
+    Value labels = program.feed(LABELS, TensorType.i32(n));
+    List<Value> outputs = program.graph().applyAll(new LinearCrossEntropy(false, false),
+      List.of(hidden, llama.head(), labels));
+    return program.fetch("nll", outputs.get(1)).build();
+  }
+
+  Program gradientNorm() {
+    Program.Builder program = new Program.Builder("gradient_norm");
+    GraphBuilder graph = program.graph();
+    Value sum = trainables.stream()
+      .map(trainable -> graph.apply(new SumOfSquares(), program.state(trainable.gradient(), trainable.type())))
+      .reduce((left, right) -> graph.apply(new Add(), left, right)).orElseThrow();
+    return program.fetch(SUM_OF_SQUARES, sum).build();
+  }
+
+  /** Updates the parameters and sets the gradients to 0. */
+  Program optimizerStep(OptimizerArguments optimizer) {
+    Program.Builder program = new Program.Builder("optimizer_step");
+    GraphBuilder graph = program.graph();
+    Value clip = program.feed(CLIP, TensorType.f32());
+    Map<Trainable.Group, Value> rates = new EnumMap<>(Trainable.Group.class);
+    for (Trainable trainable : trainables) {
+      Value rate = rates.computeIfAbsent(trainable.group(), group -> program.feed(group.feed(), TensorType.f32(3)));
+      SequencedMap<String, TensorType> states = trainable.optimizerStates(optimizer.type());
+      List<Value> arguments = new ArrayList<>();
+      arguments.add(program.state(trainable.state(), trainable.type()));
+      arguments.add(program.state(trainable.gradient(), trainable.type()));
+      states.forEach((name, type) -> arguments.add(program.state(name, type)));
+      arguments.add(rate);
+      arguments.add(clip);
+      Op op = trainable.is8bit(optimizer.type())
+        ? new AdamW8bit(trainable.count(), optimizer.beta1(), optimizer.beta2(), optimizer.epsilon())
+        : new AdamW(optimizer.beta1(), optimizer.beta2(), optimizer.epsilon());
+      List<Value> updated = graph.scope(trainable.state(), () -> graph.applyAll(op, arguments));
+      program.write(trainable.state(), updated.getFirst());
+      List<String> names = List.copyOf(states.keySet());
+      for (int i = 0; i < names.size(); i++) {
+        program.write(names.get(i), updated.get(1 + i));
+      }
+      program.write(trainable.gradient(), graph.apply(new Fill(trainable.type(), 0)));
+    }
+    return program.build();
+  }
+}

@@ -1,0 +1,141 @@
+package dev.jqlora.training.train;
+
+import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.graph.SavePolicy;
+import dev.jqlora.engine.tensor.Tensor;
+import dev.jqlora.engine.tensor.TensorType;
+import dev.jqlora.llama.model.LlamaGraph;
+import dev.jqlora.llama.model.ModelLayout;
+import dev.jqlora.training.config.OptimizerArguments;
+import dev.jqlora.training.data.MicroBatch;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The numeric side of training: gradients of a micro-batch, their norm, an update. Holds no policy; the {@link Trainer}
+ * decides what happens when.
+ */
+final class TrainingEngine {
+  private final Session session;
+  private final ModelLayout layout;
+  private final List<Trainable> trainables;
+  private final TrainPrograms programs;
+  private final OptimizerArguments optimizer;
+  private final double loraPlusRatio;
+  private final Map<Integer, Executable> steps = new HashMap<>();
+  private final Map<Integer, Executable> evaluations = new HashMap<>();
+  private @Nullable Executable gradientNorm;
+  private @Nullable Executable optimizerStep;
+
+  /** Allocates gradients and optimizer states, all zero, in a session that holds the model and its adapters. */
+  TrainingEngine(Session session, ModelLayout layout, List<Trainable> trainables, SavePolicy save,
+    OptimizerArguments optimizer, double loraPlusRatio) {
+    this.session = session;
+    this.layout = layout;
+    this.trainables = trainables;
+    this.programs = new TrainPrograms(layout, trainables, save);
+    this.optimizer = optimizer;
+    this.loraPlusRatio = loraPlusRatio;
+    for (Trainable trainable : trainables) {
+      session.allocate(trainable.gradient(), trainable.type());
+      trainable.optimizerStates(optimizer.type()).forEach(session::allocate);
+    }
+  }
+
+  /** Compiles the largest step, so that a run that does not fit says so before it begins. */
+  void prepare(int mostTokens) {
+    step(Bucket.of(mostTokens));
+    updateProgram();
+  }
+
+  private Executable step(int n) {
+    return steps.computeIfAbsent(n, tokens -> session.compile(programs.step(tokens)));
+  }
+
+  private Executable updateProgram() {
+    if (optimizerStep == null) {
+      optimizerStep = session.compile(programs.optimizerStep(optimizer));
+    }
+    return optimizerStep;
+  }
+
+  /**
+   * Adds a micro-batch's gradients to those of the update.
+   *
+   * @param updateTargets targets in all micro-batches of the update
+   * @param seed of the dropout masks
+   * @return the sum of the targets' negative log likelihoods
+   */
+  double accumulate(MicroBatch batch, long updateTargets, int seed) {
+    int n = Bucket.of(batch.length());
+    Executable program = step(n);
+    Map<String, Tensor> feeds = Bucket.feeds(batch, n);
+    feeds.put(TrainPrograms.LOSS_SCALE, Tensor.scalar(1f / Math.max(1, updateTargets)));
+    if (program.plan().feeds().containsKey(LlamaGraph.SEED)) {
+      feeds.put(LlamaGraph.SEED, Tensor.scalar(seed));
+    }
+    return fetched(program.run(feeds), TrainPrograms.LOSS).get(0);
+  }
+
+  /** Negative log likelihoods of a batch's targets, per token; 0 where there is none. */
+  float[] evaluate(MicroBatch batch) {
+    int n = Bucket.of(batch.length());
+    Executable program = evaluations.computeIfAbsent(n,
+      tokens -> session.compile(TrainPrograms.evaluation(layout, tokens)));
+    float[] nll = fetched(program.run(Bucket.feeds(batch, n)), "nll").toFloats();
+    return java.util.Arrays.copyOf(nll, batch.length());
+  }
+
+  private static Tensor fetched(Map<String, Tensor> results, String name) {
+    return Objects.requireNonNull(results.get(name), name);
+  }
+
+  /** The L2 norm of all gradients of the update. */
+  double gradientNorm() {
+    if (gradientNorm == null) {
+      gradientNorm = session.compile(programs.gradientNorm());
+    }
+    return Math.sqrt(fetched(gradientNorm.run(Map.of()), TrainPrograms.SUM_OF_SQUARES).get(0));
+  }
+
+  /**
+   * Updates the parameters and forgets the gradients.
+   *
+   * @param step 1 for the first update
+   * @param clip factor on the gradients
+   */
+  void update(double learningRate, int step, double clip) {
+    Executable program = updateProgram();
+    Map<String, Tensor> feeds = new HashMap<>();
+    feeds.put(TrainPrograms.CLIP, Tensor.scalar((float) clip));
+    for (Trainable.Group group : Trainable.Group.values()) {
+      if (program.plan().feeds().containsKey(group.feed())) {
+        feeds.put(group.feed(), Tensor.of(TensorType.f32(3), rates(group, learningRate, step)));
+      }
+    }
+    program.run(feeds);
+  }
+
+  private float[] rates(Trainable.Group group, double learningRate, int step) {
+    double rate = group == Trainable.Group.LORA_B ? learningRate * loraPlusRatio : learningRate;
+    double decay = group == Trainable.Group.NO_DECAY ? 0 : optimizer.weightDecay();
+    return new float[] {(float) (-rate / (1 - Math.pow(optimizer.beta1(), step))),
+      (float) Math.sqrt(1 - Math.pow(optimizer.beta2(), step)), (float) (1 - rate * decay)};
+  }
+
+  /** The states that a checkpoint must hold besides the parameters: name and type, in a fixed order. */
+  Map<String, TensorType> optimizerStates() {
+    Map<String, TensorType> states = new java.util.LinkedHashMap<>();
+    trainables.forEach(trainable -> states.putAll(trainable.optimizerStates(optimizer.type())));
+    return states;
+  }
+
+  List<Trainable> trainables() {
+    return new ArrayList<>(trainables);
+  }
+}

@@ -1,0 +1,114 @@
+package dev.jqlora.training.train;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.cpu.CpuBackend;
+import dev.jqlora.engine.graph.SavePolicy;
+import dev.jqlora.llama.config.LlamaConfig;
+import dev.jqlora.llama.model.LoraSpec;
+import dev.jqlora.llama.model.ModelLayout;
+import dev.jqlora.llama.model.ModelLoader;
+import dev.jqlora.llama.model.Projection;
+import dev.jqlora.llama.safetensors.Checkpoint;
+import dev.jqlora.training.config.FinetuningType;
+import dev.jqlora.training.config.OptimizerArguments;
+import dev.jqlora.training.config.OptimizerType;
+import dev.jqlora.training.data.Example;
+import dev.jqlora.training.data.MicroBatch;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.stream.IntStream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Twelve LoRA updates on a real Llama against PyTorch's losses and gradient norms. */
+class GoldenLoraTest {
+  private static final Path DATA = Path.of(System.getProperty("jqlora.root", "."), "..", "shared", "data");
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  @ParameterizedTest
+  @CsvSource({"float32, NOTHING, 2", "float32, EVERYTHING, 1", "nf4, NOTHING, 1", "nf4, ATTENTION, 3"})
+  void lossesAndNormsEqualPyTorch(String kind, SavePolicy save, int threads) throws IOException {
+    assumeTrue(Files.isDirectory(DATA), "reference data is not at " + DATA.toAbsolutePath() + ": skipped");
+    JsonNode golden = JSON.readTree(DATA.resolve("golden/lora/batches.json").toFile());
+    JsonNode log = JSON.readTree(DATA.resolve("golden/lora/log-" + kind + ".json").toFile());
+    JsonNode hyper = golden.get("hyperparameters");
+    Path folder = DATA.resolve("stories260K");
+    SequencedMap<Projection, Integer> ranks = new LinkedHashMap<>();
+    Map<Projection, Float> scales = new HashMap<>();
+    for (Projection projection : Projection.values()) {
+      ranks.put(projection, 16);
+      scales.put(projection, 2f);
+    }
+    try (Backend backend = new CpuBackend(threads);
+      Session session = backend.open(Long.MAX_VALUE);
+      Checkpoint checkpoint = Checkpoint.open(folder);
+      Checkpoint adapter = Checkpoint.open(DATA.resolve("golden/lora/initial/adapter_model.safetensors"))) {
+      ModelLoader loader = new ModelLoader(LlamaConfig.read(folder), checkpoint);
+      ModelLayout layout = loader.layout(new ModelLoader.Options(kind.equals("nf4"), true, false, 512),
+        Optional.of(new LoraSpec(ranks, scales, 0)));
+      loader.load(layout, session, _ -> {
+      });
+      layout.adapterStates().forEach(session::allocate);
+      for (Projection projection : Projection.values()) {
+        for (int layer = 0; layer < layout.config().layers(); layer++) {
+          for (String side : List.of("A", "B")) {
+            var data = checkpointTensor(adapter, projection, layer, side);
+            session.write("lora." + projection.title() + "." + side, layer * data.byteSize(), data);
+          }
+        }
+      }
+      OptimizerArguments optimizer = new OptimizerArguments(OptimizerType.ADAMW_TORCH,
+        hyper.get("learning_rate").asDouble(), hyper.get("weight_decay").asDouble(), 0.9, 0.999, 1e-8, 1);
+      TrainingEngine engine = new TrainingEngine(session, layout, Trainable.of(layout, FinetuningType.LORA), save,
+        optimizer, 1);
+      for (int step = 0; step < log.size(); step++) {
+        List<MicroBatch> batches = new ArrayList<>();
+        for (JsonNode micro : golden.get("batches").get(step)) {
+          batches.add(microBatch(micro));
+        }
+        long targets = batches.stream().mapToLong(MicroBatch::targets).sum();
+        double loss = 0;
+        for (MicroBatch batch : batches) {
+          loss += engine.accumulate(batch, targets, 0);
+        }
+        double norm = engine.gradientNorm();
+        JsonNode expected = log.get(step);
+        assertEquals(expected.get("tokens").asLong(), targets);
+        assertEquals(1, loss / targets / expected.get("loss").asDouble(), 1e-4, "loss of step " + step);
+        assertEquals(1, norm / expected.get("grad_norm").asDouble(), 1e-3, "norm of step " + step);
+        engine.update(expected.get("learning_rate").asDouble(), step + 1, Math.min(1, 1 / (norm + 1e-6)));
+      }
+    }
+  }
+
+  private static java.lang.foreign.MemorySegment checkpointTensor(Checkpoint adapter, Projection projection, int layer,
+    String side) {
+    return adapter.tensor("base_model.model." + projection.path(layer) + ".lora_" + side + ".weight").data();
+  }
+
+  private static MicroBatch microBatch(JsonNode micro) {
+    List<Example> examples = new ArrayList<>();
+    for (JsonNode row : micro) {
+      examples.add(new Example(ints(row.get("input_ids")), ints(row.get("labels"))));
+    }
+    return MicroBatch.of(examples);
+  }
+
+  private static int[] ints(JsonNode array) {
+    return IntStream.range(0, array.size()).map(i -> array.get(i).asInt()).toArray();
+  }
+}
