@@ -17,8 +17,7 @@ public final class Bucket {
   private static final int SMALLEST = 16;
   private static final int STEP = 64;
 
-  private Bucket() {
-  }
+  private Bucket() {}
 
   /** The length of the program that takes so many tokens. */
   public static int of(int tokens) {

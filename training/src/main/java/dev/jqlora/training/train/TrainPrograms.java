@@ -59,7 +59,7 @@ final class TrainPrograms {
     Value labels = program.feed(LABELS, TensorType.i32(n));
     boolean trainsHead = trainables.stream().anyMatch(trainable -> trainable.state().equals(layout.head()));
     Value loss = graph.scope("head", () -> graph
-      .applyAll(new LinearCrossEntropy(true, trainsHead), List.of(hidden, llama.head(), labels)).getFirst());
+        .applyAll(new LinearCrossEntropy(true, trainsHead), List.of(hidden, llama.head(), labels)).getFirst());
     Value scaled = graph.apply(new Multiply(), loss, program.feed(LOSS_SCALE, TensorType.f32()));
 
     List<Value> wanted = new ArrayList<>();
@@ -83,7 +83,7 @@ final class TrainPrograms {
     Value hidden = llama.hidden(n, false, SavePolicy.NOTHING);
     Value labels = program.feed(LABELS, TensorType.i32(n));
     List<Value> outputs = program.graph().applyAll(new LinearCrossEntropy(false, false),
-      List.of(hidden, llama.head(), labels));
+        List.of(hidden, llama.head(), labels));
     return program.fetch("nll", outputs.get(1)).build();
   }
 
@@ -91,8 +91,8 @@ final class TrainPrograms {
     Program.Builder program = new Program.Builder("gradient_norm");
     GraphBuilder graph = program.graph();
     Value sum = trainables.stream()
-      .map(trainable -> graph.apply(new SumOfSquares(), program.state(trainable.gradient(), trainable.type())))
-      .reduce((left, right) -> graph.apply(new Add(), left, right)).orElseThrow();
+        .map(trainable -> graph.apply(new SumOfSquares(), program.state(trainable.gradient(), trainable.type())))
+        .reduce((left, right) -> graph.apply(new Add(), left, right)).orElseThrow();
     return program.fetch(SUM_OF_SQUARES, sum).build();
   }
 
@@ -112,8 +112,8 @@ final class TrainPrograms {
       arguments.add(rate);
       arguments.add(clip);
       Op op = trainable.is8bit(optimizer.type())
-        ? new AdamW8bit(trainable.count(), optimizer.beta1(), optimizer.beta2(), optimizer.epsilon())
-        : new AdamW(optimizer.beta1(), optimizer.beta2(), optimizer.epsilon());
+          ? new AdamW8bit(trainable.count(), optimizer.beta1(), optimizer.beta2(), optimizer.epsilon())
+          : new AdamW(optimizer.beta1(), optimizer.beta2(), optimizer.epsilon());
       List<Value> updated = graph.scope(trainable.state(), () -> graph.applyAll(op, arguments));
       program.write(trainable.state(), updated.getFirst());
       List<String> names = List.copyOf(states.keySet());

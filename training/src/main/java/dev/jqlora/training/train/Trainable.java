@@ -37,7 +37,7 @@ record Trainable(String state, TensorType type, int count, Group group) {
     List<Trainable> trainables = new ArrayList<>();
     switch (type) {
       case LORA -> layout.adapterStates().forEach((state, tensor) -> trainables
-        .add(new Trainable(state, tensor, layers, state.endsWith(".B") ? Group.LORA_B : Group.DECAY)));
+          .add(new Trainable(state, tensor, layers, state.endsWith(".B") ? Group.LORA_B : Group.DECAY)));
       case FULL -> {
         layout.outerStates().forEach((state, tensor) -> {
           if (!state.equals(ModelLayout.ROPE_COS) && !state.equals(ModelLayout.ROPE_SIN)) {
@@ -45,7 +45,7 @@ record Trainable(String state, TensorType type, int count, Group group) {
           }
         });
         layout.layerStates()
-          .forEach((state, tensor) -> trainables.add(new Trainable(state, tensor, layers, decay(state))));
+            .forEach((state, tensor) -> trainables.add(new Trainable(state, tensor, layers, decay(state))));
       }
     }
     return trainables;

@@ -34,7 +34,7 @@ final class TrainingEngine {
 
   /** Allocates gradients and optimizer states, all zero, in a session that holds the model and its adapters. */
   TrainingEngine(Session session, ModelLayout layout, List<Trainable> trainables, SavePolicy save,
-    OptimizerArguments optimizer, double loraPlusRatio) {
+      OptimizerArguments optimizer, double loraPlusRatio) {
     this.session = session;
     this.layout = layout;
     this.trainables = trainables;
@@ -86,7 +86,7 @@ final class TrainingEngine {
   float[] evaluate(MicroBatch batch) {
     int n = Bucket.of(batch.length());
     Executable program = evaluations.computeIfAbsent(n,
-      tokens -> session.compile(TrainPrograms.evaluation(layout, tokens)));
+        tokens -> session.compile(TrainPrograms.evaluation(layout, tokens)));
     float[] nll = fetched(program.run(Bucket.feeds(batch, n)), "nll").toFloats();
     return java.util.Arrays.copyOf(nll, batch.length());
   }
@@ -124,8 +124,8 @@ final class TrainingEngine {
   private float[] rates(Trainable.Group group, double learningRate, int step) {
     double rate = group == Trainable.Group.LORA_B ? learningRate * loraPlusRatio : learningRate;
     double decay = group == Trainable.Group.NO_DECAY ? 0 : optimizer.weightDecay();
-    return new float[] {(float) (-rate / (1 - Math.pow(optimizer.beta1(), step))),
-      (float) Math.sqrt(1 - Math.pow(optimizer.beta2(), step)), (float) (1 - rate * decay)};
+    return new float[]{(float) (-rate / (1 - Math.pow(optimizer.beta1(), step))),
+        (float) Math.sqrt(1 - Math.pow(optimizer.beta2(), step)), (float) (1 - rate * decay)};
   }
 
   /** The states that a checkpoint must hold besides the parameters: name and type, in a fixed order. */

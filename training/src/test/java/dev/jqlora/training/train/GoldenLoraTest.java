@@ -54,12 +54,12 @@ class GoldenLoraTest {
       scales.put(projection, 2f);
     }
     try (Backend backend = new CpuBackend(threads);
-      Session session = backend.open(Long.MAX_VALUE);
-      Checkpoint checkpoint = Checkpoint.open(folder);
-      Checkpoint adapter = Checkpoint.open(DATA.resolve("golden/lora/initial/adapter_model.safetensors"))) {
+        Session session = backend.open(Long.MAX_VALUE);
+        Checkpoint checkpoint = Checkpoint.open(folder);
+        Checkpoint adapter = Checkpoint.open(DATA.resolve("golden/lora/initial/adapter_model.safetensors"))) {
       ModelLoader loader = new ModelLoader(LlamaConfig.read(folder), checkpoint);
       ModelLayout layout = loader.layout(new ModelLoader.Options(kind.equals("nf4"), true, false, 512),
-        Optional.of(new LoraSpec(ranks, scales, 0)));
+          Optional.of(new LoraSpec(ranks, scales, 0)));
       loader.load(layout, session, _ -> {
       });
       layout.adapterStates().forEach(session::allocate);
@@ -72,9 +72,9 @@ class GoldenLoraTest {
         }
       }
       OptimizerArguments optimizer = new OptimizerArguments(OptimizerType.ADAMW_TORCH,
-        hyper.get("learning_rate").asDouble(), hyper.get("weight_decay").asDouble(), 0.9, 0.999, 1e-8, 1);
+          hyper.get("learning_rate").asDouble(), hyper.get("weight_decay").asDouble(), 0.9, 0.999, 1e-8, 1);
       TrainingEngine engine = new TrainingEngine(session, layout, Trainable.of(layout, FinetuningType.LORA), save,
-        optimizer, 1);
+          optimizer, 1);
       for (int step = 0; step < log.size(); step++) {
         List<MicroBatch> batches = new ArrayList<>();
         for (JsonNode micro : golden.get("batches").get(step)) {
@@ -96,7 +96,7 @@ class GoldenLoraTest {
   }
 
   private static java.lang.foreign.MemorySegment checkpointTensor(Checkpoint adapter, Projection projection, int layer,
-    String side) {
+      String side) {
     return adapter.tensor("base_model.model." + projection.path(layer) + ".lora_" + side + ".weight").data();
   }
 
