@@ -72,6 +72,20 @@ public sealed interface Absmax {
     }
 
     @Override
+    public void read(long first, float[] target, int offset, int count) {
+      int done = 0;
+      while (done < count) {
+        long block = first + done;
+        int end = (int) Math.min(count, (block / Blockwise8bit.BLOCK + 1) * Blockwise8bit.BLOCK - first);
+        float scale = nestedAbsmax.get(F32, block / Blockwise8bit.BLOCK * Float.BYTES);
+        for (; done < end; done++) {
+          int code = Byte.toUnsignedInt(codes.get(ValueLayout.JAVA_BYTE, first + done));
+          target[offset + done] = map.value(code) * scale + this.offset;
+        }
+      }
+    }
+
+    @Override
     public long bytes() {
       return codes.byteSize() + nestedAbsmax.byteSize() + (long) DynamicMap.SIZE * Float.BYTES + Float.BYTES;
     }

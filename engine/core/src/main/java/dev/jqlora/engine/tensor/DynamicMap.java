@@ -1,6 +1,7 @@
 package dev.jqlora.engine.tensor;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The 256 values that an 8-bit code stands for, ascending, and the nearest-code rule over them. The two maps of
@@ -19,18 +20,14 @@ public final class DynamicMap {
 
   private final float[] values;
   private final float[] midpoints;
-  /** For the upper half of a float's bits, the code of the least number that begins with them. */
-  private final byte[] lowestCodes = new byte[1 << 16];
+  /** For the upper half of a float's bits, the code of the least number that begins with them. Made for the first use. */
+  private volatile byte @Nullable [] lowestCodes;
 
   private DynamicMap(float[] values) {
     this.values = values;
     this.midpoints = new float[SIZE - 1];
     for (int i = 0; i < SIZE - 1; i++) {
       midpoints[i] = (values[i] + values[i + 1]) / 2f;
-    }
-    for (int upper = 0; upper < lowestCodes.length; upper++) {
-      float lowest = Float.intBitsToFloat(upper << 16 | (upper >> 15) * 0xffff);
-      lowestCodes[upper] = (byte) (Float.isFinite(lowest) ? countBelow(lowest) : 0);
     }
   }
 
@@ -71,11 +68,25 @@ public final class DynamicMap {
 
   /** Number of midpoints below {@code x}: the nearest code, the lower one on a tie; 0 for NaN. */
   public int nearest(float x) {
-    int code = Byte.toUnsignedInt(lowestCodes[Float.floatToRawIntBits(x) >>> 16]);
+    byte[] lowest = lowestCodes;
+    if (lowest == null) {
+      lowest = lowestCodes();
+      lowestCodes = lowest;
+    }
+    int code = Byte.toUnsignedInt(lowest[Float.floatToRawIntBits(x) >>> 16]);
     while (code < midpoints.length && x > midpoints[code]) {
       code++;
     }
     return code;
+  }
+
+  private byte[] lowestCodes() {
+    byte[] codes = new byte[1 << 16];
+    for (int upper = 0; upper < codes.length; upper++) {
+      float lowest = Float.intBitsToFloat(upper << 16 | (upper >> 15) * 0xffff);
+      codes[upper] = (byte) (Float.isFinite(lowest) ? countBelow(lowest) : 0);
+    }
+    return codes;
   }
 
   private int countBelow(float x) {
