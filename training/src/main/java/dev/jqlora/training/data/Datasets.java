@@ -7,7 +7,7 @@ import dev.jqlora.training.config.DataArguments;
 import dev.jqlora.training.config.Stage;
 import dev.jqlora.training.data.DataRow.Conversation;
 import dev.jqlora.training.data.DataRow.Tokenized;
-import dev.jqlora.training.random.MersenneTwister;
+import dev.jqlora.engine.random.MersenneTwister;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;

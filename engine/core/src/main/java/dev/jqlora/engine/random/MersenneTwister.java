@@ -1,4 +1,4 @@
-package dev.jqlora.training.random;
+package dev.jqlora.engine.random;
 
 /**
  * MT19937 (Matsumoto and Nishimura, 1998) seeded by {@code init_genrand}: torch's generator on the CPU, so that a seed

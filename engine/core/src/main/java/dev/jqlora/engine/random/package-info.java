@@ -1,5 +1,5 @@
 /** Random numbers that other libraries would draw from the same seed. */
 @NullMarked
-package dev.jqlora.training.random;
+package dev.jqlora.engine.random;
 
 import org.jspecify.annotations.NullMarked;

@@ -1,4 +1,4 @@
-package dev.jqlora.training.random;
+package dev.jqlora.engine.random;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
