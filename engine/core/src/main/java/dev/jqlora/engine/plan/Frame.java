@@ -125,28 +125,19 @@ final class Frame {
     }
   }
 
-  /** Carried values end where they began; stacked outputs go straight to their slice. */
-  private List<Wish> wishes(Node node, Repeat repeat) {
+  /**
+   * Carried values end where they began; stacked outputs go straight to their slice. Where that is the slice of a stacked
+   * input, {@link Overlay#inPlace} has looked into the body already.
+   */
+  private static List<Wish> wishes(Node node, Repeat repeat) {
     List<Wish> wishes = new ArrayList<>();
     for (int i = 0; i < repeat.carried(); i++) {
       wishes.add(new Wish(true, repeat.bodyCarried().get(i)));
     }
     for (int i = repeat.carried(); i < node.outputs().size(); i++) {
-      wishes.add(new Wish(true, overwrittenSlice(node, repeat, i)));
+      wishes.add(new Wish(true, null));
     }
     return wishes;
-  }
-
-  /** The slice whose memory a stacked output takes, where the output was put over a stacked input. */
-  private @Nullable Value overwrittenSlice(Node node, Repeat repeat, int output) {
-    Integer index = outside.get(node.outputs().get(output));
-    Value over = index == null ? null : wishes.get(index).over();
-    for (int i = 0; over != null && i < repeat.stacked(); i++) {
-      if (overlay.root(node.inputs().get(repeat.carried() + i)).equals(over)) {
-        return repeat.bodySlices().get(i);
-      }
-    }
-    return null;
   }
 
   private @Nullable Buffer reusable(Node node, int output, int step, Set<Buffer> taken) {
