@@ -1,14 +1,22 @@
 package dev.jqlora.engine.op;
 
 import dev.jqlora.engine.graph.Array64;
+import dev.jqlora.engine.graph.Differentiable;
+import dev.jqlora.engine.graph.Gradient;
 import dev.jqlora.engine.graph.Primitive;
 import dev.jqlora.engine.graph.ShapeException;
+import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
+import java.util.Collections;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
-/** The largest element of each row, {@code [..., n] → [..., 1]}; F32. Only shifts exponents, so it has no gradient. */
-public record MaxLast() implements Primitive {
+/**
+ * The largest element of each row, {@code [..., n] → [..., 1]}; F32. It serves to shift exponents, which changes no result:
+ * its gradient counts as zero.
+ */
+public record MaxLast() implements Primitive, Differentiable {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 1);
@@ -32,5 +40,10 @@ public record MaxLast() implements Primitive {
       max.data()[row] = largest;
     }
     return List.of(max);
+  }
+
+  @Override
+  public List<@Nullable Value> gradient(Gradient gradient) {
+    return Collections.singletonList(null);
   }
 }

@@ -7,6 +7,7 @@ import dev.jqlora.engine.graph.Node;
 import dev.jqlora.engine.graph.Repeat;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.Reshape;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -26,8 +27,16 @@ public record Lowering(Graph graph, int nativeNodes, int decomposedNodes) {
   public static final class MissingKernelException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
+    /** Each missing op with its types and the backend's reason. */
+    private final ArrayList<String> missing;
+
     MissingKernelException(Set<String> missing) {
       super("no kernel for " + String.join("; ", missing));
+      this.missing = new ArrayList<>(missing);
+    }
+
+    public List<String> missing() {
+      return List.copyOf(missing);
     }
   }
 

@@ -1,0 +1,268 @@
+package dev.jqlora.engine.testkit;
+
+import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.graph.Array64;
+import dev.jqlora.engine.graph.Graph;
+import dev.jqlora.engine.graph.GraphBuilder;
+import dev.jqlora.engine.graph.Program;
+import dev.jqlora.engine.graph.Repeat;
+import dev.jqlora.engine.graph.SavePolicy;
+import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.plan.Plan;
+import dev.jqlora.engine.reference.Interpreter;
+import dev.jqlora.engine.tensor.Shape;
+import dev.jqlora.engine.tensor.Tensor;
+import dev.jqlora.engine.tensor.TensorType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/** One case in a session of its own, run in each way that memory can be laid out around an op. */
+public final class CaseRun {
+  private static final byte GUARD = 0x5a;
+  /** Odd, so that what stands behind a guard is off every natural boundary unless a backend aligns it. */
+  private static final TensorType GUARD_TYPE = TensorType.u8(61);
+  private static final int STACK = 2;
+
+  private final Session session;
+  private final CaseList.Case sample;
+  private final List<Tensor> inputs;
+  private final List<TensorType> outputs;
+  private int guards;
+
+  CaseRun(Session session, CaseList.Case sample) {
+    this.session = session;
+    this.sample = sample;
+    inputs = sample.make();
+    outputs = sample.op().infer(sample.types());
+  }
+
+  /** The case's op as a graph of one node. */
+  static Graph graph(CaseList.Case sample) {
+    GraphBuilder builder = new GraphBuilder();
+    List<Value> values = new ArrayList<>();
+    for (int i = 0; i < sample.types().size(); i++) {
+      values.add(builder.input("input " + i, sample.types().get(i)));
+    }
+    return builder.build(builder.applyAll(sample.op(), values));
+  }
+
+  /** The results in float64, rounded to their element types. */
+  static List<Array64> expected(CaseList.Case sample) {
+    List<Array64> results = new Interpreter().run(graph(sample), sample.make().stream().map(Array64::of).toList());
+    return results.stream().map(result -> {
+      Tensor rounded = Tensor.allocate(Arena.ofAuto(), result.type());
+      result.copyTo(rounded);
+      return Array64.of(rounded);
+    }).toList();
+  }
+
+  /** Runs the case in all ways; throws AssertionError unless all agree with the float64 results. */
+  public void check(CaseList cases) {
+    List<Tensor> results = throughStates();
+    List<Array64> expected = expected(sample);
+    for (int i = 0; i < expected.size(); i++) {
+      cases.tolerance(expected.get(i).type().dtype()).check("output " + i, expected.get(i),
+          Array64.of(results.get(i)));
+    }
+    requireSame(results, throughTransfers(), "with inputs fed and outputs fetched");
+    requireSame(results, stacked(), "on slices in a Repeat");
+    inPlace(results);
+  }
+
+  /** Plans the case as a program and returns the plan. */
+  public Plan plan() {
+    return session.compile(transfers()).plan();
+  }
+
+  /** Inputs and outputs in states, with guards between. */
+  private List<Tensor> throughStates() {
+    Program.Builder program = new Program.Builder("states");
+    List<Value> arguments = new ArrayList<>();
+    for (int i = 0; i < inputs.size(); i++) {
+      arguments.add(state(program, "input " + i, inputs.get(i)));
+    }
+    List<Value> values = program.graph().applyAll(sample.op(), arguments);
+    for (int i = 0; i < outputs.size(); i++) {
+      allocate("output " + i, outputs.get(i));
+      program.write("output " + i, values.get(i));
+    }
+    session.compile(program.build()).run(Map.of());
+    for (int i = 0; i < inputs.size(); i++) {
+      requireSame("input " + i + " of the program", inputs.get(i), read("input " + i, inputs.get(i).type()));
+    }
+    checkGuards();
+    List<Tensor> results = new ArrayList<>();
+    for (int i = 0; i < outputs.size(); i++) {
+      results.add(read("output " + i, outputs.get(i)));
+    }
+    return results;
+  }
+
+  /** Inputs fed and outputs fetched, so that all lies in the arena, with guards that live through the run. */
+  private Program transfers() {
+    Program.Builder program = new Program.Builder("transfers");
+    List<Value> arguments = new ArrayList<>();
+    for (int i = 0; i < inputs.size(); i++) {
+      arguments.add(program.feed("input " + i, inputs.get(i).type()));
+    }
+    List<Value> values = program.graph().applyAll(sample.op(), arguments);
+    for (int i = 0; i < outputs.size(); i++) {
+      program.fetch("output " + i, values.get(i));
+      program.fetch("guard " + i, program.feed("guard " + i, GUARD_TYPE));
+    }
+    return program.build();
+  }
+
+  /** The program is run twice: what the first run left behind must not matter. */
+  private List<Tensor> throughTransfers() {
+    Map<String, Tensor> feeds = new HashMap<>();
+    for (int i = 0; i < inputs.size(); i++) {
+      feeds.put("input " + i, inputs.get(i));
+    }
+    for (int i = 0; i < outputs.size(); i++) {
+      feeds.put("guard " + i, guard());
+    }
+    Executable executable = session.compile(transfers());
+    executable.run(feeds);
+    Map<String, Tensor> fetches = executable.run(feeds);
+    List<Tensor> results = new ArrayList<>();
+    for (int i = 0; i < outputs.size(); i++) {
+      requireSame("guard " + i, guard(), named(fetches, "guard " + i));
+      results.add(named(fetches, "output " + i));
+    }
+    return results;
+  }
+
+  /** The op in a Repeat over stacked states. The last slice is computed first, so that what writes too far shows in it. */
+  private List<Tensor> stacked() {
+    Graph one = graph(sample);
+    GraphBuilder body = new GraphBuilder();
+    List<Value> bodyInputs = new ArrayList<>(List.of(body.input("index", TensorType.i32())));
+    one.inputs().forEach(input -> bodyInputs.add(body.input(input.name(), input.type())));
+    List<Value> bodyOutputs = body.inline(one, bodyInputs.subList(1, bodyInputs.size()));
+    Repeat repeat = new Repeat(STACK, body.build(bodyOutputs), 0, inputs.size(), true, SavePolicy.NOTHING);
+    Program.Builder program = new Program.Builder("slices");
+    List<Value> arguments = new ArrayList<>();
+    for (int i = 0; i < inputs.size(); i++) {
+      arguments.add(state(program, "stacked input " + i, stack(inputs.get(i))));
+    }
+    List<Value> values = program.graph().applyAll(repeat, arguments);
+    for (int i = 0; i < outputs.size(); i++) {
+      allocate("stacked output " + i, values.get(i).type());
+      program.write("stacked output " + i, values.get(i));
+    }
+    session.compile(program.build()).run(Map.of());
+    checkGuards();
+    List<Tensor> results = new ArrayList<>();
+    for (int i = 0; i < outputs.size(); i++) {
+      Tensor both = read("stacked output " + i, values.get(i).type());
+      Tensor last = slice(both, outputs.get(i), STACK - 1);
+      requireSame("output " + i + ", last slice", slice(both, outputs.get(i), 0), last);
+      results.add(last);
+    }
+    return results;
+  }
+
+  /** Outputs written to the states of inputs, wherever the op allows it. */
+  private void inPlace(List<Tensor> expected) {
+    Program.Builder program = new Program.Builder("in place");
+    Map<Integer, Integer> inputOf = new HashMap<>();
+    Set<Integer> taken = new HashSet<>();
+    for (int output = 0; output < outputs.size(); output++) {
+      for (int input = 0; input < inputs.size(); input++) {
+        if (sample.op().inPlace(input, output) && inputs.get(input).type().equals(outputs.get(output))
+            && !inputOf.containsKey(output) && taken.add(input)) {
+          inputOf.put(output, input);
+        }
+      }
+    }
+    if (inputOf.isEmpty()) {
+      return;
+    }
+    List<Value> arguments = new ArrayList<>();
+    for (int i = 0; i < inputs.size(); i++) {
+      arguments.add(state(program, "own input " + i, inputs.get(i)));
+    }
+    List<Value> values = program.graph().applyAll(sample.op(), arguments);
+    inputOf.forEach((output, input) -> program.write("own input " + input, values.get(output)));
+    session.compile(program.build()).run(Map.of());
+    checkGuards();
+    inputOf.forEach((output, input) -> requireSame("output " + output + " in place", expected.get(output),
+        read("own input " + input, outputs.get(output))));
+  }
+
+  private Value state(Program.Builder program, String name, Tensor content) {
+    allocate(name, content.type());
+    session.write(name, 0, content.data());
+    return program.state(name, content.type());
+  }
+
+  private void allocate(String name, TensorType type) {
+    session.allocate(name, type);
+    String guard = "guard " + guards++;
+    session.allocate(guard, GUARD_TYPE);
+    session.write(guard, 0, guard().data());
+  }
+
+  private void checkGuards() {
+    for (int i = 0; i < guards; i++) {
+      requireSame("guard " + i, guard(), read("guard " + i, GUARD_TYPE));
+    }
+  }
+
+  private static Tensor guard() {
+    byte[] bytes = new byte[(int) GUARD_TYPE.bytes()];
+    Arrays.fill(bytes, GUARD);
+    return Tensor.of(GUARD_TYPE, bytes);
+  }
+
+  private Tensor read(String state, TensorType type) {
+    Tensor tensor = Tensor.allocate(Arena.ofAuto(), type);
+    session.read(state, 0, tensor.data());
+    return tensor;
+  }
+
+  private static Tensor stack(Tensor tensor) {
+    Shape shape = tensor.type().shape().stacked(STACK);
+    Tensor stack = Tensor.allocate(Arena.ofAuto(), tensor.type().withShape(shape));
+    for (int i = 0; i < STACK; i++) {
+      MemorySegment.copy(tensor.data(), 0, stack.data(), i * tensor.type().bytes(), tensor.type().bytes());
+    }
+    return stack;
+  }
+
+  private static Tensor slice(Tensor stack, TensorType type, int index) {
+    return new Tensor(type, stack.data().asSlice(index * type.bytes(), type.bytes()));
+  }
+
+  private static Tensor named(Map<String, Tensor> tensors, String name) {
+    Tensor tensor = tensors.get(name);
+    if (tensor == null) {
+      throw new AssertionError("the run did not return " + name);
+    }
+    return tensor;
+  }
+
+  private static void requireSame(List<Tensor> expected, List<Tensor> actual, String how) {
+    for (int i = 0; i < expected.size(); i++) {
+      requireSame("output " + i + " " + how, expected.get(i), actual.get(i));
+    }
+  }
+
+  private static void requireSame(String what, Tensor expected, Tensor actual) {
+    long mismatch = expected.data().mismatch(actual.data());
+    if (mismatch >= 0 || !expected.type().equals(actual.type())) {
+      long element = Math.max(mismatch, 0) / expected.type().dtype().bytes();
+      throw new AssertionError("%s: element %d of %s is %s, was %s before".formatted(what, element, expected.type(),
+          actual.get(element), expected.get(element)));
+    }
+  }
+}

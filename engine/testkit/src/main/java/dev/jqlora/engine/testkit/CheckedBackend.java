@@ -1,0 +1,105 @@
+package dev.jqlora.engine.testkit;
+
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.graph.Op;
+import dev.jqlora.engine.plan.Capabilities;
+import dev.jqlora.engine.plan.Plan;
+import dev.jqlora.engine.plan.Support;
+import dev.jqlora.engine.tensor.Tensor;
+import dev.jqlora.engine.tensor.TensorType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Executes plans by {@link PlanExecutor}: slow, in float64 rounded to the storage types, and suspicious of the plan. With
+ * another backend's capabilities it tells that backend's kernels from its plans when something is wrong.
+ */
+public final class CheckedBackend implements Backend {
+  private final Capabilities capabilities;
+
+  public CheckedBackend(Capabilities capabilities) {
+    this.capabilities = capabilities;
+  }
+
+  @Override
+  public String name() {
+    return "checked";
+  }
+
+  @Override
+  public String device() {
+    return "float64 evaluation of each step in guarded memory";
+  }
+
+  @Override
+  public Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
+    return capabilities.supports(op, inputs, outputs);
+  }
+
+  @Override
+  public Session open(long memoryLimitBytes) {
+    return new CheckedSession(capabilities, memoryLimitBytes);
+  }
+
+  @Override
+  public void close() {}
+
+  private static final class CheckedSession extends HostSession {
+    private final Arena arena = Arena.ofShared();
+    private final Map<String, Tensor> states = new HashMap<>();
+
+    CheckedSession(Capabilities capabilities, long limit) {
+      super(capabilities, limit);
+    }
+
+    @Override
+    public void allocate(String state, TensorType type) {
+      super.allocate(state, type);
+      states.put(state, Tensor.allocate(arena, type));
+    }
+
+    private MemorySegment data(String state) {
+      Tensor tensor = states.get(state);
+      if (tensor == null) {
+        throw new IllegalArgumentException("no state is named " + state);
+      }
+      return tensor.data();
+    }
+
+    @Override
+    public void write(String state, long offset, MemorySegment bytes) {
+      MemorySegment.copy(bytes, 0, data(state), offset, bytes.byteSize());
+    }
+
+    @Override
+    public void read(String state, long offset, MemorySegment target) {
+      MemorySegment.copy(data(state), offset, target, 0, target.byteSize());
+    }
+
+    @Override
+    Executable executable(Plan plan) {
+      PlanExecutor executor = new PlanExecutor(plan, states);
+      return new Executable() {
+        @Override
+        public Plan plan() {
+          return plan;
+        }
+
+        @Override
+        public Map<String, Tensor> run(Map<String, Tensor> feeds) {
+          return executor.run(feeds);
+        }
+      };
+    }
+
+    @Override
+    public void close() {
+      arena.close();
+    }
+  }
+}

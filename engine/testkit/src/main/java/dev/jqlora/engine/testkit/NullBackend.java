@@ -1,0 +1,99 @@
+package dev.jqlora.engine.testkit;
+
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.graph.Op;
+import dev.jqlora.engine.plan.Capabilities;
+import dev.jqlora.engine.plan.Operand;
+import dev.jqlora.engine.plan.Plan;
+import dev.jqlora.engine.plan.Support;
+import dev.jqlora.engine.tensor.Tensor;
+import dev.jqlora.engine.tensor.TensorType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/**
+ * Does everything but compute: it lowers, plans, counts bytes and refuses what exceeds its limit, so programs of models of
+ * any size can be compiled and accounted for anywhere. All states and results read as zeros.
+ */
+public final class NullBackend implements Backend {
+  private final Capabilities capabilities;
+
+  public NullBackend(Capabilities capabilities) {
+    this.capabilities = capabilities;
+  }
+
+  @Override
+  public String name() {
+    return "null";
+  }
+
+  @Override
+  public String device() {
+    return "none: plans only";
+  }
+
+  @Override
+  public Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
+    return capabilities.supports(op, inputs, outputs);
+  }
+
+  @Override
+  public Session open(long memoryLimitBytes) {
+    return new NullSession(capabilities, memoryLimitBytes);
+  }
+
+  @Override
+  public void close() {}
+
+  private static final class NullSession extends HostSession {
+    NullSession(Capabilities capabilities, long limit) {
+      super(capabilities, limit);
+    }
+
+    @Override
+    public void write(String state, long offset, MemorySegment bytes) {
+      checkWithin(state, offset, bytes);
+    }
+
+    @Override
+    public void read(String state, long offset, MemorySegment target) {
+      checkWithin(state, offset, target);
+      target.fill((byte) 0);
+    }
+
+    private void checkWithin(String state, long offset, MemorySegment bytes) {
+      if (offset < 0 || offset + bytes.byteSize() > type(state).bytes()) {
+        throw new IndexOutOfBoundsException("%d bytes at %d are not within state %s".formatted(bytes.byteSize(), offset,
+            state));
+      }
+    }
+
+    @Override
+    Executable executable(Plan plan) {
+      return new Executable() {
+        @Override
+        public Plan plan() {
+          return plan;
+        }
+
+        @Override
+        public Map<String, Tensor> run(Map<String, Tensor> feeds) {
+          return plan.fetches().entrySet().stream()
+              .collect(Collectors.toMap(Map.Entry::getKey, entry -> zeros(entry.getValue())));
+        }
+      };
+    }
+
+    private static Tensor zeros(Operand operand) {
+      return Tensor.allocate(Arena.ofAuto(), operand.type());
+    }
+
+    @Override
+    public void close() {}
+  }
+}

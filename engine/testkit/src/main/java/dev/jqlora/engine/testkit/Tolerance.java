@@ -1,0 +1,58 @@
+package dev.jqlora.engine.testkit;
+
+import dev.jqlora.engine.graph.Array64;
+
+/**
+ * How far a result may lie from the float64 one.
+ *
+ * @param error the most that is allowed, relative to the scale
+ * @param scale what it is relative to
+ * @param reason where such an error comes from
+ */
+public record Tolerance(double error, Scale scale, String reason) {
+  /** What an error is measured against. */
+  public enum Scale {
+    /** The element itself: each is computed without cancellation. */
+    ELEMENT,
+    /** The largest element of the tensor: sums whose terms may cancel. */
+    LARGEST
+  }
+
+  /** The float64 result rounded to the element type is the only right one. */
+  public static Tolerance exact(String reason) {
+    return new Tolerance(0, Scale.ELEMENT, reason);
+  }
+
+  public static Tolerance ofElement(double error, String reason) {
+    return new Tolerance(error, Scale.ELEMENT, reason);
+  }
+
+  public static Tolerance ofLargest(double error, String reason) {
+    return new Tolerance(error, Scale.LARGEST, reason);
+  }
+
+  /**
+   * Throws AssertionError at the first element that is too far off. NaN agrees with NaN alone; what lies below the smallest
+   * normal float32 may be lost, unless the result is to be exact.
+   */
+  public void check(String what, Array64 expected, Array64 actual) {
+    if (!expected.type().equals(actual.type())) {
+      throw new AssertionError("%s: expected %s, got %s".formatted(what, expected.type(), actual.type()));
+    }
+    double largest = 0;
+    for (double value : expected.data()) {
+      largest = Math.max(largest, Math.abs(value));
+    }
+    for (int i = 0; i < expected.data().length; i++) {
+      double right = expected.data()[i];
+      double value = actual.data()[i];
+      double allowed = error == 0
+          ? 0
+          : error * (scale == Scale.ELEMENT ? Math.abs(right) : largest) + Float.MIN_NORMAL;
+      if (Double.compare(value, right) != 0 && !(Math.abs(value - right) <= allowed)) {
+        throw new AssertionError("%s: element %d of %s is %s, expected %s within %.2g (off by %.2g; %s)"
+            .formatted(what, i, expected.type(), value, right, allowed, Math.abs(value - right), reason));
+      }
+    }
+  }
+}

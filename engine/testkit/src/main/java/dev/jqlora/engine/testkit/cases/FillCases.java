@@ -1,0 +1,23 @@
+package dev.jqlora.engine.testkit.cases;
+
+import static dev.jqlora.engine.testkit.Input.f32;
+
+import dev.jqlora.engine.op.Fill;
+import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.engine.tensor.TensorType;
+import dev.jqlora.engine.testkit.CaseList;
+import dev.jqlora.engine.testkit.OpCases;
+import dev.jqlora.engine.testkit.Tolerance;
+
+/** Cases of {@link Fill}. */
+final class FillCases implements OpCases {
+  @Override
+  public void list(CaseList cases) {
+    cases.tolerance(DType.F32, Tolerance.exact("the number, rounded"));
+    cases.add("zeros", new Fill(TensorType.f32(5, 17), 0));
+    cases.add("scalar", new Fill(TensorType.f32(), 1));
+    cases.add("whole numbers", new Fill(TensorType.i32(15), -7));
+    cases.add("codes", new Fill(TensorType.u8(33), 127));
+    cases.fails("Fill: expected 0 inputs, got 1", new Fill(TensorType.f32(2), 0), f32(2));
+  }
+}

@@ -1,0 +1,49 @@
+package dev.jqlora.engine.testkit.cases;
+
+import static dev.jqlora.engine.testkit.Input.bf16;
+import static dev.jqlora.engine.testkit.Input.f16;
+import static dev.jqlora.engine.testkit.Input.f32;
+
+import dev.jqlora.engine.op.MatMul;
+import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.engine.testkit.CaseList;
+import dev.jqlora.engine.testkit.ModelShape;
+import dev.jqlora.engine.testkit.OpCases;
+import dev.jqlora.engine.testkit.Tolerance;
+
+/** Cases of {@link MatMul}. */
+final class MatMulCases implements OpCases {
+  @Override
+  public void list(CaseList cases) {
+    cases.tolerance(DType.F32, Tolerance.ofLargest(2e-6, "sums of up to 300 products that may cancel"));
+    cases.differentiable(0, 1);
+    for (int n : new int[]{1, 5, 15, 16, 17}) {
+      cases.add("linear layer of " + n, MatMul.NT, f32(3, n), f32(n + 2, n));
+    }
+    cases.add("NN", MatMul.NN, f32(7, 33), f32(33, 17));
+    cases.add("TN", MatMul.TN, f32(33, 7), f32(33, 17));
+    cases.add("TT", new MatMul(true, true), f32(33, 7), f32(17, 33));
+    cases.add("vector", MatMul.NT, f32(1, 300), f32(19, 300));
+    cases.add("outer product", MatMul.TN, f32(1, 19), f32(1, 33));
+    cases.add("inner extent 1", MatMul.NT, f32(19, 1), f32(17, 1));
+    cases.add("batch", MatMul.NT, f32(2, 3, 17), f32(2, 5, 17));
+    cases.add("two batch axes", MatMul.NN, f32(2, 3, 4, 5), f32(2, 3, 5, 6));
+    cases.add("batch TN", MatMul.TN, f32(3, 17, 4), f32(3, 17, 5));
+    cases.add("past a block", MatMul.NT, f32(37, 65), f32(70, 65));
+    cases.differentiable(0);
+    cases.add("BF16 weight", MatMul.NT, f32(5, 33), bf16(17, 33));
+    cases.add("BF16 right NN", MatMul.NN, f32(5, 33), bf16(33, 17));
+    cases.add("F16 weight", MatMul.NT, f32(5, 33), f16(17, 33));
+    cases.fails("MatMul: inner extents differ: f32[2, 3] and f32[4, 5] transposed", MatMul.NT, f32(2, 3), f32(4, 5));
+    cases.fails("MatMul: leading axes differ: f32[2, 3, 4] and f32[3, 4, 5]", MatMul.NN, f32(2, 3, 4), f32(3, 4, 5));
+    cases.fails("MatMul: a and b must have equal ranks of at least 2, got f32[3] and f32[3]", MatMul.NN, f32(3),
+        f32(3));
+    cases.fails("MatMul: a must be [F32], got bf16[2, 3]", MatMul.NT, bf16(2, 3), f32(4, 3));
+    for (ModelShape model : ModelShape.ALL) {
+      cases.modelShape(model.name() + " gate_proj", MatMul.NT, f32(model.tokens(), model.hidden()),
+          bf16(model.intermediate(), model.hidden()));
+      cases.modelShape(model.name() + " gate_proj, one token", MatMul.NT, f32(1, model.hidden()),
+          bf16(model.intermediate(), model.hidden()));
+    }
+  }
+}

@@ -1,0 +1,57 @@
+package dev.jqlora.engine.testkit.cases;
+
+import static dev.jqlora.engine.testkit.Input.codes;
+import static dev.jqlora.engine.testkit.Input.f32;
+import static dev.jqlora.engine.testkit.Input.nf4;
+
+import dev.jqlora.engine.op.Nf4Linear;
+import dev.jqlora.engine.op.Nf4Weight;
+import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.engine.testkit.CaseList;
+import dev.jqlora.engine.testkit.Input;
+import dev.jqlora.engine.testkit.ModelShape;
+import dev.jqlora.engine.testkit.OpCases;
+import dev.jqlora.engine.testkit.Tolerance;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Cases of {@link Nf4Linear}. */
+final class Nf4LinearCases implements OpCases {
+  @Override
+  public void list(CaseList cases) {
+    cases.tolerance(DType.F32, Tolerance.ofLargest(2e-6, "sums of up to 320 products that may cancel"));
+    cases.differentiable(0);
+    for (boolean nested : new boolean[]{false, true}) {
+      String format = nested ? ", nested" : ", plain";
+      add(cases, "blocks cross rows" + format, 5, 7, 33, 64, nested);
+      add(cases, "odd element count" + format, 3, 15, 17, 32, nested);
+      add(cases, "one element" + format, 1, 1, 1, 64, nested);
+      add(cases, "one token" + format, 1, 70, 64, 64, nested);
+      add(cases, "more than 256 blocks" + format, 2, 64, 320, 64, nested);
+      add(cases, "many tokens" + format, 33, 48, 96, 64, nested);
+    }
+    cases.fails("Nf4Linear: x must have shape [3, 64], got f32[3, 63]",
+        () -> new Nf4Linear(new Nf4Weight(2, 64, 64, false)),
+        List.of(f32(3, 63), codes(64), f32(2)));
+    cases.fails("Nf4Linear: the tensors of an NF4 weight [2, 64] must be [u8[64], f32[2]], got [u8[63], f32[2]]",
+        () -> new Nf4Linear(new Nf4Weight(2, 64, 64, false)), List.of(f32(3, 64), codes(63), f32(2)));
+    for (ModelShape model : ModelShape.ALL) {
+      for (int tokens : new int[]{1, model.tokens()}) {
+        Nf4Weight weight = new Nf4Weight(model.intermediate(), model.hidden(), 64, true);
+        cases.modelShape(model.name() + " gate_proj, " + tokens + " tokens", new Nf4Linear(weight),
+            inputs(weight, tokens));
+      }
+    }
+  }
+
+  private static void add(CaseList cases, String name, int n, int out, int in, int blockSize, boolean nested) {
+    Nf4Weight weight = new Nf4Weight(out, in, blockSize, nested);
+    cases.add(name, new Nf4Linear(weight), inputs(weight, n));
+  }
+
+  private static List<Input> inputs(Nf4Weight weight, int n) {
+    List<Input> inputs = new ArrayList<>(List.of(f32(n, weight.in())));
+    inputs.addAll(nf4(weight));
+    return inputs;
+  }
+}
