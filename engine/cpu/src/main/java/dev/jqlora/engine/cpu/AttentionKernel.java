@@ -22,7 +22,8 @@ import jdk.incubator.vector.VectorOperators;
  * exponential in the very layout that the second product reads. The queries of all heads of a group stand side by side
  * as columns and share the packed keys and values; for a single token they fill the lanes that would be idle.
  *
- * <p>Key blocks begin at multiples of {@link #KEYS}, whatever a task's share, so results do not depend on threads.
+ * <p>Key blocks begin at a sequence's first token, whatever a task's share and whatever stands before it in the run, so a
+ * sequence's results depend neither on threads nor on its place in a batch.
  */
 final class AttentionKernel {
   /** Keys that are packed at a time: with a head of 128, 64 KiB for keys and as much for values. */
@@ -128,11 +129,49 @@ final class AttentionKernel {
       Arrays.fill(memory.out, 0, Math.ceilDiv(columns, GemmTile.COLUMNS) * GemmTile.COLUMNS * padded(headDim), 0f);
       Arrays.fill(memory.maximum, NO_MAXIMUM);
       Arrays.fill(memory.denominator, 0f);
-      look(visible);
-      int firstKey = (int) least(memory.first, 0, columns) / KEYS * KEYS;
-      int lastKey = Math.min(keys - 1, (int) greatest(memory.last, 0, columns));
-      for (int key = firstKey; key <= lastKey; key += KEYS) {
-        int count = Math.min(KEYS, keys - key);
+      for (int begin = 0; begin < columns;) {
+        int end = endOfSequence(visible, begin);
+        look(visible, begin, end);
+        attend(k, v, keys);
+        begin = end;
+      }
+      write(out, logSumExp, tokens);
+    }
+
+    /** The first column after {@code begin} whose keys begin elsewhere. */
+    private int endOfSequence(AttentionShape.Visible visible, int begin) {
+      int end = begin + 1;
+      while (end < columns && visible.first()[token(end)] == visible.first()[token(begin)]) {
+        end++;
+      }
+      return end;
+    }
+
+    private int token(int column) {
+      return (firstColumn + column) / shape.group();
+    }
+
+    /** Notes which keys the columns of one sequence see; all others see none. */
+    private void look(AttentionShape.Visible visible, int begin, int end) {
+      Arrays.fill(memory.first, Float.MAX_VALUE);
+      Arrays.fill(memory.last, -1);
+      for (int column = begin; column < end; column++) {
+        memory.first[column] = visible.first()[token(column)];
+        memory.last[column] = visible.last()[token(column)];
+      }
+      if (end == columns) {
+        // Lanes past the last column see what it sees, so that they call for no mask.
+        Arrays.fill(memory.first, end, memory.first.length, memory.first[end - 1]);
+        Arrays.fill(memory.last, end, memory.last.length, memory.last[end - 1]);
+      }
+    }
+
+    /** The queries of one sequence meet its keys, block by block. */
+    private void attend(MemorySegment k, MemorySegment v, int keys) {
+      int firstKey = (int) least(memory.first, 0, columns);
+      int endKey = (int) greatest(memory.last, 0, columns) + 1;
+      for (int key = firstKey; key < endKey; key += KEYS) {
+        int count = Math.min(KEYS, endKey - key);
         Panels.pack(shape.keys(k, keys, kvHead), true, key, count, 0, headDim, GemmTile.ROWS, memory.keys, 0,
             memory.packing);
         Panels.pack(shape.keys(v, keys, kvHead), false, 0, headDim, key, count, GemmTile.ROWS, memory.values, 0,
@@ -144,19 +183,6 @@ final class AttentionKernel {
           }
         }
       }
-      write(out, logSumExp, tokens);
-    }
-
-    private void look(AttentionShape.Visible visible) {
-      for (int column = 0; column < columns; column++) {
-        int token = (firstColumn + column) / shape.group();
-        memory.first[column] = visible.first()[token];
-        memory.last[column] = visible.last()[token];
-      }
-      // Lanes past the last column see nothing and hide nothing.
-      int end = Math.ceilDiv(columns, GemmTile.COLUMNS) * GemmTile.COLUMNS;
-      Arrays.fill(memory.first, columns, end, memory.first[columns - 1]);
-      Arrays.fill(memory.last, columns, end, memory.last[columns - 1]);
     }
 
     /** One panel of queries meets one block of keys. */

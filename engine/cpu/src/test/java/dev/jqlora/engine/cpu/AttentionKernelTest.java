@@ -4,11 +4,13 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class AttentionKernelTest {
@@ -100,6 +102,31 @@ class AttentionKernelTest {
   }
 
   @ParameterizedTest
+  @CsvSource({"1, 5", "37, 200", "128, 1", "200, 300"})
+  void aSequenceGivesTheSameBitsWhereverItStands(int before, int length) {
+    AttentionShape shape = new AttentionShape(4, 2, 24);
+    int run = before + length + 3;
+    int[] start = new int[run];
+    Arrays.fill(start, before, before + length, before);
+    Arrays.fill(start, before + length, run, before + length);
+    float[] q = Guarded.normal(run * 4 * 24, 1);
+    float[] k = Guarded.normal(run * 2 * 24, 2);
+    float[] v = Guarded.normal(run * 2 * 24, 3);
+    try (Workers workers = new Workers(2)) {
+      float[] together = forward(workers, shape, q, k, v, start);
+      float[] alone = forward(workers, shape, rows(q, before, length, 96), rows(k, before, length, 48),
+          rows(v, before, length, 48), new int[length]);
+      assertArrayEquals(rows(alone, 0, length, 96), rows(together, before, length, 96));
+      assertArrayEquals(Arrays.copyOfRange(alone, length * 96, alone.length),
+          Arrays.copyOfRange(together, run * 96 + before * 4, run * 96 + (before + length) * 4));
+    }
+  }
+
+  private static float[] rows(float[] matrix, int first, int count, int width) {
+    return Arrays.copyOfRange(matrix, first * width, (first + count) * width);
+  }
+
+  @ParameterizedTest
   @MethodSource("caches")
   void cachedQueriesSeeRowsUpToTheirPosition(int heads, int kvHeads, int headDim, int capacity, int[] positions) {
     AttentionShape shape = new AttentionShape(heads, kvHeads, headDim);
@@ -132,10 +159,16 @@ class AttentionKernelTest {
   }
 
   private static float[] forward(Workers workers, Case c, float[] q, float[] k, float[] v) {
+    return forward(workers, c.shape(), q, k, v, c.start().toArray(ValueLayout.JAVA_INT));
+  }
+
+  private static float[] forward(Workers workers, AttentionShape shape, float[] q, float[] k, float[] v, int[] start) {
+    int tokens = start.length;
     Guarded out = Guarded.output(q.length);
-    Guarded logSumExp = Guarded.output(c.tokens * c.heads);
-    new AttentionKernel(workers).forward(c.shape(), Guarded.of(q).data(), Guarded.of(k).data(), Guarded.of(v).data(),
-        c.tokens, c.tokens, c.visible(), out.data(), logSumExp.data());
+    Guarded logSumExp = Guarded.output(tokens * shape.heads());
+    new AttentionKernel(workers).forward(shape, Guarded.of(q).data(), Guarded.of(k).data(), Guarded.of(v).data(),
+        tokens, tokens, AttentionShape.Visible.causal(MemorySegment.ofArray(start), tokens), out.data(),
+        logSumExp.data());
     return concat(out.floats(), logSumExp.floats());
   }
 
