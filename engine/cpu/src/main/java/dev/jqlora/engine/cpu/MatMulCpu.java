@@ -5,7 +5,7 @@ import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 
-/** {@link Gemm}, once for each matrix of the leading axes. */
+/** {@link Gemm}, once for each matrix of the leading axes; {@link Gemv} for the one row of a token being generated. */
 final class MatMulCpu implements CpuKernel<MatMul> {
   @Override
   public Class<MatMul> op() {
@@ -18,6 +18,10 @@ final class MatMulCpu implements CpuKernel<MatMul> {
     Shape b = call.input(1).type().shape();
     Shape c = call.output(0).type().shape();
     long batches = c.elements() == 0 ? 0 : c.elements() / ((long) c.dim(-2) * c.dim(-1));
+    if (op.equals(MatMul.NT) && a.rank() == 2 && a.dim(0) == 1) {
+      Gemv.multiply(call.workers(), MatrixSource.of(call.input(1)), call.in(0), call.out(0));
+      return;
+    }
     for (long batch = 0; batch < batches; batch++) {
       call.gemm().multiply(operand(call.input(0), a, batch, op.transposeA()),
           operand(call.input(1), b, batch, op.transposeB()), 1, false,

@@ -28,6 +28,10 @@ final class Nf4Decoder {
     this.blockSize = tensor.blockSize();
   }
 
+  Nf4Tensor tensor() {
+    return tensor;
+  }
+
   /** Decodes values {@code first .. first + count - 1} of the flattened tensor. */
   void read(long first, int count, float[] target, int offset) {
     if (count == 0) {
