@@ -1,13 +1,13 @@
 package dev.jqlora.training.data;
 
-import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.engine.random.MersenneTwister;
 import dev.jqlora.llama.tokenizer.Tokenizer;
 import dev.jqlora.training.config.DataArguments;
 import dev.jqlora.training.config.Stage;
 import dev.jqlora.training.data.DataRow.Conversation;
 import dev.jqlora.training.data.DataRow.Tokenized;
-import dev.jqlora.engine.random.MersenneTwister;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;

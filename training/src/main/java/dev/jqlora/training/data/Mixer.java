@@ -1,7 +1,7 @@
 package dev.jqlora.training.data;
 
-import dev.jqlora.training.config.MixStrategy;
 import dev.jqlora.engine.random.MersenneTwister;
+import dev.jqlora.training.config.MixStrategy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -2,8 +2,8 @@ package dev.jqlora.training.data;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.llama.files.FileErrors;
 import dev.jqlora.training.files.Json;
 import java.util.Map;

@@ -1,8 +1,8 @@
 package dev.jqlora.training.data;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.llama.files.FileErrors;
 import dev.jqlora.training.config.Stage;
 import dev.jqlora.training.data.DatasetEntry.Columns;

@@ -1,7 +1,7 @@
 package dev.jqlora.training.data;
 
-import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.llama.files.FileErrors;
 import dev.jqlora.llama.tokenizer.Tokenizer;
 import java.util.ArrayList;

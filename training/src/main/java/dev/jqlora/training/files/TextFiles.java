@@ -1,7 +1,7 @@
 package dev.jqlora.training.files;
 
-import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.llama.files.FileErrors;
 import java.io.BufferedReader;
 import java.io.IOException;

@@ -1,7 +1,7 @@
 package dev.jqlora.training.schedule;
 
-import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.llama.files.FileErrors;
 import dev.jqlora.training.config.ScheduleArguments;
 import java.util.Locale;

@@ -10,10 +10,10 @@ import dev.jqlora.training.data.DataRow.Conversation;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.jspecify.annotations.Nullable;
 
 /** The ids that LLaMA-Factory's templates give with the real Llama 3 tokenizer. */
 class GoldenTokensTest {
