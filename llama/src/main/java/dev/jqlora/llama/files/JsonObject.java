@@ -20,6 +20,8 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -128,6 +130,15 @@ public record JsonObject(String source, ObjectNode node) {
     return value.intValue();
   }
 
+  /** An integer of 64 bits that is not negative; it must be there. */
+  public long count(String key) {
+    JsonNode value = node.path(key);
+    if (!value.isIntegralNumber() || !value.canConvertToLong() || value.longValue() < 0) {
+      throw wrong(key, "an integer from 0 on");
+    }
+    return value.longValue();
+  }
+
   /** A finite number above zero. */
   public double positive(String key, double whenAbsent) {
     double value = number(key, whenAbsent);
@@ -190,6 +201,25 @@ public record JsonObject(String source, ObjectNode node) {
       return Optional.of(new JsonObject("%s: %s".formatted(source, FileErrors.quoted(key)), object));
     }
     throw wrong(key, "an object");
+  }
+
+  /** The objects of an array; none where the key is absent. */
+  public List<JsonObject> objects(String key) {
+    if (!has(key)) {
+      return List.of();
+    }
+    if (!node.get(key).isArray()) {
+      throw wrong(key, "an array of objects");
+    }
+    List<JsonObject> objects = new ArrayList<>();
+    for (JsonNode element : node.get(key)) {
+      String place = "%s: %s[%d]".formatted(source, FileErrors.quoted(key), objects.size());
+      if (!(element instanceof ObjectNode object)) {
+        throw new JqloraException(Kind.MODEL, "%s is %s; expected an object".formatted(place, describe(element)));
+      }
+      objects.add(new JsonObject(place, object));
+    }
+    return objects;
   }
 
   /** The error for a value that is missing or not what was expected. */

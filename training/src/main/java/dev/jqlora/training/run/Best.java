@@ -1,0 +1,23 @@
+package dev.jqlora.training.run;
+
+import java.util.Optional;
+
+/**
+ * The best evaluation so far.
+ *
+ * @param step optimizer steps done at it
+ * @param checkpoint the folder that was saved at it, if one was
+ */
+public record Best(double metric, int step, Optional<String> checkpoint) {
+  /** Whether a metric is better than the best so far; the first always is, NaN never. */
+  public static boolean isImprovedBy(Optional<Best> best, double metric, boolean greaterIsBetter) {
+    return !Double.isNaN(metric) && best.map(known -> greaterIsBetter
+        ? metric > known.metric
+        : metric < known.metric).orElse(true);
+  }
+
+  /** This evaluation, saved as a checkpoint. */
+  public Best savedAs(String folder) {
+    return new Best(metric, step, Optional.of(folder));
+  }
+}

@@ -1,0 +1,55 @@
+package dev.jqlora.training.run;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Optional;
+
+/**
+ * A line of {@code trainer_log.jsonl}. What does not apply is left out; no number is rounded but the percentage.
+ *
+ * @param entry what is logged
+ * @param throughput where it is counted
+ */
+public record LogLine(Progress progress, LogEntry entry, Optional<Throughput> throughput) {
+  static final String STEP = "current_steps";
+  static final String TOTAL = "total_steps";
+  static final String LOSS = "loss";
+
+  /**
+   * Input tokens trained on.
+   *
+   * @param tokensPerSecond in this part of the run
+   * @param totalTokens in the whole run
+   */
+  public record Throughput(double tokensPerSecond, long totalTokens) {}
+
+  ObjectNode toJson() {
+    ObjectNode json = JsonNodeFactory.instance.objectNode();
+    json.put(STEP, progress.step());
+    json.put(TOTAL, progress.totalSteps());
+    switch (entry) {
+      case LogEntry.Step step -> {
+        json.set(LOSS, Numbers.json(step.loss()));
+        json.set("lr", Numbers.json(step.learningRate()));
+        json.set("grad_norm", Numbers.json(step.gradNorm()));
+      }
+      case LogEntry.Evaluation evaluation -> evaluation.values().forEach((name, value) -> {
+        if (!name.endsWith("_runtime") && !name.endsWith("_per_second")) {
+          json.set(name, Numbers.json(value));
+        }
+      });
+      case LogEntry.Summary _ -> {
+        // The run's mean loss stands in train_results.json; this line marks the end.
+      }
+    }
+    json.set("epoch", Numbers.json(progress.epoch()));
+    json.put("percentage", progress.percentage());
+    json.put("elapsed_time", Progress.clock(progress.elapsed()));
+    json.put("remaining_time", Progress.clock(progress.remaining()));
+    throughput.ifPresent(counted -> {
+      json.put("throughput", Math.rint(counted.tokensPerSecond() * 100) / 100);
+      json.put("total_tokens", counted.totalTokens());
+    });
+    return json;
+  }
+}

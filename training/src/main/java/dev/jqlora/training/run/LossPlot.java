@@ -1,0 +1,90 @@
+package dev.jqlora.training.run;
+
+import dev.jqlora.llama.files.AtomicFile;
+import dev.jqlora.llama.files.FileErrors;
+import java.awt.AWTError;
+import java.awt.Color;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.knowm.xchart.BitmapEncoder;
+import org.knowm.xchart.XYChart;
+import org.knowm.xchart.XYChartBuilder;
+import org.knowm.xchart.XYSeries;
+import org.knowm.xchart.style.Styler;
+import org.knowm.xchart.style.markers.SeriesMarkers;
+
+/**
+ * {@code training_loss.png}, {@code training_eval_loss.png} and {@code training_eval_accuracy.png}: each figure of the
+ * log history over the steps, as it was and smoothed.
+ */
+public final class LossPlot {
+  /** 6.4 by 4.8 inches at 100 dpi. */
+  private static final int WIDTH = 640;
+  private static final int HEIGHT = 480;
+  private static final Color SMOOTHED = new Color(0x1f77b4);
+  private static final Color ORIGINAL = new Color(0x1f, 0x77, 0xb4, 102);
+
+  private LossPlot() {}
+
+  /**
+   * Draws what the history has figures for.
+   *
+   * @return where plots could not be drawn, the reason in one line; a run does not fail for it
+   */
+  public static Optional<String> write(Path outputDir, List<LogEntry> history) {
+    try {
+      for (String figure : List.of("loss", LogEntry.EVAL_LOSS, LogEntry.EVAL_ACCURACY)) {
+        List<LogEntry> entries = history.stream().filter(entry -> isFinite(entry, figure)).toList();
+        if (!entries.isEmpty()) {
+          byte[] image = draw(outputDir, figure, entries);
+          AtomicFile.write(outputDir.resolve("training_" + figure + ".png"), image);
+        }
+      }
+      return Optional.empty();
+    } catch (IOException e) {
+      return Optional.of("plots are not drawn: " + FileErrors.reason(e));
+    } catch (RuntimeException | LinkageError | InternalError | AWTError e) {
+      // AWT fails in any of these ways where the system has no fonts or lacks a library.
+      return Optional.of("plots are not drawn: %s; install fontconfig and a font, such as fonts-dejavu-core".formatted(
+          FileErrors.printable(e.toString())));
+    }
+  }
+
+  private static boolean isFinite(LogEntry entry, String figure) {
+    return Double.isFinite(entry.values().getOrDefault(figure, Double.NaN));
+  }
+
+  private static byte[] draw(Path outputDir, String figure, List<LogEntry> entries) throws IOException {
+    List<Integer> steps = entries.stream().map(LogEntry::step).toList();
+    List<Double> values = entries.stream().map(entry -> entry.values().getOrDefault(figure, Double.NaN)).toList();
+    XYChart chart = new XYChartBuilder().width(WIDTH).height(HEIGHT).title("training %s of %s".formatted(figure,
+        outputDir)).xAxisTitle("step").yAxisTitle(figure).build();
+    chart.getStyler().setLegendPosition(Styler.LegendPosition.InsideNE).setChartBackgroundColor(Color.WHITE);
+    addLine(chart, "original", steps, values, ORIGINAL);
+    addLine(chart, "smoothed", steps, smoothed(values), SMOOTHED);
+    ByteArrayOutputStream image = new ByteArrayOutputStream();
+    BitmapEncoder.saveBitmap(chart, image, BitmapEncoder.BitmapFormat.PNG);
+    return image.toByteArray();
+  }
+
+  private static void addLine(XYChart chart, String name, List<Integer> steps, List<Double> values, Color color) {
+    XYSeries line = chart.addSeries(name, steps, values);
+    line.setLineColor(color);
+    line.setMarker(SeriesMarkers.NONE);
+  }
+
+  /** An exponential moving average from the first value on; the more values, the smoother. */
+  static List<Double> smoothed(List<Double> values) {
+    double weight = 1.8 * (1 / (1 + Math.exp(-0.05 * values.size())) - 0.5);
+    List<Double> smoothed = new ArrayList<>();
+    for (double value : values) {
+      double last = smoothed.isEmpty() ? value : smoothed.getLast();
+      smoothed.add(last * weight + (1 - weight) * value);
+    }
+    return smoothed;
+  }
+}

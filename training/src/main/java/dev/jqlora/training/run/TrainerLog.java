@@ -1,0 +1,93 @@
+package dev.jqlora.training.run;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.jqlora.llama.files.AtomicFile;
+import dev.jqlora.llama.files.FileErrors;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.stream.Collectors;
+
+/**
+ * {@code trainer_log.jsonl}: an object a line, appended while the run goes on. A line is written in one piece; a resumed
+ * run first takes away what the log holds beyond its checkpoint, so that no step stands there twice.
+ */
+public final class TrainerLog implements AutoCloseable {
+  public static final String FILE = "trainer_log.jsonl";
+
+  private static final ObjectMapper MAPPER = new ObjectMapper();
+
+  private final Path file;
+  private final FileChannel channel;
+
+  private TrainerLog(Path file) {
+    this.file = file;
+    try {
+      this.channel = FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.APPEND);
+    } catch (IOException e) {
+      throw FileErrors.cannotWrite(file, e);
+    }
+  }
+
+  /** An empty log, in place of an earlier one. */
+  public static TrainerLog start(Path outputDir) {
+    AtomicFile.write(outputDir.resolve(FILE), "");
+    return new TrainerLog(outputDir.resolve(FILE));
+  }
+
+  /**
+   * The log of a run that goes on from a checkpoint: later lines, the line that marked an end, and torn ones are taken
+   * away.
+   *
+   * @param step optimizer steps done at the checkpoint
+   */
+  public static TrainerLog resume(Path outputDir, int step) {
+    Path file = outputDir.resolve(FILE);
+    if (!Files.exists(file)) {
+      return start(outputDir);
+    }
+    try {
+      String text = new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
+      AtomicFile.write(file, text.lines().filter(line -> isKept(line, step)).map(line -> line + "\n").collect(Collectors
+          .joining()));
+    } catch (IOException e) {
+      throw FileErrors.cannotRead(file, e);
+    }
+    return new TrainerLog(file);
+  }
+
+  private static boolean isKept(String line, int step) {
+    try {
+      JsonNode json = MAPPER.readTree(line);
+      boolean marksEnd = !json.has(LogLine.LOSS) && !json.has(LogEntry.EVAL_LOSS);
+      return json.path(LogLine.STEP).isInt() && json.path(LogLine.STEP).intValue() <= step && !marksEnd;
+    } catch (JsonProcessingException _) {
+      return false;
+    }
+  }
+
+  /** Appends a line. */
+  public void append(LogLine line) {
+    String text = JsonText.line(line.toJson()) + "\n";
+    try {
+      channel.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)));
+    } catch (IOException e) {
+      throw FileErrors.cannotWrite(file, e);
+    }
+  }
+
+  @Override
+  public void close() {
+    try {
+      channel.close();
+    } catch (IOException e) {
+      throw FileErrors.cannotWrite(file, e);
+    }
+  }
+}
