@@ -178,15 +178,16 @@ final class AttentionKernel {
             memory.packing);
         for (int column = 0; column < columns; column += GemmTile.COLUMNS) {
           int width = Math.min(GemmTile.COLUMNS, columns - column);
-          if (greatest(memory.last, column, width) >= key && least(memory.first, column, width) < key + count) {
-            attend(column, width, key, count);
+          int seen = Math.min(count, padded((int) greatest(memory.last, column, width) + 1 - key));
+          if (seen > 0 && least(memory.first, column, width) < key + seen) {
+            attend(column, width, key, seen, count);
           }
         }
       }
     }
 
-    /** One panel of queries meets one block of keys. */
-    private void attend(int column, int width, int firstKey, int keys) {
+    /** One panel of queries meets the keys that any of it sees of the {@code packed} ones. */
+    private void attend(int column, int width, int firstKey, int keys, int packed) {
       for (int key = 0; key < keys; key += GemmTile.ROWS) {
         GemmTile.multiply(memory.keys, key * headDim, memory.queries, column * headDim, headDim, width, memory.scores,
             key * GemmTile.COLUMNS);
@@ -200,7 +201,7 @@ final class AttentionKernel {
       }
       int out = column * padded(headDim);
       for (int i = 0; i < headDim; i += GemmTile.ROWS) {
-        GemmTile.multiply(memory.values, i * keys, memory.scores, 0, keys, width, memory.tile, 0);
+        GemmTile.multiply(memory.values, i * packed, memory.scores, 0, keys, width, memory.tile, 0);
         accumulate(out + i * GemmTile.COLUMNS, width);
       }
     }
