@@ -1,0 +1,100 @@
+package dev.jqlora.engine.bench;
+
+import dev.jqlora.engine.cpu.CpuBackend;
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.openjdk.jmh.annotations.AuxCounters;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.CommandLineOptionException;
+import org.openjdk.jmh.runner.options.CommandLineOptions;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+
+/**
+ * Times each kernel on the shapes of real models that its cases name. Beside the runs per second stand, from the op's
+ * cost, the gigabytes per second that it must move at least and the arithmetic in gigaflops per second.
+ *
+ * <pre>
+ * mvn -pl engine/bench -am package -DskipTests
+ * java --add-modules jdk.incubator.vector -jar engine/bench/target/jqlora-engine-bench.jar 'RmsNorm.*8B' [JMH options]
+ * </pre>
+ */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.Throughput)
+@OutputTimeUnit(TimeUnit.SECONDS)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+@Fork(1)
+public class KernelBenchmark {
+  /** Which shape: {@link #main} fills this in. */
+  @Param("")
+  public String shape = "";
+
+  /** Threads of the backend; 0 means one for each processor. */
+  @Param("0")
+  public int threads;
+
+  private @Nullable KernelRun run;
+
+  /** The work of an iteration; JMH divides it by the seconds. */
+  @State(Scope.Thread)
+  @AuxCounters(AuxCounters.Type.OPERATIONS)
+  public static class Work {
+    public double gigabytes;
+    public double gigaflops;
+
+    @Setup(Level.Iteration)
+    public void clear() {
+      gigabytes = 0;
+      gigaflops = 0;
+    }
+  }
+
+  @Setup
+  public void open() {
+    int count = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+    run = new KernelRun(new CpuBackend(count),
+        Objects.requireNonNull(KernelRun.shapes().get(shape), () -> "no shape is named " + shape));
+  }
+
+  @Benchmark
+  public void kernel(Work work) {
+    KernelRun current = Objects.requireNonNull(run);
+    current.run();
+    work.gigabytes += current.cost().bytes() * 1e-9;
+    work.gigaflops += current.cost().flops() * 1e-9;
+  }
+
+  @TearDown
+  public void close() {
+    Objects.requireNonNull(run).close();
+  }
+
+  /** @param args a regular expression that is sought in the names of the shapes, then options of JMH */
+  public static void main(String[] args) throws RunnerException, CommandLineOptionException {
+    Pattern pattern = Pattern.compile(args.length == 0 ? "" : args[0]);
+    String[] shapes = KernelRun.shapes().keySet().stream().filter(pattern.asPredicate()).toArray(String[]::new);
+    if (shapes.length == 0) {
+      throw new IllegalArgumentException("no shape matches " + pattern + "; there are " + KernelRun.shapes().keySet());
+    }
+    String[] options = args.length == 0 ? args : Arrays.copyOfRange(args, 1, args.length);
+    new Runner(new OptionsBuilder().parent(new CommandLineOptions(options)).include(KernelBenchmark.class.getName())
+        .param("shape", shapes).build()).run();
+  }
+}
