@@ -15,20 +15,14 @@ final class ElementwiseKernel {
 
   /** {@code z = x + y} */
   static void add(Workers workers, MemorySegment x, MemorySegment y, long count, MemorySegment z) {
-    axpy(workers, 1f, x, y, count, z);
-  }
-
-  /** {@code z = alpha · x + y}, rounded once. */
-  static void axpy(Workers workers, float alpha, MemorySegment x, MemorySegment y, long count, MemorySegment z) {
-    FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
     workers.ranges(count, (first, end) -> {
       long i = first;
       for (; i + LANES <= end; i += LANES) {
-        store(load(x, i).fma(factor, load(y, i)), z, i);
+        store(load(x, i).add(load(y, i)), z, i);
       }
       if (i < end) {
         VectorMask<Float> tail = FloatMemory.tail(end - i);
-        store(load(x, i, tail).fma(factor, load(y, i, tail)), z, i, tail);
+        store(load(x, i, tail).add(load(y, i, tail)), z, i, tail);
       }
     });
   }

@@ -14,6 +14,11 @@ import jdk.incubator.vector.FloatVector;
  * {@link #DEPTH} of the summed axis it packs its part of B, which then stays in its core's second-level cache, and runs
  * the register tile over all rows.
  *
+ * <p><b>Speed</b>, 1024 × 4096 × 4096 on two cores with AVX-512 (fused multiply-add roof 230 GFLOP/s): 201 with B transposed,
+ * 212 with it as it is, 210 with A transposed; an NF4 weight, decoded on the way, 197 and 207, double-quantized 195 and 212.
+ * What each choice is worth, by one core's processor time: tiles one vector wide 75 GFLOP/s, three vectors wide 97; those
+ * with vectors of 256 bits 67, of 128 bits 41.
+ *
  * <p><b>Order of sums.</b> The summed axis is cut at multiples of {@link #DEPTH}. Within a cut each number is a chain of
  * fused multiply-adds in ascending order from 0; the first cut is stored times alpha (or added to C), the others are
  * added to C in ascending order by a fused multiply-add with alpha. Nothing else enters: not m or n, nor a row's place

@@ -8,7 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.List;
 
 /**
- * Blocks of rows: logits by {@link Gemm} into scratch memory, their loss and gradient in place by {@link SoftmaxKernel},
+ * Blocks of rows: logits by {@link Gemm} into scratch memory, their loss and gradient in place by {@link CrossEntropyKernel},
  * then the products with the gradient. The logits of all rows never exist at once.
  */
 final class LinearCrossEntropyCpu implements CpuKernel<LinearCrossEntropy> {
@@ -47,7 +47,8 @@ final class LinearCrossEntropyCpu implements CpuKernel<LinearCrossEntropy> {
       Tensor logits = rows(call.scratch(), 0, rows, vocab);
       call.gemm().multiply(Gemm.Operand.plain(MatrixSource.of(block)), Gemm.Operand.transposed(MatrixSource.of(w)), 1,
           false, logits.data());
-      SoftmaxKernel.crossEntropy(call.workers(), logits.data(), call.in(2).asSlice(4L * row, 4L * rows), rows, vocab,
+      CrossEntropyKernel.lossAndGradient(call.workers(), logits.data(), call.in(2).asSlice(4L * row, 4L * rows), rows,
+          vocab,
           call.out(1).asSlice(4L * row, 4L * rows), gradient);
       if (op.inputGradient()) {
         call.gemm().multiply(Gemm.Operand.plain(MatrixSource.of(logits)), Gemm.Operand.plain(MatrixSource.of(w)), 1,

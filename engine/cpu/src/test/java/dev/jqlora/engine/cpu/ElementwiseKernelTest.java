@@ -14,19 +14,15 @@ class ElementwiseKernelTest {
       float[] x = Guarded.normal(count, 1);
       float[] y = Guarded.normal(count, 2);
       float[] sum = new float[count];
-      float[] axpy = new float[count];
       float[] product = new float[count];
       float[] linear = new float[count];
       for (int i = 0; i < count; i++) {
         sum[i] = x[i] + y[i];
-        axpy[i] = Math.fma(x[i], -0.3f, y[i]);
         product[i] = x[i] * y[i];
         linear[i] = Math.fma(x[i], 1.7f, 0.1f);
       }
       assertArrayEquals(sum, inPlace(x, (workers, z) -> ElementwiseKernel.add(workers, z.data(), Guarded.of(y).data(),
           count, z.data())));
-      assertArrayEquals(axpy, inPlace(x, (workers, z) -> ElementwiseKernel.axpy(workers, -0.3f, z.data(),
-          Guarded.of(y).data(), count, z.data())));
       assertArrayEquals(product, inPlace(x, (workers, z) -> ElementwiseKernel.multiply(workers, z.data(),
           Guarded.of(y).data(), count, z.data())));
       assertArrayEquals(linear,

@@ -63,11 +63,6 @@ public final class GoldenFile {
     }
   }
 
-  /** Names in the file's order. */
-  public Iterable<String> names() {
-    return tensors.keySet();
-  }
-
   /** A tensor, unaligned in memory. */
   public Tensor tensor(String name) {
     Tensor tensor = tensors.get(name);

@@ -10,26 +10,12 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
-/** Softmax of rows, and the cross-entropy of rows of logits; x is F32 {@code [rows, width]}. */
-final class SoftmaxKernel {
+/** The cross-entropy of rows of logits, F32 {@code [rows, width]}, and its gradient. */
+final class CrossEntropyKernel {
   /** Exponentials that are summed in float32 before they join a float64 sum: vocabularies have 128,256 entries. */
   private static final int CHUNK = 4096;
 
-  private SoftmaxKernel() {}
-
-  /** {@code ln Σ exp(x)} of each row into {@code result}, F32 {@code [rows]}. */
-  static void logSumExp(Workers workers, MemorySegment x, int rows, int width, MemorySegment result) {
-    workers.rows(rows, width,
-        row -> FloatMemory.set(result, row, (float) logSumExp(x, (long) row * width, width)));
-  }
-
-  /** {@code y = exp(x - ln Σ exp(x))} row by row; y may be x. */
-  static void softmax(Workers workers, MemorySegment x, int rows, int width, MemorySegment y) {
-    workers.rows(rows, width, row -> {
-      long first = (long) row * width;
-      probabilities(x, first, width, (float) logSumExp(x, first, width), y);
-    });
-  }
+  private CrossEntropyKernel() {}
 
   /**
    * {@code nll[row] = ln Σ exp(logits[row]) - logits[row][label]}, 0 for a row without a target, which is one whose label
@@ -39,7 +25,7 @@ final class SoftmaxKernel {
    * @param nll F32 {@code [rows]}
    * @param gradient whether to overwrite the logits with the gradient of Σ nll: softmax minus 1 at the label, or 0
    */
-  static void crossEntropy(Workers workers, MemorySegment logits, MemorySegment labels, int rows, int width,
+  static void lossAndGradient(Workers workers, MemorySegment logits, MemorySegment labels, int rows, int width,
       MemorySegment nll, boolean gradient) {
     workers.rows(rows, width, row -> {
       int label = FloatMemory.getInt(labels, row);
