@@ -26,18 +26,18 @@ public record DataArguments(List<String> dataset, List<String> evalDataset, Path
     Boolean packing = values.orNull(Keys.PACKING);
     boolean explicit = neatPacking || Boolean.TRUE.equals(packing);
     boolean packs = explicit || (packing == null && values.get(Keys.STAGE) == Stage.PT);
+    var shares = listOf(values.orNull(Keys.INTERLEAVE_PROBS));
     checkDatasets(values);
-    checkMix(values);
-    return new DataArguments(names(values.orNull(Keys.DATASET)), names(values.orNull(Keys.EVAL_DATASET)),
+    checkMix(values, shares);
+    return new DataArguments(listOf(values.orNull(Keys.DATASET)), listOf(values.orNull(Keys.EVAL_DATASET)),
         Path.of(values.get(Keys.DATASET_DIR)), values.orNull(Keys.TEMPLATE),
         values.get(Keys.CUTOFF_LEN) - (explicit ? 1 : 0), values.orNull(Keys.MAX_SAMPLES), packs, neatPacking,
         values.get(Keys.TRAIN_ON_PROMPT), values.get(Keys.MASK_HISTORY), values.get(Keys.VAL_SIZE),
-        values.get(Keys.EVAL_ON_EACH_DATASET), values.get(Keys.MIX_STRATEGY), names(values.orNull(
-            Keys.INTERLEAVE_PROBS)),
+        values.get(Keys.EVAL_ON_EACH_DATASET), values.get(Keys.MIX_STRATEGY), shares,
         values.get(Keys.PREPROCESSING_BATCH_SIZE), values.orNull(Keys.DEFAULT_SYSTEM));
   }
 
-  private static <T> List<T> names(@Nullable List<T> given) {
+  private static <T> List<T> listOf(@Nullable List<T> given) {
     return given == null ? List.of() : given;
   }
 
@@ -66,9 +66,8 @@ public record DataArguments(List<String> dataset, List<String> evalDataset, Path
     }
   }
 
-  private static void checkMix(Values values) {
-    List<Double> shares = values.orNull(Keys.INTERLEAVE_PROBS);
-    if (shares == null) {
+  private static void checkMix(Values values, List<Double> shares) {
+    if (shares.isEmpty()) {
       return;
     }
     if (values.get(Keys.MIX_STRATEGY) == MixStrategy.CONCAT) {

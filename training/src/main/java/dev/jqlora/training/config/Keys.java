@@ -254,6 +254,7 @@ final class Keys {
     noEffect(Group.MODEL, "use_fast_tokenizer", FLAG, true, "tokenizer.json is the only kind read");
     noEffect(Group.MODEL, "flash_attn",
       ValueType.words("auto", "disabled", "sdpa", "fa2", "fa3"), "auto", EXACT_ATTENTION);
+    noEffect(Group.MODEL, "quantization_device_map", TEXT, null, ONE_PROCESS);
     noEffect(Group.MODEL, "use_reentrant_gc", FLAG, true, "checkpointing has one form here");
     noEffect(Group.MODEL, "upcast_layernorm", FLAG, false, "norms are always computed in float32");
     noEffect(Group.MODEL, "upcast_lmhead_output", FLAG, false, "logits are always float32");
@@ -331,7 +332,7 @@ final class Keys {
     noEffect(Group.TRAINER, "gradient_checkpointing", FLAG, false,
       "checkpointing is on unless disable_gradient_checkpointing is true");
     noEffect(Group.TRAINER, "gradient_checkpointing_kwargs", new Options(), null, "checkpointing has one form here");
-    noEffect(Group.TRAINER, "report_to", NAMES, null, "logs go to files in output_dir");
+    noEffect(Group.TRAINER, "report_to", NAMES, List.of("none"), "logs go to files in output_dir");
     for (String key : List.of("run_name", "logging_dir", "log_level")) {
       noEffect(Group.TRAINER, key, TEXT, null, "logs go to files in output_dir");
     }

@@ -1,7 +1,6 @@
 package dev.jqlora.training.config;
 
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The learning rate schedule.
@@ -17,7 +16,6 @@ public record ScheduleArguments(SchedulerType type, Map<String, String> options,
     if (warmupSteps > 1 && warmupSteps != Math.rint(warmupSteps)) {
       throw values.error(Keys.WARMUP_STEPS, "expected a whole number of steps or a share below 1, got " + warmupSteps);
     }
-    @Nullable
     Map<String, String> options = values.orNull(Keys.LR_SCHEDULER_KWARGS);
     return new ScheduleArguments(values.get(Keys.LR_SCHEDULER_TYPE), options == null ? Map.of() : options, warmupSteps,
         values.get(Keys.WARMUP_RATIO));

@@ -41,7 +41,6 @@ import org.yaml.snakeyaml.representer.Representer;
 final class SettingsReader {
   private static final long MAX_BYTES = 1 << 20;
   private static final Set<String> NULLS = Set.of("", "~", "null", "Null", "NULL");
-
   private static final Pattern WORD = Pattern.compile("[A-Za-z0-9_]{1,80}");
 
   private SettingsReader() {}

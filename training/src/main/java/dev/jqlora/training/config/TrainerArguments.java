@@ -1,7 +1,6 @@
 package dev.jqlora.training.config;
 
 import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The run: where it writes, how long it goes, how often it logs, saves and evaluates.
@@ -16,7 +15,6 @@ public record TrainerArguments(Path outputDir, boolean doTrain, boolean doEval, 
     SavingArguments saving) {
   static TrainerArguments of(Values values) {
     double loggingSteps = values.get(Keys.LOGGING_STEPS);
-    @Nullable
     Double evalSteps = values.orNull(Keys.EVAL_STEPS);
     Interval evaluation = Interval.of(values, Keys.EVAL_STRATEGY, Keys.EVAL_STEPS,
         evalSteps == null ? loggingSteps : evalSteps);

@@ -33,7 +33,7 @@ sealed interface ValueType<T> {
   record Text() implements ValueType<String> {
     @Override
     public String read(Setting setting) {
-      if (setting.value() instanceof RawValue.Scalar(String text)) {
+      if (setting.value() instanceof RawValue.Scalar(String text) && text.indexOf(0) < 0) {
         return text;
       }
       throw setting.expected(expected());
@@ -128,7 +128,7 @@ sealed interface ValueType<T> {
         default -> throw setting.expected(expected());
       };
       List<String> names = items.stream().map(String::strip).toList();
-      if (names.isEmpty() || names.stream().anyMatch(String::isEmpty)) {
+      if (names.isEmpty() || names.stream().anyMatch(name -> name.isEmpty() || name.indexOf(0) >= 0)) {
         throw setting.error("expected " + expected() + " without empty entries");
       }
       return names;

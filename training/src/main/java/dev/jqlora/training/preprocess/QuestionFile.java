@@ -10,7 +10,6 @@ import dev.jqlora.training.files.LineReader;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * The questions of one JSONL file in MedQA's form.
@@ -96,7 +95,6 @@ record QuestionFile(List<MedqaQuestion> questions, List<String> rejected) {
     }
 
     private String text(ObjectNode from, String name) {
-      @Nullable
       JsonNode value = from.get(name);
       if (value == null || !value.isTextual()) {
         throw error(FileErrors.quoted(name) + ": expected text, got "

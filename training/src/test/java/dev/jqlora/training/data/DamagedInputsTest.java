@@ -87,6 +87,8 @@ class DamagedInputsTest {
         yaml("not a flag", MODEL + "do_train: maybe\n", ":2: do_train: expected true or false, got \"maybe\""),
         yaml("a list for a number", MODEL + "lora_rank: [8]\n",
             ":2: lora_rank: expected a whole number from 1 to 65536, got a list of 1"),
+        yaml("a text with a zero byte", MODEL + "output_dir: \"a\\0b\"\n",
+            ":2: output_dir: expected one text, got \"a\\u0000b\""),
         yaml("a mapping for a text", MODEL + "output_dir: {a: b}\n",
             ":2: output_dir: expected one text, got a mapping of 1"),
         yaml("a number for a mapping", MODEL + "lr_scheduler_kwargs: 3\n",
