@@ -1,5 +1,6 @@
 package dev.jqlora.training.run;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Optional;
@@ -12,7 +13,6 @@ import java.util.Optional;
  */
 public record LogLine(Progress progress, LogEntry entry, Optional<Throughput> throughput) {
   static final String STEP = "current_steps";
-  static final String TOTAL = "total_steps";
   static final String LOSS = "loss";
 
   /**
@@ -23,10 +23,16 @@ public record LogLine(Progress progress, LogEntry entry, Optional<Throughput> th
    */
   public record Throughput(double tokensPerSecond, long totalTokens) {}
 
+  /** Whether a line that was read back is that of a {@link LogEntry.Summary}. */
+  static boolean marksEnd(JsonNode line) {
+    boolean evaluation = line.properties().stream().anyMatch(field -> field.getKey().startsWith(LogEntry.EVAL_PREFIX));
+    return line.has(STEP) && !line.has(LOSS) && !evaluation;
+  }
+
   ObjectNode toJson() {
     ObjectNode json = JsonNodeFactory.instance.objectNode();
     json.put(STEP, progress.step());
-    json.put(TOTAL, progress.totalSteps());
+    json.put("total_steps", progress.totalSteps());
     switch (entry) {
       case LogEntry.Step step -> {
         json.set(LOSS, Numbers.json(step.loss()));

@@ -2,7 +2,6 @@ package dev.jqlora.training.run;
 
 import dev.jqlora.llama.files.AtomicFile;
 import dev.jqlora.llama.files.FileErrors;
-import java.awt.AWTError;
 import java.awt.Color;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -25,8 +24,9 @@ public final class LossPlot {
   /** 6.4 by 4.8 inches at 100 dpi. */
   private static final int WIDTH = 640;
   private static final int HEIGHT = 480;
-  private static final Color SMOOTHED = new Color(0x1f77b4);
-  private static final Color ORIGINAL = new Color(0x1f, 0x77, 0xb4, 102);
+  /** The blue of the lines. */
+  private static final int RED_GREEN_BLUE = 0x1f77b4;
+  private static final int OPACITY_OF_ORIGINAL = 102;
 
   private LossPlot() {}
 
@@ -47,8 +47,8 @@ public final class LossPlot {
       return Optional.empty();
     } catch (IOException e) {
       return Optional.of("plots are not drawn: " + FileErrors.reason(e));
-    } catch (RuntimeException | LinkageError | InternalError | AWTError e) {
-      // AWT fails in any of these ways where the system has no fonts or lacks a library.
+    } catch (RuntimeException | LinkageError | InternalError e) {
+      // AWT fails in any of these ways where the system has no fonts, or the runtime lacks a part.
       return Optional.of("plots are not drawn: %s; install fontconfig and a font, such as fonts-dejavu-core".formatted(
           FileErrors.printable(e.toString())));
     }
@@ -64,8 +64,8 @@ public final class LossPlot {
     XYChart chart = new XYChartBuilder().width(WIDTH).height(HEIGHT).title("training %s of %s".formatted(figure,
         outputDir)).xAxisTitle("step").yAxisTitle(figure).build();
     chart.getStyler().setLegendPosition(Styler.LegendPosition.InsideNE).setChartBackgroundColor(Color.WHITE);
-    addLine(chart, "original", steps, values, ORIGINAL);
-    addLine(chart, "smoothed", steps, smoothed(values), SMOOTHED);
+    addLine(chart, "original", steps, values, new Color(OPACITY_OF_ORIGINAL << 24 | RED_GREEN_BLUE, true));
+    addLine(chart, "smoothed", steps, smoothed(values), new Color(RED_GREEN_BLUE));
     ByteArrayOutputStream image = new ByteArrayOutputStream();
     BitmapEncoder.saveBitmap(chart, image, BitmapEncoder.BitmapFormat.PNG);
     return image.toByteArray();

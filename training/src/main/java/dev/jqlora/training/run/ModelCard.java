@@ -1,7 +1,7 @@
 package dev.jqlora.training.run;
 
+import com.fasterxml.jackson.databind.node.TextNode;
 import dev.jqlora.llama.files.AtomicFile;
-import dev.jqlora.llama.files.FileErrors;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -58,13 +58,13 @@ public record ModelCard(String name, String baseModel, boolean adapter, List<Str
     return head;
   }
 
-  /** A value as YAML: plain where no reader could take it for anything but text, else in double quotes. */
+  /** A value as YAML: plain where no reader could take it for anything but text, else as JSON, which YAML includes. */
   private static String yaml(String value) {
     if (value.matches("[A-Za-z/][A-Za-z0-9_./:-]*[A-Za-z0-9_/-]")
         && !value.matches("(?i)true|false|yes|no|on|off|null")) {
       return value;
     }
-    return '"' + FileErrors.printable(value.replace("\\", "\\\\").replace("\"", "\\\"")) + '"';
+    return TextNode.valueOf(value).toString();
   }
 
   private Optional<LogEntry> lastEvaluation() {

@@ -3,6 +3,7 @@ package dev.jqlora.training.run;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.jqlora.llama.files.AtomicFile;
 import dev.jqlora.llama.files.FileErrors;
 import java.io.IOException;
@@ -12,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 import java.util.stream.Collectors;
 
 /**
@@ -42,8 +44,8 @@ public final class TrainerLog implements AutoCloseable {
   }
 
   /**
-   * The log of a run that goes on from a checkpoint: later lines, the line that marked an end, and torn ones are taken
-   * away.
+   * The log of a run that goes on from a checkpoint: later lines, torn ones, and all from the line on that marked an end
+   * are taken away.
    *
    * @param step optimizer steps done at the checkpoint
    */
@@ -54,21 +56,26 @@ public final class TrainerLog implements AutoCloseable {
     }
     try {
       String text = new String(Files.readAllBytes(file), StandardCharsets.UTF_8);
-      AtomicFile.write(file, text.lines().filter(line -> isKept(line, step)).map(line -> line + "\n").collect(Collectors
-          .joining()));
+      List<String> kept = text.lines().takeWhile(line -> !LogLine.marksEnd(parse(line))).filter(line -> isUpTo(step,
+          line)).toList();
+      AtomicFile.write(file, kept.stream().map(line -> line + "\n").collect(Collectors.joining()));
     } catch (IOException e) {
       throw FileErrors.cannotRead(file, e);
     }
     return new TrainerLog(file);
   }
 
-  private static boolean isKept(String line, int step) {
+  private static boolean isUpTo(int step, String line) {
+    JsonNode logged = parse(line).path(LogLine.STEP);
+    return logged.isInt() && logged.intValue() <= step;
+  }
+
+  /** A line as JSON, or nothing where it is torn. */
+  private static JsonNode parse(String line) {
     try {
-      JsonNode json = MAPPER.readTree(line);
-      boolean marksEnd = !json.has(LogLine.LOSS) && !json.has(LogEntry.EVAL_LOSS);
-      return json.path(LogLine.STEP).isInt() && json.path(LogLine.STEP).intValue() <= step && !marksEnd;
+      return MAPPER.readTree(line);
     } catch (JsonProcessingException _) {
-      return false;
+      return MissingNode.getInstance();
     }
   }
 
