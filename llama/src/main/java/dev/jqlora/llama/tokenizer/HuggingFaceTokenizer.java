@@ -12,6 +12,7 @@ import java.util.OptionalInt;
 import java.util.concurrent.locks.ReadWriteLock;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.LongFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The tokenizer of a {@code tokenizer.json}, run by Hugging Face's own library. What the file's post-processor would add
@@ -24,7 +25,7 @@ public final class HuggingFaceTokenizer implements Tokenizer {
 
   private final Path folder;
   private final Map<String, Integer> ids;
-  private final int vocabSize;
+  private final @Nullable String[] tokens;
   private final SpecialTokens special;
   private final TokenizersLibrary library;
   /** Held for reading by every native call and for writing by {@link #close}, which frees what they use. */
@@ -35,7 +36,8 @@ public final class HuggingFaceTokenizer implements Tokenizer {
       long handle) {
     this.folder = folder;
     this.ids = ids;
-    this.vocabSize = ids.values().stream().mapToInt(id -> id + 1).max().orElse(0);
+    this.tokens = new @Nullable String[ids.values().stream().mapToInt(id -> id + 1).max().orElse(0)];
+    ids.forEach((token, id) -> tokens[id] = token);
     this.special = special;
     this.library = library;
     this.handle = handle;
@@ -106,9 +108,14 @@ public final class HuggingFaceTokenizer implements Tokenizer {
     return id == null ? OptionalInt.empty() : OptionalInt.of(id);
   }
 
+  /** The token of an id, as the vocabulary spells it; empty where there is none. */
+  public String token(int id) {
+    return id >= 0 && id < tokens.length && tokens[id] != null ? tokens[id] : "";
+  }
+
   @Override
   public int vocabSize() {
-    return vocabSize;
+    return tokens.length;
   }
 
   @Override
