@@ -185,26 +185,14 @@ sealed interface ValueType<T> {
 
   /** A number of bytes with an optional unit. */
   record Bytes() implements ValueType<Long> {
-    private static final Pattern SIZE = Pattern.compile("(\\d{1,15}(?:\\.\\d{1,6})?)\\s*([KMGT]?)(i?)B?",
-        Pattern.CASE_INSENSITIVE);
-
     @Override
     public Long read(Setting setting) {
-      var match = SIZE.matcher(scalar(setting, this));
-      if (!match.matches() || (match.group(2).isEmpty() && !match.group(3).isEmpty())) {
-        throw setting.expected(expected());
-      }
-      int power = " KMGT".indexOf(match.group(2).toUpperCase(Locale.ROOT).concat(" ").charAt(0));
-      double bytes = Double.parseDouble(match.group(1)) * Math.pow(match.group(3).isEmpty() ? 1000 : 1024, power);
-      if (bytes < 1 || bytes > Long.MAX_VALUE / 2) {
-        throw setting.expected(expected());
-      }
-      return (long) bytes;
+      return ByteSize.parse(scalar(setting, this)).orElseThrow(() -> setting.expected(expected()));
     }
 
     @Override
     public String expected() {
-      return "a size such as 8GB (1000-based), 7.5GiB (1024-based) or a number of bytes";
+      return ByteSize.EXPECTED;
     }
   }
 

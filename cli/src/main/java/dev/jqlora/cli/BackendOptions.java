@@ -1,0 +1,40 @@
+package dev.jqlora.cli;
+
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.training.config.ByteSize;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** The options of every command that computes. */
+final class BackendOptions {
+  @Option(names = "--backend", paramLabel = "NAME", defaultValue = Backends.AUTO, description = "What computes: auto, or a name that `jqlora devices` lists (default: ${DEFAULT-VALUE}).")
+  private String backend;
+
+  @Option(names = "--threads", paramLabel = "N", description = "Threads of the CPU (default: all processors). Results do not depend on it.")
+  private @Nullable Integer threads;
+
+  @Option(names = "--device-memory", paramLabel = "SIZE", description = "The most memory the device may give, such as 8GB or 7.5GiB (default: no limit).")
+  private @Nullable String deviceMemory;
+
+  static int allProcessors() {
+    return Runtime.getRuntime().availableProcessors();
+  }
+
+  Backend open() {
+    int count = threads == null ? allProcessors() : threads;
+    if (count < 1) {
+      throw new JqloraException(Kind.USAGE, "--threads is %d; expected at least 1".formatted(count));
+    }
+    return Backends.named(backend).create(count);
+  }
+
+  /** In bytes. */
+  long memoryLimit() {
+    return deviceMemory == null
+        ? Long.MAX_VALUE
+        : ByteSize.parse(deviceMemory).orElseThrow(() -> new JqloraException(Kind.USAGE,
+            "--device-memory is %s; expected %s".formatted(deviceMemory, ByteSize.EXPECTED)));
+  }
+}

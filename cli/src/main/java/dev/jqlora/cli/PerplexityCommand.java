@@ -1,0 +1,85 @@
+package dev.jqlora.cli;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.llama.inference.LoadedModel;
+import dev.jqlora.llama.score.Perplexity;
+import dev.jqlora.llama.score.Scorer;
+import dev.jqlora.llama.tokenizer.Tokenizer;
+import java.nio.file.Path;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** Scores a text. */
+@Command(name = "perplexity", description = "Say how well a model predicts a text.", footer = {"",
+    "perplexity = exp(mean negative log-likelihood of all tokens but the first). A text longer than",
+    "the window is cut into windows that overlap; each token is scored once, by the first window",
+    "that holds it. A line break at the very end of the file does not count.",
+    "", "Example:",
+    "  jqlora perplexity --model models/Llama-3.2-1B --file book.txt --json"})
+final class PerplexityCommand implements Runnable {
+  private static final int DEFAULT_WINDOW = 1024;
+  /** Enough for products of matrices to run at full speed. */
+  private static final int TOKENS_PER_RUN = 1024;
+
+  @Mixin
+  private ModelOptions model;
+
+  @Option(names = {"-f",
+      "--file"}, paramLabel = "FILE", description = "The text, a UTF-8 file (default: the standard input).")
+  private @Nullable Path file;
+
+  @Option(names = "--window", paramLabel = "N", description = "Tokens of a window (default: 1024, or the model's context if that is shorter).")
+  private @Nullable Integer window;
+
+  @Option(names = "--stride", paramLabel = "N", description = "Tokens from one window's begin to the next one's (default: half the window).")
+  private @Nullable Integer stride;
+
+  @Mixin
+  private Output output;
+
+  @Override
+  public void run() {
+    Perplexity.Windows windows = windows(model.config().maxPositions());
+    int[] ids;
+    try (Tokenizer tokenizer = model.tokenizer()) {
+      ids = tokenizer.encodeWithBos(TextInput.read(null, file, output.err()));
+    }
+    try (Backend backend = model.openBackend();
+        LoadedModel loaded = model.load(backend, windows.tokens());
+        StatusLine status = new StatusLine(output.err())) {
+      Scorer scorer = new Scorer(loaded, Math.max(TOKENS_PER_RUN, windows.tokens()));
+      Perplexity perplexity = Perplexity.of(ids, windows, scorer, tokens -> status.show(
+          "scoring: %,d of %,d tokens".formatted(tokens, ids.length - 1)));
+      report(perplexity, windows);
+    }
+  }
+
+  private Perplexity.Windows windows(int context) {
+    int tokens = window == null ? Math.min(DEFAULT_WINDOW, context) : window;
+    if (tokens < 2 || tokens > context) {
+      throw new JqloraException(Kind.USAGE, "--window is %,d; expected 2 to the model's context of %,d tokens"
+          .formatted(tokens, context));
+    }
+    int step = stride == null ? tokens / 2 : stride;
+    if (step < 1 || step >= tokens) {
+      throw new JqloraException(Kind.USAGE, "--stride is %,d; expected at least 1 and below the window of %,d tokens"
+          .formatted(step, tokens));
+    }
+    return new Perplexity.Windows(tokens, step);
+  }
+
+  private void report(Perplexity perplexity, Perplexity.Windows windows) {
+    ObjectNode json = output.object().put("tokens", perplexity.tokens()).put("mean_nll", perplexity.meanNll()).put(
+        "perplexity", perplexity.perplexity()).put("window", windows.tokens()).put("stride", windows.stride());
+    output.print(json, () -> output.out().printf(Locale.ROOT,
+        "perplexity  %.4f%nmean nll    %.6f per token%ntokens      %d (window %d, stride %d)%n", perplexity
+            .perplexity(),
+        perplexity.meanNll(), perplexity.tokens(), windows.tokens(), windows.stride()));
+  }
+}
