@@ -89,15 +89,20 @@ public final class ModelLoader {
     return Shape.of(projection.out(config), projection.in(config));
   }
 
+  /** Allocates the model's states and fills them; see {@link #fill}. */
+  public void load(ModelLayout layout, Session session, IntConsumer progress) {
+    layout.outerStates().forEach(session::allocate);
+    layout.layerStates().forEach(session::allocate);
+    fill(layout, session, progress);
+  }
+
   /**
-   * Allocates the model's states and fills them.
+   * Fills the model's states.
    *
    * @param progress is told the number of layers that are loaded
    * @throws JqloraException of kind MODEL where a tensor is missing, has another shape, or holds NaN or Inf
    */
-  public void load(ModelLayout layout, Session session, IntConsumer progress) {
-    layout.outerStates().forEach(session::allocate);
-    layout.layerStates().forEach(session::allocate);
+  public void fill(ModelLayout layout, Session session, IntConsumer progress) {
     copy(session, ModelLayout.EMBED_TOKENS, 0, "model.embed_tokens.weight",
         Shape.of(config.vocabSize(), config.hiddenSize()));
     copy(session, ModelLayout.NORM, 0, "model.norm.weight", Shape.of(config.hiddenSize()));

@@ -1,0 +1,169 @@
+package dev.jqlora.training.train;
+
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.llama.adapter.AdapterConfig;
+import dev.jqlora.llama.adapter.AdapterFiles;
+import dev.jqlora.llama.adapter.LoraInit;
+import dev.jqlora.llama.config.LlamaConfig;
+import dev.jqlora.llama.model.ModelLayout;
+import dev.jqlora.llama.model.ModelLoader;
+import dev.jqlora.llama.model.ModelWriter;
+import dev.jqlora.llama.safetensors.Checkpoint;
+import dev.jqlora.llama.tokenizer.HuggingFaceTokenizer;
+import dev.jqlora.training.config.FinetuningArguments;
+import dev.jqlora.training.config.FinetuningType;
+import dev.jqlora.training.config.TrainingArguments;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/** The model of a run in its session: the base, and what is trained of it. */
+final class TrainedModel implements AutoCloseable {
+  private final TrainingArguments arguments;
+  private final Path folder;
+  private final LlamaConfig config;
+  private final HuggingFaceTokenizer tokenizer;
+  private final @Nullable AdapterConfig adapter;
+  private final Checkpoint checkpoint;
+  private final ModelLoader loader;
+  private @Nullable Session session;
+  private @Nullable ModelLayout layout;
+
+  private TrainedModel(TrainingArguments arguments, Path folder, LlamaConfig config, HuggingFaceTokenizer tokenizer,
+    @Nullable AdapterConfig adapter, Checkpoint checkpoint) {
+    this.arguments = arguments;
+    this.folder = folder;
+    this.config = config;
+    this.tokenizer = tokenizer;
+    this.adapter = adapter;
+    this.checkpoint = checkpoint;
+    this.loader = new ModelLoader(config, checkpoint);
+  }
+
+  /** Reads the descriptions, not yet the weights. */
+  static TrainedModel open(TrainingArguments arguments, Path folder, Consumer<String> notices) {
+    LlamaConfig config = LlamaConfig.read(folder);
+    if (config.quantization().isPresent() && arguments.finetuning().type() == FinetuningType.FULL) {
+      throw new JqloraException(Kind.CONFIG, folder + " is quantized and cannot be trained whole; "
+        + "expected finetuning_type: lora, or a model that is not quantized");
+    }
+    if (config.quantization().isPresent() && arguments.model().quantized()) {
+      notices.accept(folder + " is quantized already; quantization_bit has no effect");
+    }
+    AdapterConfig adapter = null;
+    if (arguments.finetuning().type() == FinetuningType.LORA) {
+      Path given = arguments.model().adapter();
+      adapter = given == null ? fresh(arguments) : AdapterConfig.read(given);
+      adapter.baseMismatch(arguments.model().modelNameOrPath()).ifPresent(notices);
+    }
+    HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.open(folder);
+    try {
+      if (tokenizer.vocabSize() > config.vocabSize()) {
+        notices.accept("the tokenizer has %,d ids, the model %,d; an id beyond the model's is an error when it occurs"
+          .formatted(tokenizer.vocabSize(), config.vocabSize()));
+      }
+      return new TrainedModel(arguments, folder, config, tokenizer, adapter, Checkpoint.open(folder));
+    } catch (RuntimeException e) {
+      tokenizer.close();
+      throw e;
+    }
+  }
+
+  private static AdapterConfig fresh(TrainingArguments arguments) {
+    FinetuningArguments lora = arguments.finetuning();
+    return new AdapterConfig(arguments.model().modelNameOrPath(), lora.loraRank(), lora.loraAlpha(),
+      lora.loraDropout(), lora.useRslora(), AdapterConfig.targets(lora.loraTarget()));
+  }
+
+  LlamaConfig config() {
+    return config;
+  }
+
+  HuggingFaceTokenizer tokenizer() {
+    return tokenizer;
+  }
+
+  Session session() {
+    return java.util.Objects.requireNonNull(session);
+  }
+
+  ModelLayout layout() {
+    return java.util.Objects.requireNonNull(layout);
+  }
+
+  /**
+   * Opens a session and fills it.
+   *
+   * @param positions the longest sequence, in tokens
+   */
+  void load(Backend backend, int positions) {
+    boolean full = arguments.finetuning().type() == FinetuningType.FULL;
+    ModelLayout planned = loader.layout(new ModelLoader.Options(arguments.model().quantized(),
+      arguments.model().doubleQuantization(), full, positions), Optional.ofNullable(adapter).map(AdapterConfig::spec));
+    Long limit = arguments.engine().deviceMemoryBytes();
+    Session opened = backend.open(limit == null ? Long.MAX_VALUE : limit);
+    session = opened;
+    layout = planned;
+    loader.load(planned, opened, _ -> {
+    });
+    planned.adapterStates().forEach(opened::allocate);
+    Path given = arguments.model().adapter();
+    if (adapter != null && given != null) {
+      AdapterFiles.load(given, planned, opened);
+    } else if (adapter != null) {
+      DType base = config.dtype().orElse(planned.tableDtype());
+      LoraInit.fill(planned, opened, arguments.trainer().seed(), base);
+    }
+  }
+
+  /** Puts the trained parameters of an earlier save in the place of the present ones. */
+  void restore(Path saved) {
+    if (adapter != null) {
+      AdapterFiles.load(saved, layout(), session());
+      return;
+    }
+    try (Checkpoint weights = Checkpoint.open(saved)) {
+      new ModelLoader(config, weights).fill(layout(), session(), _ -> {
+      });
+    }
+  }
+
+  /** Writes the trained parameters and what is needed to use them. */
+  void save(Path target) {
+    if (adapter != null) {
+      AdapterFiles.save(target, adapter, layout(), session());
+    } else {
+      ModelWriter.save(target, layout(), session());
+    }
+    tokenizer.files().copyTo(target);
+  }
+
+  List<Trainable> trainables() {
+    return Trainable.of(layout(), arguments.finetuning().type());
+  }
+
+  Path folder() {
+    return folder;
+  }
+
+  /** The file names that {@link #save} writes, the tokenizer's left out. */
+  static Set<String> weightFiles() {
+    return Set.of(AdapterFiles.FILE, Checkpoint.SINGLE_FILE, Checkpoint.INDEX_FILE);
+  }
+
+  @Override
+  public void close() {
+    if (session != null) {
+      session.close();
+    }
+    checkpoint.close();
+    tokenizer.close();
+  }
+}

@@ -1,0 +1,33 @@
+package dev.jqlora.training.train;
+
+import java.nio.file.Path;
+
+/** What a run tells whoever watches it, and the one thing that it asks. */
+public interface TrainingListener {
+  /** What a run is about to do. */
+  record Plan(int examples, double epochs, int totalSteps, int startStep, int tokensPerStep, long trainableParameters,
+    long allParameters, long deviceBytes) {
+  }
+
+  /** One optimizer step. */
+  record Step(int step, int totalSteps, double epoch, double loss, double gradientNorm, double learningRate,
+    double tokensPerSecond) {
+  }
+
+  /** A line that the user should read once. */
+  void notice(String line);
+
+  /** Something that takes a while begins. */
+  void phase(String what);
+
+  void started(Plan plan);
+
+  void stepped(Step step);
+
+  void evaluated(int step, String name, double loss);
+
+  void saved(Path folder);
+
+  /** Whether the run should save after this step and end. */
+  boolean stopRequested();
+}
