@@ -19,8 +19,8 @@ import dev.jqlora.training.config.FinetuningType;
 import dev.jqlora.training.config.TrainingArguments;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -91,11 +91,11 @@ final class TrainedModel implements AutoCloseable {
   }
 
   Session session() {
-    return java.util.Objects.requireNonNull(session);
+    return Objects.requireNonNull(session);
   }
 
   ModelLayout layout() {
-    return java.util.Objects.requireNonNull(layout);
+    return Objects.requireNonNull(layout);
   }
 
   /**
@@ -151,11 +151,6 @@ final class TrainedModel implements AutoCloseable {
 
   Path folder() {
     return folder;
-  }
-
-  /** The file names that {@link #save} writes, the tokenizer's left out. */
-  static Set<String> weightFiles() {
-    return Set.of(AdapterFiles.FILE, Checkpoint.SINGLE_FILE, Checkpoint.INDEX_FILE);
   }
 
   @Override

@@ -9,7 +9,7 @@ import dev.jqlora.llama.model.LlamaGraph;
 import dev.jqlora.llama.model.ModelLayout;
 import dev.jqlora.training.config.OptimizerArguments;
 import dev.jqlora.training.data.MicroBatch;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -88,7 +88,7 @@ final class TrainingEngine {
     Executable program = evaluations.computeIfAbsent(n,
         tokens -> session.compile(TrainPrograms.evaluation(layout, tokens)));
     float[] nll = fetched(program.run(Bucket.feeds(batch, n)), "nll").toFloats();
-    return java.util.Arrays.copyOf(nll, batch.length());
+    return Arrays.copyOf(nll, batch.length());
   }
 
   private static Tensor fetched(Map<String, Tensor> results, String name) {
@@ -128,14 +128,9 @@ final class TrainingEngine {
         (float) Math.sqrt(1 - Math.pow(optimizer.beta2(), step)), (float) (1 - rate * decay)};
   }
 
-  /** The states that a checkpoint must hold besides the parameters: name and type, in a fixed order. */
-  Map<String, TensorType> optimizerStates() {
-    Map<String, TensorType> states = new java.util.LinkedHashMap<>();
-    trainables.forEach(trainable -> states.putAll(trainable.optimizerStates(optimizer.type())));
-    return states;
-  }
-
-  List<Trainable> trainables() {
-    return new ArrayList<>(trainables);
+  /** Names of the states that a checkpoint holds besides the parameters. */
+  List<String> optimizerStates() {
+    return trainables.stream().flatMap(trainable -> trainable.optimizerStates(optimizer.type()).keySet().stream())
+      .toList();
   }
 }

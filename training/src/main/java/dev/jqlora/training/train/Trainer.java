@@ -1,0 +1,422 @@
+package dev.jqlora.training.train;
+
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.engine.graph.SavePolicy;
+import dev.jqlora.training.config.Interval;
+import dev.jqlora.training.config.IntervalStrategy;
+import dev.jqlora.training.config.Stage;
+import dev.jqlora.training.config.TrainerArguments;
+import dev.jqlora.training.config.TrainingArguments;
+import dev.jqlora.training.data.BatchPlan;
+import dev.jqlora.training.data.Datasets;
+import dev.jqlora.training.data.Example;
+import dev.jqlora.training.data.MicroBatch;
+import dev.jqlora.training.run.Best;
+import dev.jqlora.training.run.Checkpoints;
+import dev.jqlora.training.run.EarlyStopping;
+import dev.jqlora.training.run.LogEntry;
+import dev.jqlora.training.run.LossSums;
+import dev.jqlora.training.run.OutputDirectory;
+import dev.jqlora.training.run.ResumeState;
+import dev.jqlora.training.run.RunPlan;
+import dev.jqlora.training.run.RunStart;
+import dev.jqlora.training.run.SavedRun;
+import dev.jqlora.training.run.SessionStates;
+import dev.jqlora.training.run.Speed;
+import dev.jqlora.training.run.TrainerState;
+import dev.jqlora.training.schedule.LearningRate;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+
+/**
+ * Runs a configuration: reads data and model, then update after update, logging, evaluating and saving as it says. A
+ * run that was stopped, by whatever, goes on from its newest checkpoint with the very numbers it would have had.
+ */
+public final class Trainer {
+  /** How a run ended. */
+  public record Result(Path outputDir, int steps, int totalSteps, boolean interrupted, double trainLoss,
+    Map<String, Double> evaluation) {
+  }
+
+  private final TrainingArguments arguments;
+  private final TrainerArguments trainer;
+  private final TrainingListener listener;
+  private final TrainedModel model;
+  private final Datasets datasets;
+  private final BatchPlan batches;
+  private final int totalSteps;
+  private final Checkpoints checkpoints;
+  private final Optional<SavedRun> resume;
+  private final RunLog log;
+  private final TrainingEngine engine;
+  private final long begin = System.nanoTime();
+  private LearningRate learningRate;
+  private LossSums losses = LossSums.ZERO;
+  private TrainerState state;
+  private double earlierSeconds;
+  private double lastNorm;
+  private double lastRate;
+
+  /** Runs a configuration with a base model that lies in a folder. */
+  public static Result run(TrainingArguments arguments, Path modelFolder, Backend backend, TrainingListener listener) {
+    arguments.notices().forEach(listener::notice);
+    try (TrainedModel model = TrainedModel.open(arguments, modelFolder, listener::notice)) {
+      Trainer trainer = new Trainer(arguments, model, backend, listener);
+      try (RunLog _ = trainer.log) {
+        return trainer.run();
+      }
+    }
+  }
+
+  private Trainer(TrainingArguments arguments, TrainedModel model, Backend backend, TrainingListener listener) {
+    this.arguments = arguments;
+    this.trainer = arguments.trainer();
+    this.listener = listener;
+    this.model = model;
+    List<Path> inputs = new ArrayList<>(List.of(model.folder()));
+    Optional.ofNullable(arguments.model().adapter()).ifPresent(inputs::add);
+    checkpoints = new Checkpoints(trainer.outputDir());
+    resume = start(inputs);
+
+    listener.phase("reading the data");
+    datasets = Datasets.load(arguments.data(), arguments.finetuning().stage(), trainer.dataSeed(), model.tokenizer());
+    datasets.notices().forEach(listener::notice);
+    checkIds(datasets.train());
+    datasets.evaluation().values().forEach(this::checkIds);
+    // Where nothing is trained there is no batch to plan; a plan of one example stands for none.
+    batches = new BatchPlan(trainer.doTrain() ? datasets.train().size() : 1, trainer.trainBatchSize(),
+      trainer.gradientAccumulationSteps(), trainer.dropLast() && trainer.doTrain(),
+      !arguments.finetuning().disableShuffling(), trainer.dataSeed());
+    totalSteps = trainer.doTrain() ? batches.totalUpdates(trainer.epochs(), trainer.maxSteps()) : 0;
+    learningRate = LearningRate.of(trainer.schedule(), trainer.optimizer().learningRate(), Math.max(1, totalSteps));
+    log = new RunLog(arguments, totalSteps);
+    state = new TrainerState(0, 0, false, 0, 0, runPlan(), Optional.empty(),
+      Optional.ofNullable(arguments.finetuning().earlyStoppingPatience()).map(EarlyStopping::new), List.of());
+
+    listener.phase("loading " + arguments.model().modelNameOrPath());
+    model.load(backend, longest());
+    SavePolicy save = arguments.model().gradientCheckpointing() ? SavePolicy.NOTHING : SavePolicy.EVERYTHING;
+    Double ratio = arguments.finetuning().loraPlusRatio();
+    engine = new TrainingEngine(model.session(), model.layout(), model.trainables(), save, trainer.optimizer(),
+      ratio == null ? 1 : ratio);
+  }
+
+  private Optional<SavedRun> start(List<Path> inputs) {
+    if (!trainer.doTrain()) {
+      return Optional.empty();
+    }
+    RunStart start = OutputDirectory.prepare(trainer.outputDir(), trainer.overwriteOutputDir(), trainer.resumeFrom(),
+      inputs);
+    start.notices().forEach(listener::notice);
+    return start.resume();
+  }
+
+  private RunPlan runPlan() {
+    int epochs = (int) Math.ceil(trainer.maxSteps() > 0
+      ? trainer.maxSteps() / (double) batches.updatesPerEpoch()
+      : trainer.epochs());
+    return new RunPlan(Math.max(1, totalSteps), epochs, trainer.evaluation().everySteps(totalSteps),
+      trainer.logging().everySteps(totalSteps), trainer.saving().interval().everySteps(totalSteps),
+      trainer.trainBatchSize());
+  }
+
+  private void checkIds(List<Example> examples) {
+    int vocab = model.config().vocabSize();
+    for (Example example : examples) {
+      for (int id : example.inputIds()) {
+        if (id < 0 || id >= vocab) {
+          throw new JqloraException(Kind.DATA,
+            "a sequence holds token id %d, but the model's ids are 0 to %d; expected data made with this model's tokenizer"
+              .formatted(id, vocab - 1));
+        }
+      }
+    }
+  }
+
+  /** The longest sequence of the run: the rotary tables' rows. */
+  private int longest() {
+    return Stream.concat(datasets.train().stream(), datasets.evaluation().values().stream().flatMap(List::stream))
+      .mapToInt(Example::length).max().orElse(1);
+  }
+
+  /** The most tokens that a micro-batch can have. */
+  private int mostTokens() {
+    return datasets.train().stream().map(Example::length).sorted(Comparator.reverseOrder())
+      .limit(trainer.trainBatchSize()).mapToInt(Integer::intValue).sum();
+  }
+
+  /** What must be the same in all parts of a run. */
+  private Map<String, String> fixed() {
+    Map<String, String> fixed = new TreeMap<>();
+    fixed.put("seed", String.valueOf(trainer.seed()));
+    fixed.put("data_seed", String.valueOf(trainer.dataSeed()));
+    fixed.put("per_device_train_batch_size", String.valueOf(trainer.trainBatchSize()));
+    fixed.put("gradient_accumulation_steps", String.valueOf(trainer.gradientAccumulationSteps()));
+    fixed.put("stage", String.valueOf(arguments.finetuning().stage()));
+    fixed.put("finetuning_type", String.valueOf(arguments.finetuning().type()));
+    fixed.put("optim", String.valueOf(trainer.optimizer().type()));
+    fixed.put("quantized", String.valueOf(arguments.model().quantized()));
+    fixed.put("training data", DataDigest.of(datasets.train()));
+    return fixed;
+  }
+
+  private Result run() {
+    Map<String, Double> metrics = new TreeMap<>();
+    boolean interrupted = false;
+    if (trainer.doTrain()) {
+      engine.prepare(mostTokens());
+      resume.ifPresent(this::restore);
+      listener.started(plan());
+      interrupted = train();
+    } else {
+      listener.started(plan());
+    }
+    if (!interrupted && trainer.doEval() && !datasets.evaluation().isEmpty()) {
+      metrics.putAll(evaluate());
+      log.evaluationResults(metrics, state.epoch());
+    }
+    return new Result(trainer.outputDir(), state.globalStep(), totalSteps, interrupted, meanLoss(), metrics);
+  }
+
+  private void restore(SavedRun saved) {
+    saved.resume().requireSame(fixed(), saved.folder());
+    model.restore(saved.folder());
+    SessionStates.load(saved.folder().resolve(SessionStates.FILE), model.session(), engine.optimizerStates());
+    losses = saved.resume().losses();
+    earlierSeconds = saved.resume().elapsedSeconds();
+    saved.resume().plateau().ifPresent(plateau -> learningRate = learningRate.withPlateau(plateau));
+    TrainerState before = saved.trainer();
+    state = new TrainerState(before.globalStep(), before.epoch(), false, before.tokensSeen(), before.totalFlos(),
+      state.plan(), before.best(), before.earlyStopping().or(state::earlyStopping), before.logHistory());
+    listener.notice("going on from %s, step %d of %d".formatted(saved.folder(), state.globalStep(), totalSteps));
+  }
+
+  private TrainingListener.Plan plan() {
+    long trainable = model.trainables().stream().mapToLong(value -> value.type().elements()).sum();
+    return new TrainingListener.Plan(datasets.train().size(), trainer.epochs(), totalSteps, state.globalStep(),
+      trainer.trainBatchSize() * trainer.gradientAccumulationSteps(), trainable, model.config().parameters(),
+      model.session().usedBytes());
+  }
+
+  private double meanLoss() {
+    return state.globalStep() == 0 ? 0 : losses.total() / state.globalStep();
+  }
+
+  private double seconds() {
+    return earlierSeconds + (System.nanoTime() - begin) / 1e9;
+  }
+
+  /** Returns whether the run was stopped before its end. */
+  private boolean train() {
+    log.begin(state.globalStep());
+    if (trainer.evaluateOnStart() && state.globalStep() == 0) {
+      evaluateAndRemember();
+    }
+    boolean goOn = true;
+    while (goOn && state.globalStep() < totalSteps) {
+      update();
+      int step = state.globalStep();
+      boolean epochEnds = step % batches.updatesPerEpoch() == 0;
+      boolean last = step == totalSteps;
+      if (due(trainer.logging(), epochEnds) || step == 1 && trainer.logFirstStep()) {
+        logStep();
+      }
+      if (due(trainer.evaluation(), epochEnds)) {
+        goOn = evaluateAndRemember();
+      }
+      boolean asked = listener.stopRequested() && !last;
+      boolean saves = trainer.saving().interval().strategy() != IntervalStrategy.NO;
+      if (asked || due(trainer.saving().interval(), epochEnds) || saves && (last || !goOn)) {
+        save(last || !goOn);
+      }
+      if (asked) {
+        return true;
+      }
+    }
+    finish();
+    return false;
+  }
+
+  private boolean due(Interval interval, boolean epochEnds) {
+    return interval.isDueAfter(state.globalStep(), totalSteps)
+      || interval.strategy() == IntervalStrategy.EPOCH && epochEnds;
+  }
+
+  /** One optimizer step: the gradients of all its micro-batches, their norm, the update. */
+  private void update() {
+    long updateBegin = System.nanoTime();
+    List<MicroBatch> microBatches = new ArrayList<>();
+    for (int[] indices : batches.update(state.globalStep())) {
+      microBatches.add(MicroBatch.of(Arrays.stream(indices).mapToObj(datasets.train()::get).toList()));
+    }
+    long targets = microBatches.stream().mapToLong(MicroBatch::targets).sum();
+    long tokens = microBatches.stream().mapToLong(MicroBatch::length).sum();
+    double sum = 0;
+    for (int i = 0; i < microBatches.size(); i++) {
+      sum += engine.accumulate(microBatches.get(i), targets, dropoutSeed(state.globalStep(), i));
+    }
+    double loss = sum / Math.max(1, targets);
+    double norm = engine.gradientNorm();
+    int step = state.globalStep() + 1;
+    if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
+      throw new JqloraException(Kind.NUMERICS,
+        ("step %d: the loss is %s and the gradient norm %s, so the run ends before the parameters change; lower "
+          + "learning_rate or look at this step's data, then run again to go on from the newest checkpoint")
+            .formatted(step, loss, norm));
+    }
+    lastRate = learningRate.at(state.globalStep());
+    lastNorm = norm;
+    double limit = trainer.optimizer().maxGradNorm();
+    engine.update(lastRate, step, limit > 0 ? Math.min(1, limit / (norm + 1e-6)) : 1);
+    losses = losses.plus(loss);
+    state = new TrainerState(step, batches.epochsAfter(step), false, state.tokensSeen() + tokens,
+      state.totalFlos() + 6.0 * tokens * layerParameters(), state.plan(), state.best(), state.earlyStopping(),
+      state.logHistory());
+    double updateSeconds = (System.nanoTime() - updateBegin) / 1e9;
+    listener.stepped(
+      new TrainingListener.Step(step, totalSteps, state.epoch(), loss, norm, lastRate, tokens / updateSeconds));
+  }
+
+  /** Parameters that multiply activations: all but the embedding table. */
+  private long layerParameters() {
+    return model.config().parameters() - (long) model.config().vocabSize() * model.config().hiddenSize();
+  }
+
+  private int dropoutSeed(int step, int microBatch) {
+    return Objects.hash(trainer.seed(), step, microBatch);
+  }
+
+  private void logStep() {
+    LogEntry.Step entry = new LogEntry.Step(state.epoch(), state.globalStep(),
+      losses.meanSinceLog(state.globalStep()), lastNorm, lastRate);
+    state = state.logged(entry);
+    losses = losses.loggedAt(state.globalStep());
+    log.append(entry, state.tokensSeen(), seconds());
+  }
+
+  /** Evaluates, and remembers the best; returns whether the run may go on. */
+  private boolean evaluateAndRemember() {
+    Map<String, Double> metrics = evaluate();
+    double metric = metric(metrics);
+    boolean better = Best.isImprovedBy(state.best(), metric, trainer.saving().greaterIsBetter());
+    Optional<Best> best = better
+      ? Optional.of(new Best(metric, state.globalStep(), Optional.empty()))
+      : state.best();
+    Optional<EarlyStopping> stopping = state.earlyStopping().map(rule -> rule.after(better));
+    state = new TrainerState(state.globalStep(), state.epoch(), false, state.tokensSeen(), state.totalFlos(),
+      state.plan(), best, stopping, state.logHistory());
+    learningRate = learningRate.afterEvaluation(metric);
+    boolean exhausted = stopping.map(EarlyStopping::isExhausted).orElse(false);
+    if (exhausted) {
+      listener.notice("no better evaluation %d times in a row: the run ends after step %d"
+        .formatted(stopping.get().patience(), state.globalStep()));
+    }
+    return !exhausted;
+  }
+
+  /** The figure that decides which model is the best; with several evaluation sets, that of the first. */
+  private double metric(Map<String, Double> metrics) {
+    String suffix = "_" + trainer.saving().metric();
+    return metrics.entrySet().stream().filter(entry -> entry.getKey().endsWith(suffix)).findFirst()
+      .map(Map.Entry::getValue).orElseThrow(() -> new JqloraException(Kind.CONFIG,
+        "metric_for_best_model %s is not among the evaluation's %s".formatted(trainer.saving().metric(),
+          metrics.keySet())));
+  }
+
+  private SortedMap<String, Double> evaluate() {
+    SortedMap<String, Double> all = new TreeMap<>();
+    datasets.evaluation().forEach((name, examples) -> {
+      long evaluationBegin = System.nanoTime();
+      double loss = evaluationLoss(examples);
+      double evaluationSeconds = (System.nanoTime() - evaluationBegin) / 1e9;
+      String prefix = name.equals(Datasets.EVAL) ? "eval" : "eval_" + name;
+      SortedMap<String, Double> metrics = Speed
+        .of(evaluationSeconds, examples.size(), Math.ceilDiv(examples.size(), trainer.evalBatchSize())).values(prefix);
+      metrics.put(prefix + "_loss", loss);
+      if (arguments.finetuning().stage() == Stage.PT) {
+        metrics.put(prefix + "_perplexity", Math.exp(loss));
+      }
+      LogEntry.Evaluation entry = new LogEntry.Evaluation(state.epoch(), state.globalStep(), metrics);
+      state = state.logged(entry);
+      log.append(entry, state.tokensSeen(), seconds());
+      listener.evaluated(state.globalStep(), name, loss);
+      all.putAll(metrics);
+    });
+    return all;
+  }
+
+  /** As Hugging Face's Trainer has it: each batch's mean token loss, averaged over the examples. */
+  private double evaluationLoss(List<Example> examples) {
+    double sum = 0;
+    for (int first = 0; first < examples.size(); first += trainer.evalBatchSize()) {
+      List<Example> part = examples.subList(first, Math.min(examples.size(), first + trainer.evalBatchSize()));
+      MicroBatch batch = MicroBatch.of(part);
+      double batchSum = 0;
+      for (float nll : engine.evaluate(batch)) {
+        batchSum += nll;
+      }
+      sum += batchSum / Math.max(1, batch.targets()) * part.size();
+    }
+    double loss = sum / examples.size();
+    if (!Double.isFinite(loss)) {
+      throw new JqloraException(Kind.NUMERICS,
+        "evaluation after step %d: the loss is %s".formatted(state.globalStep(), loss));
+    }
+    return loss;
+  }
+
+  private void save(boolean finished) {
+    int step = state.globalStep();
+    Optional<Best> best = state.best()
+      .map(known -> known.step() == step ? known.savedAs(checkpoints.folder(step).toString()) : known);
+    state = new TrainerState(step, state.epoch(), finished, state.tokensSeen(), state.totalFlos(), state.plan(), best,
+      state.earlyStopping(), state.logHistory());
+    boolean modelOnly = trainer.saving().onlyModel();
+    Optional<ResumeState> resumable = modelOnly
+      ? Optional.empty()
+      : Optional.of(new ResumeState(step, losses, Optional.ofNullable(learningRate.plateau()), seconds(),
+        new TreeMap<>(fixed())));
+    Path folder = checkpoints.save(state, resumable, target -> {
+      model.save(target);
+      if (!modelOnly) {
+        SessionStates.save(target.resolve(SessionStates.FILE), model.session(), engine.optimizerStates());
+      }
+    });
+    Integer limit = trainer.saving().totalLimit();
+    if (limit != null) {
+      checkpoints.rotate(limit, best.flatMap(Best::checkpoint).map(Path::of));
+    }
+    listener.saved(folder);
+  }
+
+  private void finish() {
+    Optional<Path> best = state.best().flatMap(Best::checkpoint).map(Path::of);
+    if (trainer.saving().loadBestModelAtEnd() && best.isPresent()) {
+      model.restore(best.get());
+      listener.notice("the best model is that of step %d; it is what is saved".formatted(state.best().get().step()));
+    }
+    model.save(trainer.outputDir());
+    double runtime = seconds();
+    long samples = Math.round(state.epoch() * datasets.train().size());
+    LogEntry.Summary summary = new LogEntry.Summary(state.epoch(), state.globalStep(), state.totalFlos(), meanLoss(),
+      Speed.of(runtime, samples, state.globalStep()));
+    state = state.logged(summary);
+    state = new TrainerState(state.globalStep(), state.epoch(), true, state.tokensSeen(), state.totalFlos(),
+      state.plan(), state.best(), state.earlyStopping(), state.logHistory());
+    state.write(trainer.outputDir());
+    log.append(summary, state.tokensSeen(), runtime);
+    log.finish(state, summary).ifPresent(listener::notice);
+    listener.saved(trainer.outputDir());
+  }
+}
