@@ -5,7 +5,7 @@ import java.nio.file.Path;
 /** What a run tells whoever watches it, and the one thing that it asks. */
 public interface TrainingListener {
   /** What a run is about to do. */
-  record Plan(int examples, double epochs, int totalSteps, int startStep, int tokensPerStep, long trainableParameters,
+  record Plan(int examples, double epochs, int totalSteps, int startStep, int sequencesPerStep, long trainableParameters,
     long allParameters, long deviceBytes) {
   }
 

@@ -1,0 +1,116 @@
+package dev.jqlora.cli;
+
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.llama.hub.HubModels;
+import dev.jqlora.training.config.TrainingArguments;
+import dev.jqlora.training.train.Trainer;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Trains: one configuration, or the two stages of the recipe. */
+@Command(name = "train", description = "Train by a LLaMA-Factory configuration, or both stages of the recipe.",
+    footer = {"",
+        "Without a file it runs configs/stage1_pretrain.yaml and then configs/stage2_sft.yaml.",
+        "A key of the configuration may follow as key=value or --key value and wins over the file.",
+        "A run that was stopped goes on by itself when it is started again. Ctrl-C ends it after the step, saved.",
+        "", "Examples:",
+        "  jqlora train",
+        "  jqlora train configs/stage1_pretrain.yaml max_steps=100 quiet=true",
+        "  jqlora train my.yaml --model_name_or_path models/Llama-3.2-1B --threads 4"})
+final class TrainCommand implements Callable<Integer> {
+  /** A run that was stopped by a signal and saved; as shells count, 128 + SIGINT. */
+  private static final int INTERRUPTED = 130;
+  private static final List<String> STAGES = List.of("configs/stage1_pretrain.yaml", "configs/stage2_sft.yaml");
+
+  @Spec
+  private CommandSpec spec;
+
+  @Parameters(arity = "0..*", paramLabel = "[FILE.yaml] [key=value ...]",
+      description = "A YAML or JSON configuration, and keys that win over it.")
+  private List<String> words = new ArrayList<>();
+
+  @Override
+  public Integer call() {
+    boolean named = !words.isEmpty() && isFile(words.getFirst());
+    List<String> overrides = named ? words.subList(1, words.size()) : words;
+    if (named) {
+      return train(Path.of(words.getFirst()), overrides, spec.commandLine().getErr());
+    }
+    if (overrides.stream().anyMatch(word -> word.contains("model_name_or_path"))) {
+      return train(null, overrides, spec.commandLine().getErr());
+    }
+    for (String stage : STAGES) {
+      int code = train(standard(stage), overrides, spec.commandLine().getErr());
+      if (code != 0) {
+        return code;
+      }
+    }
+    return 0;
+  }
+
+  private static boolean isFile(String word) {
+    return !word.startsWith("-") && word.matches(".*\\.(ya?ml|json)") && !word.contains("=");
+  }
+
+  /** A configuration of the recipe: in the working folder, or where jqlora lies. */
+  static Path standard(String name) {
+    Path here = Path.of(name);
+    if (Files.exists(here)) {
+      return here;
+    }
+    Path home = Path.of(System.getProperty("jqlora.home", ".")).resolve(name);
+    if (!Files.exists(home)) {
+      throw new JqloraException(Kind.USAGE,
+        "there is no %s here; name a configuration, or run in jqlora's folder".formatted(name));
+    }
+    return home;
+  }
+
+  /** Runs one configuration; returns the exit code. */
+  static int train(@Nullable Path file, List<String> overrides, PrintWriter err) {
+    boolean allowUnknownKeys = "1".equals(System.getenv("ALLOW_EXTRA_ARGS"));
+    TrainingArguments arguments = TrainingArguments.read(file, overrides, allowUnknownKeys);
+    Path model;
+    try (StatusLine status = new StatusLine(err)) {
+      model = HubModels.resolve(arguments.model().modelNameOrPath(), arguments.model().revision(),
+        arguments.model().cacheDir(), arguments.model().hubToken(), status::download);
+    }
+    String backendName = Optional.ofNullable(arguments.engine().backend()).orElse(Backends.AUTO);
+    Integer threads = arguments.engine().threads();
+    try (Backend backend = Backends.named(backendName).create(threads == null ? BackendOptions.allProcessors() : threads);
+      StopSignals stop = StopSignals.listen();
+      TrainingDisplay display = new TrainingDisplay(err, arguments.engine().quiet(), stop)) {
+      Trainer.Result result = Trainer.run(arguments, model, backend, display);
+      display.close();
+      if (result.interrupted()) {
+        err.printf("stopped after step %d of %d and saved; the same command goes on from there%n", result.steps(),
+          result.totalSteps());
+        err.flush();
+        return INTERRUPTED;
+      }
+      if (result.totalSteps() > 0) {
+        err.printf("trained %d steps, mean loss %.4f, in %s%n", result.steps(), result.trainLoss(),
+          result.outputDir());
+      }
+      result.evaluation().forEach((name, value) -> {
+        if (!name.endsWith("_second") && !name.endsWith("_runtime")) {
+          err.printf("%s %.4f%n", name, value);
+        }
+      });
+      err.flush();
+      return 0;
+    }
+  }
+}
