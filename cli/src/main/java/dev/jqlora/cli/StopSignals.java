@@ -14,8 +14,7 @@ final class StopSignals implements AutoCloseable {
   private final AtomicBoolean requested = new AtomicBoolean();
   private final Map<Signal, SignalHandler> earlier = new HashMap<>();
 
-  private StopSignals() {
-  }
+  private StopSignals() {}
 
   static StopSignals listen() {
     StopSignals signals = new StopSignals();

@@ -20,15 +20,15 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Trains: one configuration, or the two stages of the recipe. */
-@Command(name = "train", description = "Train by a LLaMA-Factory configuration, or both stages of the recipe.",
-    footer = {"",
-        "Without a file it runs configs/stage1_pretrain.yaml and then configs/stage2_sft.yaml.",
-        "A key of the configuration may follow as key=value or --key value and wins over the file.",
-        "A run that was stopped goes on by itself when it is started again. Ctrl-C ends it after the step, saved.",
-        "", "Examples:",
-        "  jqlora train",
-        "  jqlora train configs/stage1_pretrain.yaml max_steps=100 quiet=true",
-        "  jqlora train my.yaml --model_name_or_path models/Llama-3.2-1B --threads 4"})
+@Command(name = "train", description = "Train by a LLaMA-Factory configuration, or both stages of the recipe.", footer = {
+    "",
+    "Without a file it runs configs/stage1_pretrain.yaml and then configs/stage2_sft.yaml.",
+    "A key of the configuration may follow as key=value or --key value and wins over the file.",
+    "A run that was stopped goes on by itself when it is started again. Ctrl-C ends it after the step, saved.",
+    "", "Examples:",
+    "  jqlora train",
+    "  jqlora train configs/stage1_pretrain.yaml max_steps=100 quiet=true",
+    "  jqlora train my.yaml --model_name_or_path models/Llama-3.2-1B --threads 4"})
 final class TrainCommand implements Callable<Integer> {
   /** A run that was stopped by a signal and saved; as shells count, 128 + SIGINT. */
   private static final int INTERRUPTED = 130;
@@ -37,8 +37,7 @@ final class TrainCommand implements Callable<Integer> {
   @Spec
   private CommandSpec spec;
 
-  @Parameters(arity = "0..*", paramLabel = "[FILE.yaml] [key=value ...]",
-      description = "A YAML or JSON configuration, and keys that win over it.")
+  @Parameters(arity = "0..*", paramLabel = "[FILE.yaml] [key=value ...]", description = "A YAML or JSON configuration, and keys that win over it.")
   private List<String> words = new ArrayList<>();
 
   @Override
@@ -73,7 +72,7 @@ final class TrainCommand implements Callable<Integer> {
     Path home = Path.of(System.getProperty("jqlora.home", ".")).resolve(name);
     if (!Files.exists(home)) {
       throw new JqloraException(Kind.USAGE,
-        "there is no %s here; name a configuration, or run in jqlora's folder".formatted(name));
+          "there is no %s here; name a configuration, or run in jqlora's folder".formatted(name));
     }
     return home;
   }
@@ -85,24 +84,26 @@ final class TrainCommand implements Callable<Integer> {
     Path model;
     try (StatusLine status = new StatusLine(err)) {
       model = HubModels.resolve(arguments.model().modelNameOrPath(), arguments.model().revision(),
-        arguments.model().cacheDir(), arguments.model().hubToken(), status::download);
+          arguments.model().cacheDir(), arguments.model().hubToken(), status::download);
     }
     String backendName = Optional.ofNullable(arguments.engine().backend()).orElse(Backends.AUTO);
     Integer threads = arguments.engine().threads();
-    try (Backend backend = Backends.named(backendName).create(threads == null ? BackendOptions.allProcessors() : threads);
-      StopSignals stop = StopSignals.listen();
-      TrainingDisplay display = new TrainingDisplay(err, arguments.engine().quiet(), stop)) {
+    try (
+        Backend backend = Backends.named(backendName)
+            .create(threads == null ? BackendOptions.allProcessors() : threads);
+        StopSignals stop = StopSignals.listen();
+        TrainingDisplay display = new TrainingDisplay(err, arguments.engine().quiet(), stop)) {
       Trainer.Result result = Trainer.run(arguments, model, backend, display);
       display.close();
       if (result.interrupted()) {
         err.printf("stopped after step %d of %d and saved; the same command goes on from there%n", result.steps(),
-          result.totalSteps());
+            result.totalSteps());
         err.flush();
         return INTERRUPTED;
       }
       if (result.totalSteps() > 0) {
         err.printf("trained %d steps, mean loss %.4f, in %s%n", result.steps(), result.trainLoss(),
-          result.outputDir());
+            result.outputDir());
       }
       result.evaluation().forEach((name, value) -> {
         if (!name.endsWith("_second") && !name.endsWith("_runtime")) {

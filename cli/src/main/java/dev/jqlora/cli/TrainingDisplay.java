@@ -52,32 +52,32 @@ final class TrainingDisplay implements TrainingListener, AutoCloseable {
   @Override
   public void started(Plan plan) {
     line("%,d examples, %d steps of %d sequences, %,d of %,d parameters trained, %,d MB on the device".formatted(
-      plan.examples(), plan.totalSteps(), plan.sequencesPerStep(), plan.trainableParameters(), plan.allParameters(),
-      plan.deviceBytes() / 1_000_000));
+        plan.examples(), plan.totalSteps(), plan.sequencesPerStep(), plan.trainableParameters(), plan.allParameters(),
+        plan.deviceBytes() / 1_000_000));
     begin = System.nanoTime();
     startStep = plan.startStep();
     if (bars && plan.totalSteps() > 0) {
       bar = new ProgressBarBuilder().setTaskName("train").setInitialMax(plan.totalSteps())
-        .startsFrom(startStep, Duration.ZERO).setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(200)
-        .setConsumer(new DelegatingProgressBarConsumer(text -> {
-          err.print("\r" + text);
-          err.flush();
-        }, BAR_WIDTH)).build();
+          .startsFrom(startStep, Duration.ZERO).setStyle(ProgressBarStyle.ASCII).setUpdateIntervalMillis(200)
+          .setConsumer(new DelegatingProgressBarConsumer(text -> {
+            err.print("\r" + text);
+            err.flush();
+          }, BAR_WIDTH)).build();
     }
   }
 
   @Override
   public void stepped(Step step) {
     String figures = "loss %.4f, rate %.2e, norm %.3f, %,.0f tokens/s".formatted(step.loss(), step.learningRate(),
-      step.gradientNorm(), step.tokensPerSecond());
+        step.gradientNorm(), step.tokensPerSecond());
     if (bar != null) {
       bar.setExtraMessage(" " + figures);
       bar.stepTo(step.step());
     } else if (step.step() == startStep + 1 || step.step() == step.totalSteps()
-      || System.nanoTime() - lastLine > LINE_INTERVAL_NANOS) {
+        || System.nanoTime() - lastLine > LINE_INTERVAL_NANOS) {
       lastLine = System.nanoTime();
       line("step %d/%d, epoch %.2f, %s, %s left".formatted(step.step(), step.totalSteps(), step.epoch(), figures,
-        left(step)));
+          left(step)));
     }
     if (stop.requested() && !stopSaid) {
       stopSaid = true;

@@ -34,7 +34,7 @@ final class Keys {
   private static final ValueType<List<String>> NAMES = new Texts();
 
   private static final String ONE_PROCESS = "one process on one device trains here";
-  private static final String NO_DOWNLOAD = "nothing is downloaded; give a local folder";
+  private static final String NO_DOWNLOAD = "nothing is downloaded from there; give a local folder or a name on the Hugging Face hub";
   private static final String EXACT_ATTENTION = "attention is exact, causal and chosen by the backend";
   private static final String ONLY_PT_SFT = "only stages pt and sft are trained";
   private static final String PLAIN_LORA = "supported are LoRA, rsLoRA (use_rslora) and LoRA+ (loraplus_lr_ratio)";
@@ -47,7 +47,13 @@ final class Keys {
 
   // @formatter:off
   static final Key<String> MODEL_NAME_OR_PATH = supported(Group.MODEL, "model_name_or_path", TEXT, null,
-    "Folder of the base model: config.json, safetensors, tokenizer.json. Required.");
+    "Folder of the base model (config.json, safetensors, tokenizer.json), or its name on the hub. Required.");
+  static final Key<String> MODEL_REVISION = supported(Group.MODEL, "model_revision", TEXT, "main",
+    "Branch, tag or commit of a model that is fetched from the hub.");
+  static final Key<String> CACHE_DIR = supported(Group.MODEL, "cache_dir", TEXT, null,
+    "Folder of models fetched from the hub. Default: the hub's own cache.");
+  static final Key<String> HF_HUB_TOKEN = supported(Group.MODEL, "hf_hub_token", TEXT, null,
+    "Token for gated models. Default: HF_TOKEN, then the stored one.");
   static final Key<List<String>> ADAPTER_NAME_OR_PATH = supported(Group.MODEL, "adapter_name_or_path", NAMES, null,
     "Folder of a LoRA adapter: a run's output_dir or a checkpoint-N in it. Training continues its A and B; its "
       + "adapter_config.json then decides rank, alpha, dropout and targets. One adapter only.");
@@ -245,10 +251,9 @@ final class Keys {
     "transformers' name for quiet.");
 
   static {
-    for (String key : List.of("cache_dir", "hf_hub_token", "ms_hub_token", "om_hub_token")) {
+    for (String key : List.of("ms_hub_token", "om_hub_token")) {
       noEffect(Group.MODEL, key, TEXT, null, NO_DOWNLOAD);
     }
-    noEffect(Group.MODEL, "model_revision", TEXT, "main", NO_DOWNLOAD);
     noEffect(Group.MODEL, "trust_remote_code", FLAG, false, "no foreign code is ever run");
     noEffect(Group.MODEL, "low_cpu_mem_usage", FLAG, true, "checkpoints are always read one tensor at a time");
     noEffect(Group.MODEL, "use_fast_tokenizer", FLAG, true, "tokenizer.json is the only kind read");

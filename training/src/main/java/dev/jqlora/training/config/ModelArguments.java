@@ -6,20 +6,26 @@ import org.jspecify.annotations.Nullable;
 /**
  * The base model and how it is held.
  *
- * @param modelNameOrPath the base model's folder as it was written
+ * @param modelNameOrPath the base model's folder, or its name on the hub, as it was written
+ * @param revision of a model on the hub
+ * @param cacheDir of models from the hub, or null for the hub's own
+ * @param hubToken for gated models, or null for the environment's
  * @param adapter the folder of the adapter to continue or to use, if any
  * @param quantized whether linear layers are quantized to NF4 while loading
  * @param doubleQuantization whether the block scales are quantized too
  * @param gradientCheckpointing whether the backward pass computes each layer's values again
  */
-public record ModelArguments(String modelNameOrPath, @Nullable Path adapter, boolean quantized,
+public record ModelArguments(String modelNameOrPath, String revision, @Nullable Path cacheDir,
+    @Nullable String hubToken, @Nullable Path adapter, boolean quantized,
     boolean doubleQuantization, boolean gradientCheckpointing) {
   static ModelArguments of(Values values) {
     String model = values.orNull(Keys.MODEL_NAME_OR_PATH);
     if (model == null || model.isBlank()) {
       throw values.error(Keys.MODEL_NAME_OR_PATH, "required: the folder of the base model");
     }
-    return new ModelArguments(model, adapter(values), values.isGiven(Keys.QUANTIZATION_BIT),
+    String cacheDir = values.orNull(Keys.CACHE_DIR);
+    return new ModelArguments(model, values.get(Keys.MODEL_REVISION), cacheDir == null ? null : Path.of(cacheDir),
+        values.orNull(Keys.HF_HUB_TOKEN), adapter(values), values.isGiven(Keys.QUANTIZATION_BIT),
         values.get(Keys.DOUBLE_QUANTIZATION), !values.get(Keys.DISABLE_GRADIENT_CHECKPOINTING));
   }
 
@@ -37,8 +43,9 @@ public record ModelArguments(String modelNameOrPath, @Nullable Path adapter, boo
     return subfolder == null ? folder : folder.resolve(subfolder);
   }
 
-  /** The base model's folder. */
-  public Path modelPath() {
-    return Path.of(modelNameOrPath);
+  /** Never shows the token. */
+  @Override
+  public String toString() {
+    return "ModelArguments[" + modelNameOrPath + "]";
   }
 }

@@ -9,8 +9,7 @@ import java.util.List;
 
 /** A fingerprint of token sequences: equal for equal data, whatever files it came from. */
 final class DataDigest {
-  private DataDigest() {
-  }
+  private DataDigest() {}
 
   /** SHA-256 over ids, labels and segments, the first 16 hexadecimal digits. */
   static String of(List<Example> examples) {

@@ -49,9 +49,10 @@ final class RunLog implements AutoCloseable {
     if (lines == null) {
       return;
     }
-    Progress progress = new Progress(entry.step(), totalSteps, entry.epoch(), Duration.ofMillis((long) (seconds * 1000)));
+    Progress progress = new Progress(entry.step(), totalSteps, entry.epoch(),
+        Duration.ofMillis((long) (seconds * 1000)));
     lines.append(new LogLine(progress, entry,
-      Optional.of(new LogLine.Throughput(tokens / Math.max(seconds, 1e-9), tokens))));
+        Optional.of(new LogLine.Throughput(tokens / Math.max(seconds, 1e-9), tokens))));
   }
 
   void evaluationResults(Map<String, Double> metrics, double epoch) {
@@ -78,19 +79,20 @@ final class RunLog implements AutoCloseable {
     settings.put("seed", String.valueOf(trainer.seed()));
     settings.put("gradient_accumulation_steps", String.valueOf(trainer.gradientAccumulationSteps()));
     settings.put("total_train_batch_size",
-      String.valueOf(trainer.trainBatchSize() * trainer.gradientAccumulationSteps()));
+        String.valueOf(trainer.trainBatchSize() * trainer.gradientAccumulationSteps()));
     settings.put("optimizer", "%s with betas=(%s, %s) and epsilon=%s".formatted(
-      trainer.optimizer().type().name().toLowerCase(java.util.Locale.ROOT), trainer.optimizer().beta1(),
-      trainer.optimizer().beta2(), trainer.optimizer().epsilon()));
+        trainer.optimizer().type().name().toLowerCase(java.util.Locale.ROOT), trainer.optimizer().beta1(),
+        trainer.optimizer().beta2(), trainer.optimizer().epsilon()));
     settings.put("lr_scheduler_type", trainer.schedule().type().name().toLowerCase(java.util.Locale.ROOT));
     settings.put("training_steps", String.valueOf(state.globalStep()));
     SequencedMap<String, String> versions = new LinkedHashMap<>();
-    versions.put("jqlora", Optional.ofNullable(RunLog.class.getPackage().getImplementationVersion()).orElse("development"));
+    versions.put("jqlora",
+        Optional.ofNullable(RunLog.class.getPackage().getImplementationVersion()).orElse("development"));
     versions.put("Java", System.getProperty("java.version"));
     Path name = outputDir.toAbsolutePath().normalize().getFileName();
     return new ModelCard(name == null ? outputDir.toString() : name.toString(), arguments.model().modelNameOrPath(),
-      arguments.finetuning().type() == FinetuningType.LORA, List.copyOf(arguments.data().dataset()), settings,
-      state.logHistory(), versions);
+        arguments.finetuning().type() == FinetuningType.LORA, List.copyOf(arguments.data().dataset()), settings,
+        state.logHistory(), versions);
   }
 
   @Override

@@ -37,7 +37,7 @@ final class TrainedModel implements AutoCloseable {
   private @Nullable ModelLayout layout;
 
   private TrainedModel(TrainingArguments arguments, Path folder, LlamaConfig config, HuggingFaceTokenizer tokenizer,
-    @Nullable AdapterConfig adapter, Checkpoint checkpoint) {
+      @Nullable AdapterConfig adapter, Checkpoint checkpoint) {
     this.arguments = arguments;
     this.folder = folder;
     this.config = config;
@@ -52,7 +52,7 @@ final class TrainedModel implements AutoCloseable {
     LlamaConfig config = LlamaConfig.read(folder);
     if (config.quantization().isPresent() && arguments.finetuning().type() == FinetuningType.FULL) {
       throw new JqloraException(Kind.CONFIG, folder + " is quantized and cannot be trained whole; "
-        + "expected finetuning_type: lora, or a model that is not quantized");
+          + "expected finetuning_type: lora, or a model that is not quantized");
     }
     if (config.quantization().isPresent() && arguments.model().quantized()) {
       notices.accept(folder + " is quantized already; quantization_bit has no effect");
@@ -67,7 +67,7 @@ final class TrainedModel implements AutoCloseable {
     try {
       if (tokenizer.vocabSize() > config.vocabSize()) {
         notices.accept("the tokenizer has %,d ids, the model %,d; an id beyond the model's is an error when it occurs"
-          .formatted(tokenizer.vocabSize(), config.vocabSize()));
+            .formatted(tokenizer.vocabSize(), config.vocabSize()));
       }
       return new TrainedModel(arguments, folder, config, tokenizer, adapter, Checkpoint.open(folder));
     } catch (RuntimeException e) {
@@ -79,7 +79,7 @@ final class TrainedModel implements AutoCloseable {
   private static AdapterConfig fresh(TrainingArguments arguments) {
     FinetuningArguments lora = arguments.finetuning();
     return new AdapterConfig(arguments.model().modelNameOrPath(), lora.loraRank(), lora.loraAlpha(),
-      lora.loraDropout(), lora.useRslora(), AdapterConfig.targets(lora.loraTarget()));
+        lora.loraDropout(), lora.useRslora(), AdapterConfig.targets(lora.loraTarget()));
   }
 
   LlamaConfig config() {
@@ -106,7 +106,8 @@ final class TrainedModel implements AutoCloseable {
   void load(Backend backend, int positions) {
     boolean full = arguments.finetuning().type() == FinetuningType.FULL;
     ModelLayout planned = loader.layout(new ModelLoader.Options(arguments.model().quantized(),
-      arguments.model().doubleQuantization(), full, positions), Optional.ofNullable(adapter).map(AdapterConfig::spec));
+        arguments.model().doubleQuantization(), full, positions),
+        Optional.ofNullable(adapter).map(AdapterConfig::spec));
     Long limit = arguments.engine().deviceMemoryBytes();
     Session opened = backend.open(limit == null ? Long.MAX_VALUE : limit);
     session = opened;

@@ -46,8 +46,7 @@ import java.util.stream.Stream;
 public final class Trainer {
   /** How a run ended. */
   public record Result(Path outputDir, int steps, int totalSteps, boolean interrupted, double trainLoss,
-    Map<String, Double> evaluation) {
-  }
+      Map<String, Double> evaluation) {}
 
   private final TrainingArguments arguments;
   private final TrainerArguments trainer;
@@ -96,20 +95,20 @@ public final class Trainer {
     datasets.evaluation().values().forEach(this::checkIds);
     // Where nothing is trained there is no batch to plan; a plan of one example stands for none.
     batches = new BatchPlan(trainer.doTrain() ? datasets.train().size() : 1, trainer.trainBatchSize(),
-      trainer.gradientAccumulationSteps(), trainer.dropLast() && trainer.doTrain(),
-      !arguments.finetuning().disableShuffling(), trainer.dataSeed());
+        trainer.gradientAccumulationSteps(), trainer.dropLast() && trainer.doTrain(),
+        !arguments.finetuning().disableShuffling(), trainer.dataSeed());
     totalSteps = trainer.doTrain() ? batches.totalUpdates(trainer.epochs(), trainer.maxSteps()) : 0;
     learningRate = LearningRate.of(trainer.schedule(), trainer.optimizer().learningRate(), Math.max(1, totalSteps));
     log = new RunLog(arguments, totalSteps);
     state = new TrainerState(0, 0, false, 0, 0, runPlan(), Optional.empty(),
-      Optional.ofNullable(arguments.finetuning().earlyStoppingPatience()).map(EarlyStopping::new), List.of());
+        Optional.ofNullable(arguments.finetuning().earlyStoppingPatience()).map(EarlyStopping::new), List.of());
 
     listener.phase("loading " + arguments.model().modelNameOrPath());
     model.load(backend, longest());
     SavePolicy save = arguments.model().gradientCheckpointing() ? SavePolicy.NOTHING : SavePolicy.EVERYTHING;
     Double ratio = arguments.finetuning().loraPlusRatio();
     engine = new TrainingEngine(model.session(), model.layout(), model.trainables(), save, trainer.optimizer(),
-      ratio == null ? 1 : ratio);
+        ratio == null ? 1 : ratio);
   }
 
   private Optional<SavedRun> start(List<Path> inputs) {
@@ -117,18 +116,18 @@ public final class Trainer {
       return Optional.empty();
     }
     RunStart start = OutputDirectory.prepare(trainer.outputDir(), trainer.overwriteOutputDir(), trainer.resumeFrom(),
-      inputs);
+        inputs);
     start.notices().forEach(listener::notice);
     return start.resume();
   }
 
   private RunPlan runPlan() {
     int epochs = (int) Math.ceil(trainer.maxSteps() > 0
-      ? trainer.maxSteps() / (double) batches.updatesPerEpoch()
-      : trainer.epochs());
+        ? trainer.maxSteps() / (double) batches.updatesPerEpoch()
+        : trainer.epochs());
     return new RunPlan(Math.max(1, totalSteps), epochs, trainer.evaluation().everySteps(totalSteps),
-      trainer.logging().everySteps(totalSteps), trainer.saving().interval().everySteps(totalSteps),
-      trainer.trainBatchSize());
+        trainer.logging().everySteps(totalSteps), trainer.saving().interval().everySteps(totalSteps),
+        trainer.trainBatchSize());
   }
 
   private void checkIds(List<Example> examples) {
@@ -137,8 +136,8 @@ public final class Trainer {
       for (int id : example.inputIds()) {
         if (id < 0 || id >= vocab) {
           throw new JqloraException(Kind.DATA,
-            "a sequence holds token id %d, but the model's ids are 0 to %d; expected data made with this model's tokenizer"
-              .formatted(id, vocab - 1));
+              "a sequence holds token id %d, but the model's ids are 0 to %d; expected data made with this model's tokenizer"
+                  .formatted(id, vocab - 1));
         }
       }
     }
@@ -147,13 +146,13 @@ public final class Trainer {
   /** The longest sequence of the run: the rotary tables' rows. */
   private int longest() {
     return Stream.concat(datasets.train().stream(), datasets.evaluation().values().stream().flatMap(List::stream))
-      .mapToInt(Example::length).max().orElse(1);
+        .mapToInt(Example::length).max().orElse(1);
   }
 
   /** The most tokens that a micro-batch can have. */
   private int mostTokens() {
     return datasets.train().stream().map(Example::length).sorted(Comparator.reverseOrder())
-      .limit(trainer.trainBatchSize()).mapToInt(Integer::intValue).sum();
+        .limit(trainer.trainBatchSize()).mapToInt(Integer::intValue).sum();
   }
 
   /** What must be the same in all parts of a run. */
@@ -198,15 +197,15 @@ public final class Trainer {
     saved.resume().plateau().ifPresent(plateau -> learningRate = learningRate.withPlateau(plateau));
     TrainerState before = saved.trainer();
     state = new TrainerState(before.globalStep(), before.epoch(), false, before.tokensSeen(), before.totalFlos(),
-      state.plan(), before.best(), before.earlyStopping().or(state::earlyStopping), before.logHistory());
+        state.plan(), before.best(), before.earlyStopping().or(state::earlyStopping), before.logHistory());
     listener.notice("going on from %s, step %d of %d".formatted(saved.folder(), state.globalStep(), totalSteps));
   }
 
   private TrainingListener.Plan plan() {
     long trainable = model.trainables().stream().mapToLong(value -> value.type().elements()).sum();
     return new TrainingListener.Plan(datasets.train().size(), trainer.epochs(), totalSteps, state.globalStep(),
-      trainer.trainBatchSize() * trainer.gradientAccumulationSteps(), trainable, model.config().parameters(),
-      model.session().usedBytes());
+        trainer.trainBatchSize() * trainer.gradientAccumulationSteps(), trainable, model.config().parameters(),
+        model.session().usedBytes());
   }
 
   private double meanLoss() {
@@ -250,7 +249,7 @@ public final class Trainer {
 
   private boolean due(Interval interval, boolean epochEnds) {
     return interval.isDueAfter(state.globalStep(), totalSteps)
-      || interval.strategy() == IntervalStrategy.EPOCH && epochEnds;
+        || interval.strategy() == IntervalStrategy.EPOCH && epochEnds;
   }
 
   /** One optimizer step: the gradients of all its micro-batches, their norm, the update. */
@@ -271,9 +270,9 @@ public final class Trainer {
     int step = state.globalStep() + 1;
     if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
       throw new JqloraException(Kind.NUMERICS,
-        ("step %d: the loss is %s and the gradient norm %s, so the run ends before the parameters change; lower "
-          + "learning_rate or look at this step's data, then run again to go on from the newest checkpoint")
-            .formatted(step, loss, norm));
+          ("step %d: the loss is %s and the gradient norm %s, so the run ends before the parameters change; lower "
+              + "learning_rate or look at this step's data, then run again to go on from the newest checkpoint")
+              .formatted(step, loss, norm));
     }
     lastRate = learningRate.at(state.globalStep());
     lastNorm = norm;
@@ -281,11 +280,11 @@ public final class Trainer {
     engine.update(lastRate, step, limit > 0 ? Math.min(1, limit / (norm + 1e-6)) : 1);
     losses = losses.plus(loss);
     state = new TrainerState(step, batches.epochsAfter(step), false, state.tokensSeen() + tokens,
-      state.totalFlos() + 6.0 * tokens * layerParameters(), state.plan(), state.best(), state.earlyStopping(),
-      state.logHistory());
+        state.totalFlos() + 6.0 * tokens * layerParameters(), state.plan(), state.best(), state.earlyStopping(),
+        state.logHistory());
     double updateSeconds = (System.nanoTime() - updateBegin) / 1e9;
     listener.stepped(
-      new TrainingListener.Step(step, totalSteps, state.epoch(), loss, norm, lastRate, tokens / updateSeconds));
+        new TrainingListener.Step(step, totalSteps, state.epoch(), loss, norm, lastRate, tokens / updateSeconds));
   }
 
   /** Parameters that multiply activations: all but the embedding table. */
@@ -299,7 +298,7 @@ public final class Trainer {
 
   private void logStep() {
     LogEntry.Step entry = new LogEntry.Step(state.epoch(), state.globalStep(),
-      losses.meanSinceLog(state.globalStep()), lastNorm, lastRate);
+        losses.meanSinceLog(state.globalStep()), lastNorm, lastRate);
     state = state.logged(entry);
     losses = losses.loggedAt(state.globalStep());
     log.append(entry, state.tokensSeen(), seconds());
@@ -311,16 +310,16 @@ public final class Trainer {
     double metric = metric(metrics);
     boolean better = Best.isImprovedBy(state.best(), metric, trainer.saving().greaterIsBetter());
     Optional<Best> best = better
-      ? Optional.of(new Best(metric, state.globalStep(), Optional.empty()))
-      : state.best();
+        ? Optional.of(new Best(metric, state.globalStep(), Optional.empty()))
+        : state.best();
     Optional<EarlyStopping> stopping = state.earlyStopping().map(rule -> rule.after(better));
     state = new TrainerState(state.globalStep(), state.epoch(), false, state.tokensSeen(), state.totalFlos(),
-      state.plan(), best, stopping, state.logHistory());
+        state.plan(), best, stopping, state.logHistory());
     learningRate = learningRate.afterEvaluation(metric);
     boolean exhausted = stopping.map(EarlyStopping::isExhausted).orElse(false);
     if (exhausted) {
       listener.notice("no better evaluation %d times in a row: the run ends after step %d"
-        .formatted(stopping.get().patience(), state.globalStep()));
+          .formatted(stopping.get().patience(), state.globalStep()));
     }
     return !exhausted;
   }
@@ -329,9 +328,9 @@ public final class Trainer {
   private double metric(Map<String, Double> metrics) {
     String suffix = "_" + trainer.saving().metric();
     return metrics.entrySet().stream().filter(entry -> entry.getKey().endsWith(suffix)).findFirst()
-      .map(Map.Entry::getValue).orElseThrow(() -> new JqloraException(Kind.CONFIG,
-        "metric_for_best_model %s is not among the evaluation's %s".formatted(trainer.saving().metric(),
-          metrics.keySet())));
+        .map(Map.Entry::getValue).orElseThrow(() -> new JqloraException(Kind.CONFIG,
+            "metric_for_best_model %s is not among the evaluation's %s".formatted(trainer.saving().metric(),
+                metrics.keySet())));
   }
 
   private SortedMap<String, Double> evaluate() {
@@ -342,7 +341,8 @@ public final class Trainer {
       double evaluationSeconds = (System.nanoTime() - evaluationBegin) / 1e9;
       String prefix = name.equals(Datasets.EVAL) ? "eval" : "eval_" + name;
       SortedMap<String, Double> metrics = Speed
-        .of(evaluationSeconds, examples.size(), Math.ceilDiv(examples.size(), trainer.evalBatchSize())).values(prefix);
+          .of(evaluationSeconds, examples.size(), Math.ceilDiv(examples.size(), trainer.evalBatchSize()))
+          .values(prefix);
       metrics.put(prefix + "_loss", loss);
       if (arguments.finetuning().stage() == Stage.PT) {
         metrics.put(prefix + "_perplexity", Math.exp(loss));
@@ -371,7 +371,7 @@ public final class Trainer {
     double loss = sum / examples.size();
     if (!Double.isFinite(loss)) {
       throw new JqloraException(Kind.NUMERICS,
-        "evaluation after step %d: the loss is %s".formatted(state.globalStep(), loss));
+          "evaluation after step %d: the loss is %s".formatted(state.globalStep(), loss));
     }
     return loss;
   }
@@ -379,14 +379,14 @@ public final class Trainer {
   private void save(boolean finished) {
     int step = state.globalStep();
     Optional<Best> best = state.best()
-      .map(known -> known.step() == step ? known.savedAs(checkpoints.folder(step).toString()) : known);
+        .map(known -> known.step() == step ? known.savedAs(checkpoints.folder(step).toString()) : known);
     state = new TrainerState(step, state.epoch(), finished, state.tokensSeen(), state.totalFlos(), state.plan(), best,
-      state.earlyStopping(), state.logHistory());
+        state.earlyStopping(), state.logHistory());
     boolean modelOnly = trainer.saving().onlyModel();
     Optional<ResumeState> resumable = modelOnly
-      ? Optional.empty()
-      : Optional.of(new ResumeState(step, losses, Optional.ofNullable(learningRate.plateau()), seconds(),
-        new TreeMap<>(fixed())));
+        ? Optional.empty()
+        : Optional.of(new ResumeState(step, losses, Optional.ofNullable(learningRate.plateau()), seconds(),
+            new TreeMap<>(fixed())));
     Path folder = checkpoints.save(state, resumable, target -> {
       model.save(target);
       if (!modelOnly) {
@@ -410,10 +410,10 @@ public final class Trainer {
     double runtime = seconds();
     long samples = Math.round(state.epoch() * datasets.train().size());
     LogEntry.Summary summary = new LogEntry.Summary(state.epoch(), state.globalStep(), state.totalFlos(), meanLoss(),
-      Speed.of(runtime, samples, state.globalStep()));
+        Speed.of(runtime, samples, state.globalStep()));
     state = state.logged(summary);
     state = new TrainerState(state.globalStep(), state.epoch(), true, state.tokensSeen(), state.totalFlos(),
-      state.plan(), state.best(), state.earlyStopping(), state.logHistory());
+        state.plan(), state.best(), state.earlyStopping(), state.logHistory());
     state.write(trainer.outputDir());
     log.append(summary, state.tokensSeen(), runtime);
     log.finish(state, summary).ifPresent(listener::notice);

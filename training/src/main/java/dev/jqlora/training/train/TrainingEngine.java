@@ -131,6 +131,6 @@ final class TrainingEngine {
   /** Names of the states that a checkpoint holds besides the parameters. */
   List<String> optimizerStates() {
     return trainables.stream().flatMap(trainable -> trainable.optimizerStates(optimizer.type()).keySet().stream())
-      .toList();
+        .toList();
   }
 }

@@ -5,14 +5,13 @@ import java.nio.file.Path;
 /** What a run tells whoever watches it, and the one thing that it asks. */
 public interface TrainingListener {
   /** What a run is about to do. */
-  record Plan(int examples, double epochs, int totalSteps, int startStep, int sequencesPerStep, long trainableParameters,
-    long allParameters, long deviceBytes) {
-  }
+  record Plan(int examples, double epochs, int totalSteps, int startStep, int sequencesPerStep,
+      long trainableParameters,
+      long allParameters, long deviceBytes) {}
 
   /** One optimizer step. */
   record Step(int step, int totalSteps, double epoch, double loss, double gradientNorm, double learningRate,
-    double tokensPerSecond) {
-  }
+      double tokensPerSecond) {}
 
   /** A line that the user should read once. */
   void notice(String line);

@@ -112,7 +112,7 @@ class TrainingArgumentsTest {
   @Test
   void defaultsAreThoseOfLlamaFactory() {
     var run = words("model_name_or_path=m");
-    assertEquals(new ModelArguments("m", null, false, true, true), run.model());
+    assertEquals(new ModelArguments("m", "main", null, null, null, false, true, true), run.model());
     assertEquals(new FinetuningArguments(Stage.SFT, FinetuningType.LORA, 8, 16, 0, List.of("all"), false, null, false,
         false, null, false, false), run.finetuning());
     assertEquals(new DataArguments(List.of(), List.of(), Path.of("data"), null, 2048, null, false, false, false, false,

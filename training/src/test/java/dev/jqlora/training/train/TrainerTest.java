@@ -1,0 +1,201 @@
+package dev.jqlora.training.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.cpu.CpuBackend;
+import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.training.config.TrainingArguments;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Whole runs on a real small Llama, by configuration. */
+class TrainerTest {
+  private static final Path DATA = Path.of(System.getProperty("jqlora.root", "."), "..", "shared", "data");
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  @TempDir
+  private Path work;
+
+  @BeforeEach
+  void needsData() {
+    assumeTrue(Files.isDirectory(DATA), "reference data is not at " + DATA.toAbsolutePath() + ": skipped");
+  }
+
+  /** The golden run's batches as a tokenized dataset in file order. */
+  private void goldenDataset() throws IOException {
+    StringBuilder rows = new StringBuilder();
+    JsonNode golden = JSON.readTree(DATA.resolve("golden/lora/batches.json").toFile());
+    for (JsonNode step : golden.get("batches")) {
+      for (JsonNode micro : step) {
+        for (JsonNode row : micro) {
+          ObjectNode line = JSON.createObjectNode();
+          line.set("input_ids", row.get("input_ids"));
+          line.set("labels", row.get("labels"));
+          rows.append(line).append('\n');
+        }
+      }
+    }
+    Files.writeString(work.resolve("golden.jsonl"), rows);
+    Files.writeString(work.resolve("dataset_info.json"), """
+        {"golden": {"file_name": "golden.jsonl", "formatting": "tokenized",
+                    "columns": {"input_ids": "input_ids", "labels": "labels"}}}
+        """);
+  }
+
+  private TrainingArguments arguments(String output, String... more) {
+    List<String> words = new ArrayList<>(List.of("model_name_or_path=" + DATA.resolve("stories260K"), "stage=sft",
+        "do_train=true", "dataset=golden", "dataset_dir=" + work, "output_dir=" + work.resolve(output),
+        "per_device_train_batch_size=2", "gradient_accumulation_steps=2", "max_steps=12", "learning_rate=2e-3",
+        "weight_decay=0.01", "warmup_steps=2", "lr_scheduler_type=cosine", "lora_rank=16", "lora_alpha=32",
+        "disable_shuffling=true", "logging_steps=1", "optim=adamw_torch", "plot_loss=true", "save_steps=4",
+        "cutoff_len=2048"));
+    words.addAll(List.of(more));
+    return TrainingArguments.read(null, words);
+  }
+
+  private static Trainer.Result run(TrainingArguments arguments, int threads, int stopAfter) {
+    try (Backend backend = new CpuBackend(threads)) {
+      return Trainer.run(arguments, Path.of(arguments.model().modelNameOrPath()), backend, new Recorder(stopAfter));
+    }
+  }
+
+  /** Asks to stop after a step; keeps nothing else. */
+  private static final class Recorder implements TrainingListener {
+    private final int stopAfter;
+    private int step;
+
+    Recorder(int stopAfter) {
+      this.stopAfter = stopAfter;
+    }
+
+    @Override
+    public void notice(String line) {}
+
+    @Override
+    public void phase(String what) {}
+
+    @Override
+    public void started(Plan plan) {}
+
+    @Override
+    public void stepped(Step report) {
+      step = report.step();
+    }
+
+    @Override
+    public void evaluated(int step, String name, double loss) {}
+
+    @Override
+    public void saved(Path folder) {}
+
+    @Override
+    public boolean stopRequested() {
+      return step == stopAfter;
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"float32, false, 2", "nf4, true, 1"})
+  void goldenRunByConfiguration(String kind, boolean keep, int threads) throws IOException {
+    goldenDataset();
+    List<String> more = new ArrayList<>(List.of("adapter_name_or_path=" + DATA.resolve("golden/lora/initial"),
+        "disable_gradient_checkpointing=" + keep));
+    if (kind.equals("nf4")) {
+      more.add("quantization_bit=4");
+    }
+    Trainer.Result result = run(arguments("run", more.toArray(String[]::new)), threads, -1);
+    assertEquals(12, result.steps());
+    JsonNode log = JSON.readTree(DATA.resolve("golden/lora/log-" + kind + ".json").toFile());
+    List<String> lines = Files.readAllLines(work.resolve("run/trainer_log.jsonl"));
+    for (int i = 0; i < log.size(); i++) {
+      JsonNode line = JSON.readTree(lines.get(i));
+      assertEquals(1, line.get("loss").asDouble() / log.get(i).get("loss").asDouble(), 1e-4, "loss " + i);
+      assertEquals(1, line.get("grad_norm").asDouble() / log.get(i).get("grad_norm").asDouble(), 1e-3, "norm " + i);
+      assertEquals(log.get(i).get("learning_rate").asDouble(), line.get("lr").asDouble(), 1e-12);
+    }
+    for (String file : List.of("adapter_model.safetensors", "adapter_config.json", "trainer_state.json",
+        "train_results.json", "all_results.json", "README.md", "tokenizer.json", "checkpoint-12/trainer_state.json")) {
+      assertTrue(Files.exists(work.resolve("run").resolve(file)), file);
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"paged_adamw_8bit, 0.1, lora", "adamw_torch, 0, lora", "adamw_8bit, 0, full"})
+  void resumedEqualsUninterruptedToTheByte(String optimizer, double dropout, String type) throws IOException {
+    goldenDataset();
+    String[] more = {"optim=" + optimizer, "lora_dropout=" + dropout, "finetuning_type=" + type,
+        "disable_shuffling=false", "num_train_epochs=1"};
+    run(arguments("whole", more), 2, -1);
+    Trainer.Result stopped = run(arguments("parts", more), 1, 3);
+    assertTrue(stopped.interrupted());
+    assertEquals(3, stopped.steps());
+    assertTrue(run(arguments("parts", more), 3, 7).interrupted());
+    Trainer.Result finished = run(arguments("parts", more), 2, -1);
+    assertEquals(12, finished.steps());
+    String weights = type.equals("lora") ? "adapter_model.safetensors" : "model.safetensors";
+    assertArrayEquals(Files.readAllBytes(work.resolve("whole").resolve(weights)),
+        Files.readAllBytes(work.resolve("parts").resolve(weights)));
+    assertArrayEquals(Files.readAllBytes(work.resolve("whole/checkpoint-12/optimizer.safetensors")),
+        Files.readAllBytes(work.resolve("parts/checkpoint-12/optimizer.safetensors")));
+    assertEquals(losses("whole"), losses("parts"));
+  }
+
+  private List<String> losses(String output) throws IOException {
+    List<String> losses = new ArrayList<>();
+    for (String line : Files.readAllLines(work.resolve(output).resolve("trainer_log.jsonl"))) {
+      JsonNode json = JSON.readTree(line);
+      losses.add(json.path("current_steps") + " " + json.path("loss") + " " + json.path("grad_norm"));
+    }
+    return losses;
+  }
+
+  @Test
+  void aFullModelIsReadBackAndImproves() throws IOException {
+    goldenDataset();
+    Trainer.Result first = run(arguments("full", "finetuning_type=full", "learning_rate=1e-3"), 2, -1);
+    Trainer.Result second = run(arguments("more", "model_name_or_path=" + work.resolve("full"), "max_steps=1"), 2, -1);
+    assertTrue(second.trainLoss() < 4.529552851881936, "untrained it is 4.5296, trained " + second.trainLoss());
+    assertEquals(12, first.steps());
+  }
+
+  @Test
+  void divergenceStopsTheRunInOneLine() throws IOException {
+    goldenDataset();
+    JqloraException failure = assertThrows(JqloraException.class,
+        () -> run(
+            arguments("bad", "learning_rate=1e30", "warmup_steps=0", "max_grad_norm=0", "lr_scheduler_type=constant"),
+            2, -1));
+    assertEquals(JqloraException.Kind.NUMERICS, failure.kind());
+    assertTrue(String.valueOf(failure.getMessage()).startsWith("step "), failure.getMessage());
+  }
+
+  @Test
+  void evaluationStopsARunThatDoesNotImproveAndKeepsTheBest() throws IOException {
+    goldenDataset();
+    Trainer.Result result = run(arguments("early", "val_size=8", "eval_strategy=steps", "eval_steps=1", "save_steps=1",
+        "early_stopping_steps=2", "load_best_model_at_end=true", "save_total_limit=1", "learning_rate=1e-20",
+        "warmup_steps=0", "max_steps=12"), 2, -1);
+    assertEquals(3, result.steps());
+    JsonNode state = JSON.readTree(work.resolve("early/trainer_state.json").toFile());
+    String best = state.get("best_model_checkpoint").asText();
+    assertArrayEquals(Files.readAllBytes(Path.of(best).resolve("adapter_model.safetensors")),
+        Files.readAllBytes(work.resolve("early/adapter_model.safetensors")));
+    assertTrue(Files.exists(work.resolve("early/training_eval_loss.png")));
+  }
+}
