@@ -101,8 +101,13 @@ public final class Autodiff {
   private void add(Node node, List<@Nullable Value> contributions) {
     for (int i = 0; i < contributions.size(); i++) {
       Value contribution = contributions.get(i);
-      if (contribution != null && active.contains(node.inputs().get(i))) {
-        accumulate(node.inputs().get(i), contribution);
+      Value input = node.inputs().get(i);
+      if (contribution != null && active.contains(input)) {
+        if (!contribution.type().equals(input.type())) {
+          throw new IllegalStateException("%s: the gradient by input %d is %s but the input is %s; train it in %s"
+              .formatted(node.label(), i, contribution.type(), input.type(), contribution.type().dtype()));
+        }
+        accumulate(input, contribution);
       }
     }
   }

@@ -19,6 +19,13 @@ public record Program(String name, Graph graph, List<Binding> inputs, List<Bindi
     if (inputs.size() != graph.inputs().size() || outputs.size() != graph.outputs().size()) {
       throw new IllegalArgumentException(name + ": bindings do not match the graph");
     }
+    for (int i = 0; i < outputs.size(); i++) {
+      int input = outputs.get(i) instanceof State ? inputs.indexOf(outputs.get(i)) : -1;
+      if (input >= 0 && !graph.inputs().get(input).type().equals(graph.outputs().get(i).type())) {
+        throw new IllegalArgumentException("%s: state %s is %s but %s is written to it".formatted(name,
+            outputs.get(i).name(), graph.inputs().get(input).type(), graph.outputs().get(i).type()));
+      }
+    }
   }
 
   /** What an input or output is tied to. */

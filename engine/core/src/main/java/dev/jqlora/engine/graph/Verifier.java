@@ -4,7 +4,9 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 
-/** Says whether a graph is legal: each value defined once and before its uses, each node's types as its op infers them. */
+/**
+ * Says whether a graph is legal: each value defined once and before its uses, each node's types as its op infers them; so too
+ * the bodies of Repeat. */
 public final class Verifier {
   private Verifier() {}
 
@@ -24,6 +26,9 @@ public final class Verifier {
       List<?> inferred = node.op().infer(node.inputTypes());
       require(inferred.equals(node.outputTypes()), "%s has outputs %s, its op infers %s", node.label(),
           node.outputTypes(), inferred);
+      if (node.op() instanceof Repeat repeat) {
+        check(repeat.body());
+      }
     }
     for (Value output : graph.outputs()) {
       require(defined.contains(output), "output %s is never defined", output);

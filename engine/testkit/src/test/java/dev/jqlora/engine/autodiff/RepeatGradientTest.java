@@ -2,6 +2,7 @@ package dev.jqlora.engine.autodiff;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.graph.Array64;
@@ -23,6 +24,7 @@ import dev.jqlora.engine.op.Scale;
 import dev.jqlora.engine.op.SumTo;
 import dev.jqlora.engine.pass.Unroll;
 import dev.jqlora.engine.reference.Interpreter;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.engine.testkit.GradientCheck;
@@ -319,5 +321,16 @@ class RepeatGradientTest {
     Value loss = sumOfSquares(builder, x);
     Graph graph = builder.build(Autodiff.gradients(builder, loss, List.of(unread), Map.of()));
     assertArrayEquals(new double[6], run(graph).getFirst().data());
+  }
+
+  @Test
+  void weightStoredIn16BitsCannotBeTrained() {
+    GraphBuilder builder = new GraphBuilder();
+    Value x = builder.input("x", TensorType.f32(2, 3));
+    Value w = builder.input("w", new TensorType(DType.BF16, Shape.of(4, 3)));
+    Value loss = sumOfSquares(builder, builder.scope("head", () -> builder.apply(MatMul.NT, x, w)));
+    assertEquals("head/MatMul: the gradient by input 1 is f32[4, 3] but the input is bf16[4, 3]; train it in F32",
+        assertThrows(IllegalStateException.class, () -> Autodiff.gradients(builder, loss, List.of(w), Map.of()))
+            .getMessage());
   }
 }
