@@ -37,7 +37,8 @@ public final class CaseRun {
   private final List<TensorType> outputs;
   private int guards;
 
-  CaseRun(Session session, CaseList.Case sample) {
+  /** @param session a fresh one, which the run fills with states */
+  public CaseRun(Session session, CaseList.Case sample) {
     this.session = session;
     this.sample = sample;
     inputs = sample.make();
@@ -80,6 +81,11 @@ public final class CaseRun {
   /** Plans the case as a program and returns the plan. */
   public Plan plan() {
     return session.compile(transfers()).plan();
+  }
+
+  /** Runs the case in one way and returns its outputs, which outlive the session. */
+  public List<Tensor> results() {
+    return throughStates();
   }
 
   /** Inputs and outputs in states, with guards between. */
