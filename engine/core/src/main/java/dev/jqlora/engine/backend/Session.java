@@ -4,7 +4,10 @@ import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 
-/** States in device memory, and the programs that work on them. For one thread at a time. */
+/**
+ * States in device memory, and the programs that work on them. For one thread at a time. Where a state is named that is not
+ * there, all methods throw IllegalArgumentException; where bytes are not within it, IndexOutOfBoundsException.
+ */
 public interface Session extends AutoCloseable {
   /**
    * Makes a zeroed state. Its memory counts against the session's limit.
@@ -13,7 +16,7 @@ public interface Session extends AutoCloseable {
    */
   void allocate(String state, TensorType type);
 
-  /** The type of a state; throws IllegalArgumentException where there is none of that name. */
+  /** The type of a state. */
   TensorType type(String state);
 
   /** Overwrites bytes of a state. */

@@ -3,6 +3,7 @@ package dev.jqlora.engine.reference;
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.graph.Array64;
 import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.graph.Program;
@@ -18,6 +19,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /** The interpreter behind the backend contract: every op, in float64, rounded to the element type only in states. */
 public final class ReferenceBackend implements Backend {
@@ -38,7 +40,7 @@ public final class ReferenceBackend implements Backend {
 
   @Override
   public Session open(long memoryLimitBytes) {
-    return new ReferenceSession();
+    return new ReferenceSession(memoryLimitBytes);
   }
 
   @Override
@@ -46,26 +48,27 @@ public final class ReferenceBackend implements Backend {
 
   private final class ReferenceSession implements Session {
     private final Arena arena = Arena.ofConfined();
+    private final SessionAccount account;
     private final Map<String, Tensor> states = new HashMap<>();
+
+    ReferenceSession(long limit) {
+      account = new SessionAccount(limit);
+    }
 
     @Override
     public void allocate(String state, TensorType type) {
-      if (states.putIfAbsent(state, Tensor.allocate(arena, type)) != null) {
-        throw new IllegalArgumentException("state " + state + " is already there");
-      }
+      account.allocate(state, type);
+      states.put(state, Tensor.allocate(arena, type));
     }
 
     @Override
     public TensorType type(String state) {
-      return tensor(state).type();
+      return account.type(state);
     }
 
     private Tensor tensor(String state) {
-      Tensor tensor = states.get(state);
-      if (tensor == null) {
-        throw new IllegalArgumentException("no state is named " + state);
-      }
-      return tensor;
+      account.type(state); // refuses an unknown name
+      return Objects.requireNonNull(states.get(state));
     }
 
     @Override
@@ -80,7 +83,9 @@ public final class ReferenceBackend implements Backend {
 
     @Override
     public Executable compile(Program program) {
+      account.checkStates(program);
       Plan plan = Planner.plan(program, ReferenceBackend.this);
+      account.reserveArena(plan);
       return new Executable() {
         @Override
         public Plan plan() {
@@ -89,6 +94,7 @@ public final class ReferenceBackend implements Backend {
 
         @Override
         public Map<String, Tensor> run(Map<String, Tensor> feeds) {
+          SessionAccount.checkFeeds(plan, feeds);
           return interpret(program, feeds);
         }
       };
@@ -99,7 +105,7 @@ public final class ReferenceBackend implements Backend {
       for (Program.Binding binding : program.inputs()) {
         inputs.add(Array64.of(switch (binding) {
           case Program.State(String name) -> tensor(name);
-          case Program.Transfer(String name) -> java.util.Objects.requireNonNull(feeds.get(name), name);
+          case Program.Transfer(String name) -> Objects.requireNonNull(feeds.get(name), name);
         }));
       }
       List<Array64> outputs = new Interpreter().run(program.graph(), inputs);
@@ -119,7 +125,7 @@ public final class ReferenceBackend implements Backend {
 
     @Override
     public long usedBytes() {
-      return states.values().stream().mapToLong(tensor -> tensor.type().bytes()).sum();
+      return account.usedBytes();
     }
 
     @Override

@@ -2,7 +2,7 @@ package dev.jqlora.engine.cpu;
 
 import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.Session;
-import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.plan.Operand;
@@ -20,6 +20,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Collectors;
 
 /** States and one arena in native memory; programs run one at a time and share the arena. */
@@ -27,50 +28,33 @@ final class CpuSession implements Session {
   private static final long ALIGNMENT = 64;
 
   private final Capabilities capabilities;
-  private final long limit;
+  private final SessionAccount account;
   private final CpuContext context;
   private final Arena states = Arena.ofShared();
   private final Map<String, Tensor> tensors = new HashMap<>();
-  private long stateBytes;
   private Arena scratch = Arena.ofShared();
   private MemorySegment arena = MemorySegment.NULL;
-  private long arenaBytes;
 
   CpuSession(Capabilities capabilities, long limit, CpuContext context) {
     this.capabilities = capabilities;
-    this.limit = limit;
+    account = new SessionAccount(limit);
     this.context = context;
   }
 
   @Override
   public void allocate(String state, TensorType type) {
-    if (tensors.containsKey(state)) {
-      throw new IllegalArgumentException("state " + state + " is already there");
-    }
-    checkLimit(stateBytes + type.bytes() + arenaBytes, "state " + state, type.bytes());
+    account.allocate(state, type);
     tensors.put(state, new Tensor(type, states.allocate(type.bytes(), ALIGNMENT)));
-    stateBytes += type.bytes();
-  }
-
-  private void checkLimit(long total, String what, long bytes) {
-    if (total > limit) {
-      throw new JqloraException(JqloraException.Kind.MEMORY,
-          "%s takes %,d bytes, which makes %,d of a limit of %,d: raise device_memory, or lower cutoff_len or the batch size"
-              .formatted(what, bytes, total, limit));
-    }
   }
 
   @Override
   public TensorType type(String state) {
-    return tensor(state).type();
+    return account.type(state);
   }
 
   private Tensor tensor(String state) {
-    Tensor tensor = tensors.get(state);
-    if (tensor == null) {
-      throw new IllegalArgumentException("no state is named " + state);
-    }
-    return tensor;
+    account.type(state); // refuses an unknown name
+    return Objects.requireNonNull(tensors.get(state));
   }
 
   @Override
@@ -85,33 +69,19 @@ final class CpuSession implements Session {
 
   @Override
   public long usedBytes() {
-    return stateBytes + arenaBytes;
+    return account.usedBytes();
   }
 
   @Override
   public Executable compile(Program program) {
-    for (int i = 0; i < program.inputs().size(); i++) {
-      checkState(program.inputs().get(i), program.graph().inputs().get(i).type(), program.name());
-    }
-    for (int i = 0; i < program.outputs().size(); i++) {
-      checkState(program.outputs().get(i), program.graph().outputs().get(i).type(), program.name());
-    }
+    account.checkStates(program);
     Plan plan = Planner.plan(program, capabilities);
-    if (plan.arenaBytes() > arenaBytes) {
-      checkLimit(stateBytes + plan.arenaBytes(), "program " + program.name(), plan.arenaBytes());
+    if (account.reserveArena(plan)) {
       scratch.close();
       scratch = Arena.ofShared();
       arena = scratch.allocate(plan.arenaBytes(), ALIGNMENT);
-      arenaBytes = plan.arenaBytes();
     }
     return new CpuExecutable(plan);
-  }
-
-  private void checkState(Program.Binding binding, TensorType type, String program) {
-    if (binding instanceof Program.State(String name) && !type(name).equals(type)) {
-      throw new IllegalArgumentException(
-          "%s: state %s is %s, the program has it as %s".formatted(program, name, type(name), type));
-    }
   }
 
   @Override
@@ -134,24 +104,13 @@ final class CpuSession implements Session {
 
     @Override
     public Map<String, Tensor> run(Map<String, Tensor> feeds) {
-      if (!feeds.keySet().equals(plan.feeds().keySet())) {
-        throw new IllegalArgumentException("%s takes the feeds %s, got %s".formatted(plan.program().name(),
-            plan.feeds().keySet().stream().sorted().toList(), feeds.keySet().stream().sorted().toList()));
-      }
+      SessionAccount.checkFeeds(plan, feeds);
       int[] indices = new int[0];
-      plan.feeds().forEach((name, operand) -> feed(name, operand, feeds));
+      plan.feeds().forEach((name, operand) -> resolve(operand, indices).data()
+          .copyFrom(Objects.requireNonNull(feeds.get(name), name).data()));
       run(plan.steps(), indices);
       return plan.fetches().entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey,
           entry -> resolve(entry.getValue(), indices), (first, _) -> first, LinkedHashMap::new));
-    }
-
-    private void feed(String name, Operand operand, Map<String, Tensor> feeds) {
-      Tensor given = java.util.Objects.requireNonNull(feeds.get(name));
-      if (!given.type().equals(operand.type())) {
-        throw new IllegalArgumentException(
-            "%s: feed %s is %s, got %s".formatted(plan.program().name(), name, operand.type(), given.type()));
-      }
-      resolve(operand, new int[0]).data().copyFrom(given.data());
     }
 
     private void run(List<Step> steps, int[] indices) {

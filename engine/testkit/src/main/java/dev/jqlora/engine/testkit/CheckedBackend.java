@@ -3,9 +3,12 @@ package dev.jqlora.engine.testkit;
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.graph.Op;
+import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.plan.Plan;
+import dev.jqlora.engine.plan.Planner;
 import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
@@ -14,6 +17,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /**
  * Executes plans by {@link PlanExecutor}: slow, in float64 rounded to the storage types, and suspicious of the plan. With
@@ -49,26 +53,31 @@ public final class CheckedBackend implements Backend {
   @Override
   public void close() {}
 
-  private static final class CheckedSession extends HostSession {
+  private static final class CheckedSession implements Session {
+    private final Capabilities capabilities;
+    private final SessionAccount account;
     private final Arena arena = Arena.ofShared();
     private final Map<String, Tensor> states = new HashMap<>();
 
     CheckedSession(Capabilities capabilities, long limit) {
-      super(capabilities, limit);
+      this.capabilities = capabilities;
+      account = new SessionAccount(limit);
     }
 
     @Override
     public void allocate(String state, TensorType type) {
-      super.allocate(state, type);
+      account.allocate(state, type);
       states.put(state, Tensor.allocate(arena, type));
     }
 
+    @Override
+    public TensorType type(String state) {
+      return account.type(state);
+    }
+
     private MemorySegment data(String state) {
-      Tensor tensor = states.get(state);
-      if (tensor == null) {
-        throw new IllegalArgumentException("no state is named " + state);
-      }
-      return tensor.data();
+      account.type(state); // refuses an unknown name
+      return Objects.requireNonNull(states.get(state)).data();
     }
 
     @Override
@@ -82,7 +91,10 @@ public final class CheckedBackend implements Backend {
     }
 
     @Override
-    Executable executable(Plan plan) {
+    public Executable compile(Program program) {
+      account.checkStates(program);
+      Plan plan = Planner.plan(program, capabilities);
+      account.reserveArena(plan);
       PlanExecutor executor = new PlanExecutor(plan, states);
       return new Executable() {
         @Override
@@ -92,9 +104,15 @@ public final class CheckedBackend implements Backend {
 
         @Override
         public Map<String, Tensor> run(Map<String, Tensor> feeds) {
+          SessionAccount.checkFeeds(plan, feeds);
           return executor.run(feeds);
         }
       };
+    }
+
+    @Override
+    public long usedBytes() {
+      return account.usedBytes();
     }
 
     @Override

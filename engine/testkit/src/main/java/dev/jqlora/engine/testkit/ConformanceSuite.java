@@ -1,14 +1,24 @@
 package dev.jqlora.engine.testkit;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.DynamicContainer.dynamicContainer;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.graph.Program;
+import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.op.Add;
+import dev.jqlora.engine.tensor.Tensor;
+import dev.jqlora.engine.tensor.TensorType;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -16,12 +26,13 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DynamicNode;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 import org.junit.jupiter.api.TestReporter;
 
 /**
  * Whether a backend computes what the ops mean: every case of every op, with the inputs and outputs in states, in the
- * arena, in slices and in place. A backend joins by extending this class.
+ * arena, in slices and in place; and whether its sessions keep their contract. A backend joins by extending this class.
  */
 public abstract class ConformanceSuite {
   private final TreeSet<String> unsupported = new TreeSet<>();
@@ -72,5 +83,74 @@ public abstract class ConformanceSuite {
       CaseRun run = new CaseRun(session, sample);
       check(new CaseRun(session, sample), list);
     }
+  }
+
+  @Test
+  void statesAreZeroAtFirstAndNamedOnce() {
+    try (Backend backend = backend(); Session session = backend.open(Long.MAX_VALUE)) {
+      session.allocate("state", TensorType.f32(3));
+      Tensor content = Tensor.of(TensorType.f32(3), 1f, 2f, 3f);
+      session.read("state", 0, content.data());
+      assertArrayEquals(new float[3], content.toFloats());
+      assertEquals(TensorType.f32(3), session.type("state"));
+      assertRefused("state state is already there", () -> session.allocate("state", TensorType.f32(3)));
+      assertRefused("no state is named other", () -> session.type("other"));
+      assertRefused("no state is named other", () -> session.write("other", 0, content.data()));
+      assertRefused("no state is named other", () -> session.read("other", 0, content.data()));
+      assertThrows(IndexOutOfBoundsException.class, () -> session.write("state", 8, content.data()));
+      assertThrows(IndexOutOfBoundsException.class, () -> session.read("state", 8, content.data()));
+    }
+  }
+
+  /** {@code state ← state + x}, fetched too. */
+  private static Program sum(TensorType type) {
+    Program.Builder program = new Program.Builder("sum");
+    Value sum = program.graph().apply(new Add(), program.state("state", type), program.feed("x", type));
+    return program.write("state", sum).fetch("sum", sum).build();
+  }
+
+  @Test
+  void programsMustFitTheStatesAndTheFeedsTheProgram() {
+    TensorType type = TensorType.f32(3);
+    try (Backend backend = backend(); Session session = backend.open(Long.MAX_VALUE)) {
+      assertRefused("no state is named state", () -> session.compile(sum(type)));
+      session.allocate("state", TensorType.f32(4));
+      assertRefused("sum: state state is f32[4], the program has it as f32[3]", () -> session.compile(sum(type)));
+      Executable executable = session.compile(sum(TensorType.f32(4)));
+      Tensor right = Tensor.of(TensorType.f32(4), new float[4]);
+      Tensor wrong = Tensor.of(type, new float[3]);
+      assertRefused("sum takes the feeds [x], got []", () -> executable.run(Map.of()));
+      assertRefused("sum takes the feeds [x], got [x, y]", () -> executable.run(Map.of("x", right, "y", right)));
+      assertRefused("sum: feed x is f32[4], got f32[3]", () -> executable.run(Map.of("x", wrong)));
+      assertEquals(Set.of("sum"), executable.run(Map.of("x", right)).keySet());
+    }
+  }
+
+  @Test
+  void memoryBeyondTheLimitIsRefused() {
+    TensorType type = TensorType.f32(1000);
+    try (Backend backend = backend(); Session session = backend.open(7_000)) {
+      session.allocate("state", type);
+      assertEquals(4_000, session.usedBytes());
+      assertTooLarge("state large", () -> session.allocate("large", TensorType.f32(2_000)));
+      assertTooLarge("program sum", () -> session.compile(sum(type)));
+      assertEquals(4_000, session.usedBytes());
+    }
+    try (Backend backend = backend(); Session session = backend.open(20_000)) {
+      session.allocate("state", type);
+      Executable executable = session.compile(sum(type));
+      assertEquals(4_000 + executable.plan().arenaBytes(), session.usedBytes());
+      assertTooLarge("state large", () -> session.allocate("large", TensorType.f32(3_000)));
+    }
+  }
+
+  private static void assertRefused(String message, Runnable call) {
+    assertEquals(message, assertThrows(IllegalArgumentException.class, call::run).getMessage());
+  }
+
+  private static void assertTooLarge(String what, Runnable call) {
+    JqloraException thrown = assertThrows(JqloraException.class, call::run);
+    assertEquals(JqloraException.Kind.MEMORY, thrown.kind());
+    assertTrue(String.valueOf(thrown.getMessage()).startsWith(what), thrown.getMessage());
   }
 }

@@ -3,10 +3,13 @@ package dev.jqlora.engine.testkit;
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.graph.Op;
+import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.plan.Operand;
 import dev.jqlora.engine.plan.Plan;
+import dev.jqlora.engine.plan.Planner;
 import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
@@ -14,6 +17,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.Collectors;
 
 /**
@@ -50,31 +54,41 @@ public final class NullBackend implements Backend {
   @Override
   public void close() {}
 
-  private static final class NullSession extends HostSession {
+  private static final class NullSession implements Session {
+    private final Capabilities capabilities;
+    private final SessionAccount account;
+
     NullSession(Capabilities capabilities, long limit) {
-      super(capabilities, limit);
+      this.capabilities = capabilities;
+      account = new SessionAccount(limit);
+    }
+
+    @Override
+    public void allocate(String state, TensorType type) {
+      account.allocate(state, type);
+    }
+
+    @Override
+    public TensorType type(String state) {
+      return account.type(state);
     }
 
     @Override
     public void write(String state, long offset, MemorySegment bytes) {
-      checkWithin(state, offset, bytes);
+      Objects.checkFromIndexSize(offset, bytes.byteSize(), type(state).bytes());
     }
 
     @Override
     public void read(String state, long offset, MemorySegment target) {
-      checkWithin(state, offset, target);
+      Objects.checkFromIndexSize(offset, target.byteSize(), type(state).bytes());
       target.fill((byte) 0);
     }
 
-    private void checkWithin(String state, long offset, MemorySegment bytes) {
-      if (offset < 0 || offset + bytes.byteSize() > type(state).bytes()) {
-        throw new IndexOutOfBoundsException("%d bytes at %d are not within state %s".formatted(bytes.byteSize(), offset,
-            state));
-      }
-    }
-
     @Override
-    Executable executable(Plan plan) {
+    public Executable compile(Program program) {
+      account.checkStates(program);
+      Plan plan = Planner.plan(program, capabilities);
+      account.reserveArena(plan);
       return new Executable() {
         @Override
         public Plan plan() {
@@ -83,6 +97,7 @@ public final class NullBackend implements Backend {
 
         @Override
         public Map<String, Tensor> run(Map<String, Tensor> feeds) {
+          SessionAccount.checkFeeds(plan, feeds);
           return plan.fetches().entrySet().stream()
               .collect(Collectors.toMap(Map.Entry::getKey, entry -> zeros(entry.getValue())));
         }
@@ -91,6 +106,11 @@ public final class NullBackend implements Backend {
 
     private static Tensor zeros(Operand operand) {
       return Tensor.allocate(Arena.ofAuto(), operand.type());
+    }
+
+    @Override
+    public long usedBytes() {
+      return account.usedBytes();
     }
 
     @Override

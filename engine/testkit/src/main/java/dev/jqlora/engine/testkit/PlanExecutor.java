@@ -55,15 +55,11 @@ public final class PlanExecutor {
     return copiedBytes;
   }
 
-  /** Runs the plan once; the results are copies. */
+  /** Runs the plan once, given all its feeds; the results are copies. */
   public Map<String, Tensor> run(Map<String, Tensor> feeds) {
     arena.poison(0, plan.arenaBytes());
     plan.feeds().forEach((name, operand) -> {
-      Tensor feed = feeds.get(name);
-      if (feed == null || !feed.type().equals(operand.type())) {
-        throw new IllegalArgumentException("feed " + name + " must be " + operand.type() + ", got " + feed);
-      }
-      range(operand).write(feed.data());
+      range(operand).write(Objects.requireNonNull(feeds.get(name), name).data());
     });
     run(plan.steps());
     Map<String, Tensor> fetches = new LinkedHashMap<>();
