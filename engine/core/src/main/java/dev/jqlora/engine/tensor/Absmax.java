@@ -15,9 +15,6 @@ public sealed interface Absmax {
   /** Scale of one block. */
   float get(long block);
 
-  /** Bytes held. */
-  long bytes();
-
   /** Decodes the scales of blocks {@code first .. first + count - 1}. */
   default void read(long first, float[] target, int offset, int count) {
     for (int i = 0; i < count; i++) {
@@ -35,11 +32,6 @@ public sealed interface Absmax {
     @Override
     public float get(long block) {
       return values.get(F32, block * Float.BYTES);
-    }
-
-    @Override
-    public long bytes() {
-      return values.byteSize();
     }
   }
 
@@ -83,11 +75,6 @@ public sealed interface Absmax {
           target[offset + done] = map.value(code) * scale + this.offset;
         }
       }
-    }
-
-    @Override
-    public long bytes() {
-      return codes.byteSize() + nestedAbsmax.byteSize() + (long) DynamicMap.SIZE * Float.BYTES + Float.BYTES;
     }
   }
 }

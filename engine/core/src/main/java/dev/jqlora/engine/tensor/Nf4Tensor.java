@@ -45,9 +45,4 @@ public record Nf4Tensor(Shape shape, int blockSize, MemorySegment codes, Absmax 
       }
     }
   }
-
-  /** Bytes held: codes and scales. */
-  public long bytes() {
-    return codes.byteSize() + absmax.bytes();
-  }
 }
