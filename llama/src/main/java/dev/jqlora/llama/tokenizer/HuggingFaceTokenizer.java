@@ -27,18 +27,20 @@ public final class HuggingFaceTokenizer implements Tokenizer {
   private final Map<String, Integer> ids;
   private final @Nullable String[] tokens;
   private final SpecialTokens special;
+  private final boolean addsBos;
   private final TokenizersLibrary library;
   /** Held for reading by every native call and for writing by {@link #close}, which frees what they use. */
   private final ReadWriteLock inUse = new ReentrantReadWriteLock();
   private long handle;
 
-  private HuggingFaceTokenizer(Path folder, Map<String, Integer> ids, SpecialTokens special, TokenizersLibrary library,
-      long handle) {
+  private HuggingFaceTokenizer(Path folder, Map<String, Integer> ids, SpecialTokens special, boolean addsBos,
+      TokenizersLibrary library, long handle) {
     this.folder = folder;
     this.ids = ids;
     this.tokens = new @Nullable String[ids.values().stream().mapToInt(id -> id + 1).max().orElse(0)];
     ids.forEach((token, id) -> tokens[id] = token);
     this.special = special;
+    this.addsBos = addsBos;
     this.library = library;
     this.handle = handle;
   }
@@ -53,7 +55,8 @@ public final class HuggingFaceTokenizer implements Tokenizer {
     TokenizerJson json = TokenizerJson.read(file);
     SpecialTokens special = SpecialTokens.read(folder, json);
     TokenizersLibrary library = NativeLibrary.load();
-    return new HuggingFaceTokenizer(folder, json.ids(), special, library, create(library, file, json.nativeText()));
+    return new HuggingFaceTokenizer(folder, json.ids(), special, json.templateBos().isPresent(), library,
+        create(library, file, json.nativeText()));
   }
 
   private static long create(TokenizersLibrary library, Path file, String json) {
@@ -131,6 +134,11 @@ public final class HuggingFaceTokenizer implements Tokenizer {
   @Override
   public OptionalInt padId() {
     return special.pad();
+  }
+
+  /** Whether the file's own post-processor, were it run, would put the beginning-of-text token before a text. */
+  public boolean addsBos() {
+    return addsBos;
   }
 
   /** The files behind this tokenizer. */

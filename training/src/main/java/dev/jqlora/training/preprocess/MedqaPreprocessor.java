@@ -90,7 +90,7 @@ public record MedqaPreprocessor(Path raw, Path output, int optionCount, int sect
     for (String split : SPLITS) {
       Path file = layout.questions(split, optionCount);
       if (file != null) {
-        splits.put(split, QuestionFile.read(file, optionCount));
+        splits.put(split, QuestionFile.read(file, Set.of(optionCount)));
       }
     }
     if (!splits.containsKey("train")) {

@@ -10,26 +10,28 @@ import dev.jqlora.training.files.LineReader;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * The questions of one JSONL file in MedQA's form.
  *
  * @param rejected {@code FILE:LINE: why} of each row that contradicts itself and is left out
  */
-record QuestionFile(List<MedqaQuestion> questions, List<String> rejected) {
+public record QuestionFile(List<MedqaQuestion> questions, List<String> rejected) {
   /**
    * Reads a file of questions.
    *
-   * @param optionCount how many options each question must have
+   * @param optionCounts how many options a question may have
    * @throws JqloraException {@code DATA} with file and line, for a line that is no question of that form
    */
-  static QuestionFile read(Path file, int optionCount) {
+  public static QuestionFile read(Path file, Set<Integer> optionCounts) {
     var questions = new ArrayList<MedqaQuestion>();
     var rejected = new ArrayList<String>();
     try (var lines = new LineReader(file)) {
       for (String line = lines.next(); line != null; line = lines.next()) {
         if (!line.isBlank()) {
-          new Line(Json.object(line, lines.where()), lines.where(), optionCount).addTo(questions, rejected);
+          new Line(Json.object(line, lines.where()), lines.where(), optionCounts).addTo(questions, rejected);
         }
       }
     }
@@ -40,13 +42,15 @@ record QuestionFile(List<MedqaQuestion> questions, List<String> rejected) {
   }
 
   /** One line, while it is being read. */
-  private record Line(ObjectNode fields, String where, int optionCount) {
+  private record Line(ObjectNode fields, String where, Set<Integer> optionCounts) {
     void addTo(List<MedqaQuestion> questions, List<String> rejected) {
       String text = text("question");
       String answerText = text("answer");
       List<String> options = options();
       JsonNode letter = fields.path("answer_idx");
-      int answer = letter.isMissingNode() || letter.isNull() ? options.indexOf(answerText) : index(letter);
+      int answer = letter.isMissingNode() || letter.isNull()
+          ? options.indexOf(answerText)
+          : index(letter, options.size());
       if (answer < 0) {
         rejected.add(where + ": answer is not the text of any option");
         return;
@@ -65,18 +69,19 @@ record QuestionFile(List<MedqaQuestion> questions, List<String> rejected) {
       if (!(node instanceof ObjectNode options)) {
         throw error("options: expected an object {\"A\": ..., \"B\": ...}, got " + Json.describe(node));
       }
-      var texts = new ArrayList<String>();
-      for (int i = 0; i < optionCount; i++) {
-        texts.add(text(options, MedqaQuestion.letter(i)));
+      if (!optionCounts.contains(options.size())) {
+        String expected = optionCounts.stream().sorted().map(String::valueOf).collect(Collectors.joining(" or "));
+        throw error("options: expected " + expected + ", got " + options.size()
+            + (optionCounts.size() == 1 ? "; choose the number with --options" : ""));
       }
-      if (options.size() != optionCount) {
-        throw error(
-            "options: expected " + optionCount + ", got " + options.size() + "; choose the number with --options");
+      var texts = new ArrayList<String>();
+      for (int i = 0; i < options.size(); i++) {
+        texts.add(text(options, MedqaQuestion.letter(i)));
       }
       return List.copyOf(texts);
     }
 
-    private int index(JsonNode letter) {
+    private int index(JsonNode letter, int optionCount) {
       String text = letter.asText();
       int index = text.length() == 1 ? text.charAt(0) - 'A' : -1;
       if (index < 0 || index >= optionCount) {

@@ -28,6 +28,13 @@ public final class Bucket {
   public static Map<String, Tensor> feeds(MicroBatch batch, int n) {
     int[] labels = Arrays.copyOf(batch.labels(), n);
     Arrays.fill(labels, batch.length(), n, LinearCrossEntropy.IGNORED);
+    Map<String, Tensor> feeds = tokenFeeds(batch, n);
+    feeds.put(TrainPrograms.LABELS, Tensor.of(TensorType.i32(n), labels));
+    return feeds;
+  }
+
+  /** A batch's feeds without its labels, filled up to n tokens. */
+  public static Map<String, Tensor> tokenFeeds(MicroBatch batch, int n) {
     int[] start = Arrays.copyOf(batch.start(), n);
     for (int i = batch.length(); i < n; i++) {
       start[i] = i;
@@ -37,7 +44,6 @@ public final class Bucket {
     feeds.put(LlamaGraph.TOKENS, Tensor.of(type, Arrays.copyOf(batch.tokens(), n)));
     feeds.put(LlamaGraph.POSITIONS, Tensor.of(type, Arrays.copyOf(batch.positions(), n)));
     feeds.put(LlamaGraph.START, Tensor.of(type, start));
-    feeds.put(TrainPrograms.LABELS, Tensor.of(type, labels));
     return feeds;
   }
 }

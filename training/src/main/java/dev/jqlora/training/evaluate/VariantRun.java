@@ -1,0 +1,41 @@
+package dev.jqlora.training.evaluate;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.jqlora.llama.files.FileErrors;
+import dev.jqlora.llama.inference.LoadedModel;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.BiPredicate;
+import java.util.function.Supplier;
+
+/**
+ * One variant while it is evaluated.
+ *
+ * @param digest of the base model and the adapter
+ * @param model gives the model, loading it where it is first asked for: a run whose results are all there needs none
+ */
+record VariantRun(Variant variant, String digest, Supplier<LoadedModel> model, EvaluationSettings settings,
+    EvaluationListener listener) {
+  private static final int DIGITS = 12;
+
+  /** The file of a part's results. Its name tells by a digest what they depend on, so others' are never continued. */
+  Path file(String part, String partDigest) {
+    EvaluationSettings.Base base = settings.base();
+    String all = new Digest().add(digest).add(String.valueOf(base.quantize())).add(String.valueOf(base
+        .doubleQuantization())).add(part).add(partDigest).hex();
+    return settings.output().resolve("%s-%s-%s.jsonl".formatted(variant.name(), part, all.substring(0, DIGITS)));
+  }
+
+  /** Opens a part's log, empty where results are to be made anew. */
+  ResultLog log(Path file, BiPredicate<Integer, ObjectNode> expected) {
+    if (settings.overwrite()) {
+      try {
+        Files.deleteIfExists(file);
+      } catch (IOException e) {
+        throw FileErrors.cannotWrite(file, e);
+      }
+    }
+    return ResultLog.open(file, expected);
+  }
+}
