@@ -81,7 +81,8 @@ class EvaluationTest {
   }
 
   private EvaluationSettings settings(List<Variant> variants, int limit, String output, boolean overwrite) {
-    return new EvaluationSettings(new EvaluationSettings.Base("stories260K", SharedData.path(SharedData.STORIES), false, true),
+    return new EvaluationSettings(
+        new EvaluationSettings.Base("stories260K", SharedData.path(SharedData.STORIES), false, true),
         variants, Optional.of(new EvaluationSettings.Questions(SharedData.path(SharedData.TEST_QUESTIONS),
             new LinkedHashSet<>(BOTH), Template.ALPACA, Template.ALPACA.defaultSystem())),
         new EvaluationSettings.Text(List.of(text()), OptionalInt.of(16), OptionalInt.of(8)), OptionalInt.of(limit),
