@@ -65,6 +65,9 @@ final class RunLog implements AutoCloseable {
   Optional<String> finish(TrainerState state, LogEntry.Summary summary) {
     Map<String, Double> figures = new TreeMap<>(summary.values());
     figures.put("epoch", state.epoch());
+    if (arguments.finetuning().includeEffectiveTokensPerSecond()) {
+      figures.put("effective_tokens_per_sec", state.tokensSeen() / Math.max(summary.speed().runtime(), 1e-9));
+    }
     RunResults.write(outputDir, "train", figures);
     card(state).write(outputDir);
     return arguments.finetuning().plotLoss() ? LossPlot.write(outputDir, state.logHistory()) : Optional.empty();

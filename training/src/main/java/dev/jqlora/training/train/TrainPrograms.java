@@ -10,6 +10,7 @@ import dev.jqlora.engine.op.AdamW;
 import dev.jqlora.engine.op.AdamW8bit;
 import dev.jqlora.engine.op.Add;
 import dev.jqlora.engine.op.Fill;
+import dev.jqlora.engine.op.LinearArgMax;
 import dev.jqlora.engine.op.LinearCrossEntropy;
 import dev.jqlora.engine.op.Multiply;
 import dev.jqlora.engine.op.SumOfSquares;
@@ -37,6 +38,10 @@ final class TrainPrograms {
   static final String CLIP = "clip";
   /** Fetch: the sum of the targets' negative log likelihoods. */
   static final String LOSS = "loss";
+  /** Fetch: the targets' negative log likelihoods, F32 {@code [n]}, 0 where a token has none. */
+  static final String NLL = "nll";
+  /** Fetch: the most likely ids, I32 {@code [n]}. */
+  static final String PREDICTIONS = "predictions";
   /** Fetch: the sum of the squares of all gradients. */
   static final String SUM_OF_SQUARES = "sum_of_squares";
 
@@ -76,15 +81,18 @@ final class TrainPrograms {
     return program.fetch(LOSS, loss).build();
   }
 
-  /** The loss of n tokens, nothing else. */
-  static Program evaluation(ModelLayout layout, int n) {
+  /** The loss of each of n tokens and, where asked for, the id that the model holds most likely after it. */
+  static Program evaluation(ModelLayout layout, int n, boolean predictions) {
     Program.Builder program = new Program.Builder("evaluation");
     LlamaGraph llama = new LlamaGraph(layout, program);
     Value hidden = llama.hidden(n, false, SavePolicy.NOTHING);
     Value labels = program.feed(LABELS, TensorType.i32(n));
     List<Value> outputs = program.graph().applyAll(new LinearCrossEntropy(false, false),
         List.of(hidden, llama.head(), labels));
-    return program.fetch("nll", outputs.get(1)).build();
+    if (predictions) {
+      program.fetch(PREDICTIONS, program.graph().apply(new LinearArgMax(), hidden, llama.head()));
+    }
+    return program.fetch(NLL, outputs.get(1)).build();
   }
 
   Program gradientNorm() {

@@ -337,13 +337,21 @@ public final class Trainer {
     SortedMap<String, Double> all = new TreeMap<>();
     datasets.evaluation().forEach((name, examples) -> {
       long evaluationBegin = System.nanoTime();
-      double loss = evaluationLoss(examples);
+      EvaluationSum sum = evaluationSum(examples);
+      double loss = sum.loss() / examples.size();
+      if (!Double.isFinite(loss)) {
+        throw new JqloraException(Kind.NUMERICS,
+            "evaluation after step %d: the loss is %s".formatted(state.globalStep(), loss));
+      }
       double evaluationSeconds = (System.nanoTime() - evaluationBegin) / 1e9;
       String prefix = name.equals(Datasets.EVAL) ? "eval" : "eval_" + name;
       SortedMap<String, Double> metrics = Speed
           .of(evaluationSeconds, examples.size(), Math.ceilDiv(examples.size(), trainer.evalBatchSize()))
           .values(prefix);
       metrics.put(prefix + "_loss", loss);
+      if (arguments.finetuning().computeAccuracy()) {
+        metrics.put(prefix + "_accuracy", sum.accuracy() / examples.size());
+      }
       if (arguments.finetuning().stage() == Stage.PT) {
         metrics.put(prefix + "_perplexity", Math.exp(loss));
       }
@@ -356,24 +364,39 @@ public final class Trainer {
     return all;
   }
 
-  /** As Hugging Face's Trainer has it: each batch's mean token loss, averaged over the examples. */
-  private double evaluationLoss(List<Example> examples) {
-    double sum = 0;
+  /** Sums over examples: of their batch's mean token loss, and of the share of their targets that were predicted. */
+  private record EvaluationSum(double loss, double accuracy) {}
+
+  /** As Hugging Face's Trainer has it: a batch's mean token loss counts once for each of its examples. */
+  private EvaluationSum evaluationSum(List<Example> examples) {
+    double loss = 0;
+    double accuracy = 0;
+    boolean predictions = arguments.finetuning().computeAccuracy();
     for (int first = 0; first < examples.size(); first += trainer.evalBatchSize()) {
       List<Example> part = examples.subList(first, Math.min(examples.size(), first + trainer.evalBatchSize()));
       MicroBatch batch = MicroBatch.of(part);
+      TrainingEngine.Scores scores = engine.evaluate(batch, predictions);
       double batchSum = 0;
-      for (float nll : engine.evaluate(batch)) {
+      for (float nll : scores.nll()) {
         batchSum += nll;
       }
-      sum += batchSum / Math.max(1, batch.targets()) * part.size();
+      loss += batchSum / Math.max(1, batch.targets()) * part.size();
+      int offset = 0;
+      for (Example example : part) {
+        accuracy += predictions ? accuracy(example, offset, batch, scores) : 0;
+        offset += example.length();
+      }
     }
-    double loss = sum / examples.size();
-    if (!Double.isFinite(loss)) {
-      throw new JqloraException(Kind.NUMERICS,
-          "evaluation after step %d: the loss is %s".formatted(state.globalStep(), loss));
+    return new EvaluationSum(loss, accuracy);
+  }
+
+  /** Share of an example's targets that are the most likely id. */
+  private static double accuracy(Example example, int offset, MicroBatch batch, TrainingEngine.Scores scores) {
+    int right = 0;
+    for (int i = offset; i < offset + example.length(); i++) {
+      right += batch.labels()[i] != Example.IGNORED && batch.labels()[i] == scores.predictions()[i] ? 1 : 0;
     }
-    return loss;
+    return right / (double) Math.max(1, example.targets());
   }
 
   private void save(boolean finished) {

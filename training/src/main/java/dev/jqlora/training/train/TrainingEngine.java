@@ -82,13 +82,25 @@ final class TrainingEngine {
     return fetched(program.run(feeds), TrainPrograms.LOSS).get(0);
   }
 
-  /** Negative log likelihoods of a batch's targets, per token; 0 where there is none. */
-  float[] evaluate(MicroBatch batch) {
+  /**
+   * What the model makes of a batch.
+   *
+   * @param nll negative log likelihood of each token's target, 0 where there is none
+   * @param predictions the most likely id after each token; empty where it was not asked for
+   */
+  record Scores(float[] nll, int[] predictions) {}
+
+  Scores evaluate(MicroBatch batch, boolean predictions) {
     int n = Bucket.of(batch.length());
     Executable program = evaluations.computeIfAbsent(n,
-        tokens -> session.compile(TrainPrograms.evaluation(layout, tokens)));
-    float[] nll = fetched(program.run(Bucket.feeds(batch, n)), "nll").toFloats();
-    return Arrays.copyOf(nll, batch.length());
+        tokens -> session.compile(TrainPrograms.evaluation(layout, tokens, predictions)));
+    Map<String, Tensor> results = program.run(Bucket.feeds(batch, n));
+    float[] nll = Arrays.copyOf(fetched(results, TrainPrograms.NLL).toFloats(), batch.length());
+    int[] ids = new int[predictions ? batch.length() : 0];
+    for (int i = 0; i < ids.length; i++) {
+      ids[i] = (int) fetched(results, TrainPrograms.PREDICTIONS).get(i);
+    }
+    return new Scores(nll, ids);
   }
 
   private static Tensor fetched(Map<String, Tensor> results, String name) {

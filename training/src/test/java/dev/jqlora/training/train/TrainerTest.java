@@ -190,12 +190,14 @@ class TrainerTest {
     goldenDataset();
     Trainer.Result result = run(arguments("early", "val_size=8", "eval_strategy=steps", "eval_steps=1", "save_steps=1",
         "early_stopping_steps=2", "load_best_model_at_end=true", "save_total_limit=1", "learning_rate=1e-20",
-        "warmup_steps=0", "max_steps=12"), 2, -1);
+        "warmup_steps=0", "max_steps=12", "compute_accuracy=true"), 2, -1);
     assertEquals(3, result.steps());
     JsonNode state = JSON.readTree(work.resolve("early/trainer_state.json").toFile());
     String best = state.get("best_model_checkpoint").asText();
     assertArrayEquals(Files.readAllBytes(Path.of(best).resolve("adapter_model.safetensors")),
         Files.readAllBytes(work.resolve("early/adapter_model.safetensors")));
     assertTrue(Files.exists(work.resolve("early/training_eval_loss.png")));
+    double accuracy = JSON.readTree(work.resolve("early/eval_results.json").toFile()).get("eval_accuracy").asDouble();
+    assertTrue(accuracy > 0 && accuracy < 0.9, "accuracy " + accuracy);
   }
 }

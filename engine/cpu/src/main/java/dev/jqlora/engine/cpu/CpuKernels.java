@@ -13,7 +13,8 @@ final class CpuKernels {
       new CacheWriteCpu(), new CachedAttentionCpu(), new CastCpu(), new CausalAttentionCpu(),
       new CausalAttentionGradientCpu(), new DropoutCpu(), new EmbeddingCpu(), new EmbeddingGradientCpu(),
       new FillCpu(),
-      new LinearCrossEntropyCpu(), new LoraLinearCpu(), new MatMulCpu(), new MultiplyCpu(), new Nf4LinearCpu(),
+      new LinearArgMaxCpu(), new LinearCrossEntropyCpu(), new LoraLinearCpu(), new MatMulCpu(), new MultiplyCpu(),
+      new Nf4LinearCpu(),
       new Nf4LinearGradientCpu(), new RmsNormCpu(), new RmsNormGradientCpu(), new RmsNormWeightGradientCpu(),
       new RopeCpu(),
       new ScaleCpu(), new SumOfSquaresCpu(), new SwiGluCpu(), new SwiGluGradientCpu());

@@ -17,18 +17,9 @@ final class LinearCrossEntropyCpu implements CpuKernel<LinearCrossEntropy> {
     return LinearCrossEntropy.class;
   }
 
-  /** Most bytes of logits at a time: with Llama 3's vocabulary, 256 rows. */
-  private static final long LOGITS_BYTES = 1L << 27;
-
-  private static int rowsAtATime(TensorType x, TensorType w) {
-    long fit = LOGITS_BYTES / Float.BYTES / Math.max(1, w.shape().dim(0));
-    return (int) Math.max(1, Math.min(x.shape().dim(0), fit));
-  }
-
   @Override
   public Support supports(LinearCrossEntropy op, List<TensorType> inputs, List<TensorType> outputs) {
-    long rows = rowsAtATime(inputs.get(0), inputs.get(1));
-    return new Support.Native(rows * inputs.get(1).shape().dim(0) * Float.BYTES);
+    return new Support.Native(LogitsBlock.bytes(inputs.get(0), inputs.get(1)));
   }
 
   @Override
@@ -38,13 +29,13 @@ final class LinearCrossEntropyCpu implements CpuKernel<LinearCrossEntropy> {
     int n = x.type().shape().dim(0);
     int width = x.type().shape().dim(1);
     int vocab = w.type().shape().dim(0);
-    int step = rowsAtATime(x.type(), w.type());
+    int step = LogitsBlock.rows(x.type(), w.type());
     boolean gradient = op.inputGradient() || op.weightGradient();
     MemorySegment dw = op.weightGradient() ? call.out(op.inputGradient() ? 3 : 2) : MemorySegment.NULL;
     for (int row = 0; row < n; row += step) {
       int rows = Math.min(step, n - row);
-      Tensor block = rows(x.data(), row, rows, width);
-      Tensor logits = rows(call.scratch(), 0, rows, vocab);
+      Tensor block = LogitsBlock.of(x.data(), row, rows, width);
+      Tensor logits = LogitsBlock.of(call.scratch(), 0, rows, vocab);
       call.gemm().multiply(Gemm.Operand.plain(MatrixSource.of(block)), Gemm.Operand.transposed(MatrixSource.of(w)), 1,
           false, logits.data());
       CrossEntropyKernel.lossAndGradient(call.workers(), logits.data(), call.in(2).asSlice(4L * row, 4L * rows), rows,
@@ -52,7 +43,7 @@ final class LinearCrossEntropyCpu implements CpuKernel<LinearCrossEntropy> {
           call.out(1).asSlice(4L * row, 4L * rows), gradient);
       if (op.inputGradient()) {
         call.gemm().multiply(Gemm.Operand.plain(MatrixSource.of(logits)), Gemm.Operand.plain(MatrixSource.of(w)), 1,
-            false, rows(call.out(2), row, rows, width).data());
+            false, LogitsBlock.of(call.out(2), row, rows, width).data());
       }
       if (op.weightGradient()) {
         call.gemm().multiply(Gemm.Operand.transposed(MatrixSource.of(logits)),
@@ -64,10 +55,5 @@ final class LinearCrossEntropyCpu implements CpuKernel<LinearCrossEntropy> {
       loss += FloatMemory.get(call.out(1), i);
     }
     FloatMemory.set(call.out(0), 0, (float) loss);
-  }
-
-  private static Tensor rows(MemorySegment memory, int first, int rows, int width) {
-    TensorType type = TensorType.f32(rows, width);
-    return new Tensor(type, memory.asSlice((long) first * width * Float.BYTES, type.bytes()));
   }
 }
