@@ -42,8 +42,7 @@ public final class BytePairTrainer {
     this.merges = merges;
   }
 
-  private record Pair(int left, int right) {
-  }
+  private record Pair(int left, int right) {}
 
   /**
    * Learns from a text.
