@@ -150,12 +150,17 @@ public final class Generator {
     int n = tokens.length;
     int[] positions = new int[n];
     Arrays.setAll(positions, i -> position + i);
-    Map<String, Tensor> results = programs.computeIfAbsent(n, this::compile).run(Map.of(
+    Map<String, Tensor> results = program(n).run(Map.of(
         LlamaGraph.TOKENS, Tensor.of(TensorType.i32(n), tokens),
         LlamaGraph.POSITIONS, Tensor.of(TensorType.i32(n), positions),
         LlamaGraph.CACHE_POSITION, Tensor.scalar(position),
         ROW, Tensor.of(TensorType.i32(1), row)));
     return Objects.requireNonNull(results.get(LOGITS)).toFloats();
+  }
+
+  /** The program that takes n new tokens. */
+  Executable program(int n) {
+    return programs.computeIfAbsent(n, this::compile);
   }
 
   private Executable compile(int n) {

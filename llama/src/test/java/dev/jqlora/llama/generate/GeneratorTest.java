@@ -13,6 +13,7 @@ import dev.jqlora.engine.reference.ReferenceBackend;
 import dev.jqlora.llama.files.OneLineError;
 import dev.jqlora.llama.files.SharedData;
 import dev.jqlora.llama.inference.LoadedModel;
+import dev.jqlora.llama.model.LlamaGraph;
 import dev.jqlora.llama.tokenizer.HuggingFaceTokenizer;
 import dev.jqlora.llama.tokenizer.StreamingDecoder;
 import dev.jqlora.llama.tokenizer.Tokenizer;
@@ -168,6 +169,16 @@ class GeneratorTest {
         int size = Generator.chunk(remaining, room);
         assertTrue(size >= 1 && size <= room, remaining + " of " + room);
       }
+    }
+  }
+
+  @Test
+  void theCacheIsWrittenInPlace() {
+    try (Backend backend = new CpuBackend(1); LoadedModel model = open(backend)) {
+      Generator generator = new Generator(model, CONTEXT);
+      long oneLayersKeys = LlamaGraph.cacheStates(model.config(), CONTEXT).firstEntry().getValue().bytes() / model
+          .config().layers();
+      assertTrue(generator.program(1).plan().arenaBytes() < oneLayersKeys);
     }
   }
 
