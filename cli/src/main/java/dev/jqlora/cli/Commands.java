@@ -34,7 +34,10 @@ final class Commands {
     }
   }
 
-  @Command(name = "jqlora", description = "QLoRA fine-tuning of Llama 3 on the JVM.", versionProvider = Version.class, synopsisSubcommandLabel = "COMMAND")
+  @Command(name = "jqlora", description = "QLoRA fine-tuning of Llama 3 on the JVM.", versionProvider = Version.class, synopsisSubcommandLabel = "COMMAND", footer = {
+      "", "Examples:", "  jqlora train configs/stage1_pretrain.yaml learning_rate=1e-4",
+      "  jqlora generate --model models/Llama-3.2-1B --prompt \"The heart has\"",
+      "  jqlora perplexity --model models/Llama-3.2-1B --quantization-bit 4 --file book.txt"})
   static final class Root implements Callable<Integer> {
     @Spec
     private CommandSpec command;

@@ -23,9 +23,10 @@ import org.junit.jupiter.api.io.TempDir;
 /** The script {@code ./jqlora} in a project of its own, with a JDK and a Maven that only tell what they were asked. */
 @DisabledOnOs(value = OS.WINDOWS, disabledReason = "the launcher is a POSIX shell script")
 class LauncherTest {
-  private static final List<String> TOOLS = List.of("sh", "sed", "dirname", "basename", "readlink", "find", "head",
+  private static final List<String> TOOLS = List.of("sed", "dirname", "basename", "readlink", "find", "head",
       "env",
       "ln", "rm", "rmdir", "mkdir", "touch", "sleep", "echo", "cat");
+  private static final Path SHELL = Path.of("/bin/sh");
   /** Prints its process, then its arguments one a line. */
   private static final String JAVA = "#!/bin/sh\necho \"pid $$\"\nfor argument; do echo \"$argument\"; done\n";
   /** Leaves a line in a log, and the jar. */
@@ -59,7 +60,7 @@ class LauncherTest {
     for (String tool : TOOLS) {
       Path there = List.of("/bin", "/usr/bin").stream().map(at -> Path.of(at, tool)).filter(Files::exists).findFirst()
           .orElseThrow();
-      Files.createSymbolicLink(bin.resolve(tool), there);
+      script(bin.resolve(tool), "#!%s\nexec %s \"$@\"\n".formatted(SHELL, there));
     }
     jdk = makeJdk("jdk", "25.0.1");
   }
@@ -138,7 +139,7 @@ class LauncherTest {
     assertEquals("", second.err());
     assertEquals(1, builds().size());
     assertTrue(builds().getFirst().startsWith("built with " + jdk + ":"), builds().toString());
-    assertTrue(builds().getFirst().contains("-DskipTests package"), builds().toString());
+    assertTrue(builds().getFirst().endsWith(" package"), builds().toString());
   }
 
   @Test
@@ -226,7 +227,7 @@ class LauncherTest {
   @Test
   void aLockWhoseProcessIsGoneIsTakenOver() throws IOException, InterruptedException {
     installMaven(MAVEN);
-    Process gone = new ProcessBuilder("/bin/sh", "-c", "exit 0").start();
+    Process gone = new ProcessBuilder(SHELL.toString(), "-c", "exit 0").start();
     gone.waitFor();
     Files.createDirectories(project.resolve("cli/target"));
     Files.createSymbolicLink(project.resolve("cli/target/building"), Path.of(String.valueOf(gone.pid())));
