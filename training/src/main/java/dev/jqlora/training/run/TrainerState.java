@@ -41,6 +41,23 @@ public record TrainerState(int globalStep, double epoch, boolean finished, long 
     return new TrainerState(globalStep, epoch, finished, tokensSeen, totalFlos, plan, best, earlyStopping, longer);
   }
 
+  /** This state after another optimizer step. */
+  public TrainerState stepped(double newEpoch, long tokens, double flops) {
+    return new TrainerState(globalStep + 1, newEpoch, false, tokensSeen + tokens, totalFlos + flops, plan, best,
+        earlyStopping, logHistory);
+  }
+
+  /** This state after an evaluation. */
+  public TrainerState evaluated(Optional<Best> newBest, Optional<EarlyStopping> stopping) {
+    return new TrainerState(globalStep, epoch, finished, tokensSeen, totalFlos, plan, newBest, stopping, logHistory);
+  }
+
+  /** This state as it is saved. */
+  public TrainerState saved(Optional<Best> newBest, boolean isFinished) {
+    return new TrainerState(globalStep, epoch, isFinished, tokensSeen, totalFlos, plan, newBest, earlyStopping,
+        logHistory);
+  }
+
   /** Reads {@code trainer_state.json} of a folder; keys that are not needed to go on are not looked at. */
   public static TrainerState read(Path folder) {
     return of(JsonObject.read(folder.resolve(FILE)));

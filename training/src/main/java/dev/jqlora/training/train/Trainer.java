@@ -6,7 +6,6 @@ import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.training.config.Interval;
 import dev.jqlora.training.config.IntervalStrategy;
-import dev.jqlora.training.config.Stage;
 import dev.jqlora.training.config.TrainerArguments;
 import dev.jqlora.training.config.TrainingArguments;
 import dev.jqlora.training.data.BatchPlan;
@@ -59,6 +58,7 @@ public final class Trainer {
   private final Optional<SavedRun> resume;
   private final RunLog log;
   private final TrainingEngine engine;
+  private final EvaluationPass evaluation;
   private final long begin = System.nanoTime();
   private LearningRate learningRate;
   private LossSums losses = LossSums.ZERO;
@@ -109,6 +109,7 @@ public final class Trainer {
     Double ratio = arguments.finetuning().loraPlusRatio();
     engine = new TrainingEngine(model.session(), model.layout(), model.trainables(), save, trainer.optimizer(),
         ratio == null ? 1 : ratio);
+    evaluation = new EvaluationPass(engine, trainer.evalBatchSize(), arguments.finetuning());
   }
 
   private Optional<SavedRun> start(List<Path> inputs) {
@@ -279,9 +280,7 @@ public final class Trainer {
     double limit = trainer.optimizer().maxGradNorm();
     engine.update(lastRate, step, limit > 0 ? Math.min(1, limit / (norm + 1e-6)) : 1);
     losses = losses.plus(loss);
-    state = new TrainerState(step, batches.epochsAfter(step), false, state.tokensSeen() + tokens,
-        state.totalFlos() + 6.0 * tokens * layerParameters(), state.plan(), state.best(), state.earlyStopping(),
-        state.logHistory());
+    state = state.stepped(batches.epochsAfter(step), tokens, 6.0 * tokens * layerParameters());
     double updateSeconds = (System.nanoTime() - updateBegin) / 1e9;
     listener.stepped(
         new TrainingListener.Step(step, totalSteps, state.epoch(), loss, norm, lastRate, tokens / updateSeconds));
@@ -313,8 +312,7 @@ public final class Trainer {
         ? Optional.of(new Best(metric, state.globalStep(), Optional.empty()))
         : state.best();
     Optional<EarlyStopping> stopping = state.earlyStopping().map(rule -> rule.after(better));
-    state = new TrainerState(state.globalStep(), state.epoch(), false, state.tokensSeen(), state.totalFlos(),
-        state.plan(), best, stopping, state.logHistory());
+    state = state.evaluated(best, stopping);
     learningRate = learningRate.afterEvaluation(metric);
     boolean exhausted = stopping.map(EarlyStopping::isExhausted).orElse(false);
     if (exhausted) {
@@ -336,75 +334,21 @@ public final class Trainer {
   private SortedMap<String, Double> evaluate() {
     SortedMap<String, Double> all = new TreeMap<>();
     datasets.evaluation().forEach((name, examples) -> {
-      long evaluationBegin = System.nanoTime();
-      EvaluationSum sum = evaluationSum(examples);
-      double loss = sum.loss() / examples.size();
-      if (!Double.isFinite(loss)) {
-        throw new JqloraException(Kind.NUMERICS,
-            "evaluation after step %d: the loss is %s".formatted(state.globalStep(), loss));
-      }
-      double evaluationSeconds = (System.nanoTime() - evaluationBegin) / 1e9;
-      String prefix = name.equals(Datasets.EVAL) ? "eval" : "eval_" + name;
-      SortedMap<String, Double> metrics = Speed
-          .of(evaluationSeconds, examples.size(), Math.ceilDiv(examples.size(), trainer.evalBatchSize()))
-          .values(prefix);
-      metrics.put(prefix + "_loss", loss);
-      if (arguments.finetuning().computeAccuracy()) {
-        metrics.put(prefix + "_accuracy", sum.accuracy() / examples.size());
-      }
-      if (arguments.finetuning().stage() == Stage.PT) {
-        metrics.put(prefix + "_perplexity", Math.exp(loss));
-      }
+      SortedMap<String, Double> metrics = evaluation.metrics(name, examples, state.globalStep());
       LogEntry.Evaluation entry = new LogEntry.Evaluation(state.epoch(), state.globalStep(), metrics);
       state = state.logged(entry);
       log.append(entry, state.tokensSeen(), seconds());
-      listener.evaluated(state.globalStep(), name, loss);
+      listener.evaluated(state.globalStep(), name, evaluation.loss(name, metrics));
       all.putAll(metrics);
     });
     return all;
-  }
-
-  /** Sums over examples: of their batch's mean token loss, and of the share of their targets that were predicted. */
-  private record EvaluationSum(double loss, double accuracy) {}
-
-  /** As Hugging Face's Trainer has it: a batch's mean token loss counts once for each of its examples. */
-  private EvaluationSum evaluationSum(List<Example> examples) {
-    double loss = 0;
-    double accuracy = 0;
-    boolean predictions = arguments.finetuning().computeAccuracy();
-    for (int first = 0; first < examples.size(); first += trainer.evalBatchSize()) {
-      List<Example> part = examples.subList(first, Math.min(examples.size(), first + trainer.evalBatchSize()));
-      MicroBatch batch = MicroBatch.of(part);
-      TrainingEngine.Scores scores = engine.evaluate(batch, predictions);
-      double batchSum = 0;
-      for (float nll : scores.nll()) {
-        batchSum += nll;
-      }
-      loss += batchSum / Math.max(1, batch.targets()) * part.size();
-      int offset = 0;
-      for (Example example : part) {
-        accuracy += predictions ? accuracy(example, offset, batch, scores) : 0;
-        offset += example.length();
-      }
-    }
-    return new EvaluationSum(loss, accuracy);
-  }
-
-  /** Share of an example's targets that are the most likely id. */
-  private static double accuracy(Example example, int offset, MicroBatch batch, TrainingEngine.Scores scores) {
-    int right = 0;
-    for (int i = offset; i < offset + example.length(); i++) {
-      right += batch.labels()[i] != Example.IGNORED && batch.labels()[i] == scores.predictions()[i] ? 1 : 0;
-    }
-    return right / (double) Math.max(1, example.targets());
   }
 
   private void save(boolean finished) {
     int step = state.globalStep();
     Optional<Best> best = state.best()
         .map(known -> known.step() == step ? known.savedAs(checkpoints.folder(step).toString()) : known);
-    state = new TrainerState(step, state.epoch(), finished, state.tokensSeen(), state.totalFlos(), state.plan(), best,
-        state.earlyStopping(), state.logHistory());
+    state = state.saved(best, finished);
     boolean modelOnly = trainer.saving().onlyModel();
     Optional<ResumeState> resumable = modelOnly
         ? Optional.empty()
@@ -434,9 +378,7 @@ public final class Trainer {
     long samples = Math.round(state.epoch() * datasets.train().size());
     LogEntry.Summary summary = new LogEntry.Summary(state.epoch(), state.globalStep(), state.totalFlos(), meanLoss(),
         Speed.of(runtime, samples, state.globalStep()));
-    state = state.logged(summary);
-    state = new TrainerState(state.globalStep(), state.epoch(), true, state.tokensSeen(), state.totalFlos(),
-        state.plan(), state.best(), state.earlyStopping(), state.logHistory());
+    state = state.logged(summary).saved(state.best(), true);
     state.write(trainer.outputDir());
     log.append(summary, state.tokensSeen(), runtime);
     log.finish(state, summary).ifPresent(listener::notice);
