@@ -34,11 +34,17 @@ final class TrainCommand implements Callable<Integer> {
   private static final int INTERRUPTED = 130;
   private static final List<String> STAGES = List.of("configs/stage1_pretrain.yaml", "configs/stage2_sft.yaml");
 
-  @Spec
-  private CommandSpec spec;
+  private CommandSpec spec = CommandSpec.create();
 
   @Parameters(arity = "0..*", paramLabel = "[FILE.yaml] [key=value ...]", description = "A YAML or JSON configuration, and keys that win over it.")
   private List<String> words = new ArrayList<>();
+
+  /** A key may be written as an option, and options of such names are declared nowhere. */
+  @Spec
+  void spec(CommandSpec command) {
+    spec = command;
+    command.parser().unmatchedOptionsArePositionalParams(true);
+  }
 
   @Override
   public Integer call() {
