@@ -70,8 +70,9 @@ public final class EvaluationTable {
     var notes = new StringBuilder();
     report.windows().ifPresent(windows -> {
       long tokens = report.variants().getFirst().text().orElseThrow().perplexity().tokens();
-      notes.append(format("perplexity: %d tokens of %d documents, weighted by token; window %d, stride %d%n", tokens,
-          report.documents(), windows.tokens(), windows.stride()));
+      notes.append(format("perplexity: %d tokens of %s, weighted by token; window %d, stride %d%n", tokens,
+          report.documents() == 1 ? "1 document" : report.documents() + " documents", windows.tokens(),
+          windows.stride()));
     });
     report.settings().questions().ifPresent(questions -> {
       int n = report.variants().getFirst().questions().firstEntry().getValue().accuracy().n();
