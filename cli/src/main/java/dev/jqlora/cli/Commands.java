@@ -18,6 +18,7 @@ import picocli.CommandLine.Spec;
 /** The list of commands: a new one is a file of its own and a line here. */
 final class Commands {
   private static final List<Group> GROUPS = List.of(
+      new Group("Start", DemoCommand.class),
       new Group("Train", PreprocessCommand.class, InitCommand.class, TrainCommand.class, EvaluateCommand.class),
       new Group("Use a model", GenerateCommand.class, ChatCommand.class, PerplexityCommand.class,
           TokenizeCommand.class, DownloadCommand.class),
