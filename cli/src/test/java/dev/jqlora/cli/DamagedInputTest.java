@@ -92,7 +92,8 @@ class DamagedInputTest {
 
   /** Damages one file again and again under a command that reads it; at the end the file is whole again. */
   private static DynamicTest test(Path file, String... command) {
-    return DynamicTest.dynamicTest(file.getParent().getFileName() + "/" + file.getFileName(), () -> {
+    String name = String.valueOf(file.subpath(file.getNameCount() - 2, file.getNameCount()));
+    return DynamicTest.dynamicTest(name, () -> {
       byte[] whole = Files.readAllBytes(file);
       assertEquals(0, Shell.run(command).exitCode(), Shell.run(command).err());
       Random random = new Random(file.getFileName().hashCode());
