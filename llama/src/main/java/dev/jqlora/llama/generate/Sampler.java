@@ -4,7 +4,9 @@ import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.PriorityQueue;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 
 /** Chooses tokens by one {@link Sampling}, with a stream of random numbers that its seed decides. */
 final class Sampler {
@@ -65,25 +67,26 @@ final class Sampler {
 
   /** The tokens that may be chosen, the likeliest first. */
   private int[] candidates(float[] logits) {
-    long[] order = new long[logits.length];
-    for (int i = 0; i < logits.length; i++) {
-      // Ascending order of these is descending order of the logits, and equal logits go by id.
-      order[i] = (long) ~sortable(logits[i]) << 32 | i;
-    }
-    Arrays.sort(order);
-    int count = order.length;
-    if (sampling.topK() > 0 && sampling.topK() < count) {
-      count = sampling.topK();
-      float least = logits[(int) order[count - 1]];
-      while (count < order.length && logits[(int) order[count]] == least) {
-        count++;
+    boolean all = sampling.topK() == 0 || sampling.topK() >= logits.length;
+    float least = all ? Float.NEGATIVE_INFINITY : largest(logits, sampling.topK());
+    // Ascending order of these numbers is descending order of the logits, and equal logits go by id.
+    int[] candidates = IntStream.range(0, logits.length).filter(id -> logits[id] >= least).mapToLong(
+        id -> (long) ~sortable(logits[id]) << 32 | id).sorted().mapToInt(key -> (int) key).toArray();
+    return sampling.topP() == 1 ? candidates : nucleus(logits, candidates);
+  }
+
+  /** The logit of that rank. */
+  private static float largest(float[] logits, int rank) {
+    PriorityQueue<Float> largest = new PriorityQueue<>(rank);
+    for (float logit : logits) {
+      if (largest.size() < rank) {
+        largest.add(logit);
+      } else if (logit > largest.element()) {
+        largest.remove();
+        largest.add(logit);
       }
     }
-    int[] candidates = new int[count];
-    for (int i = 0; i < count; i++) {
-      candidates[i] = (int) order[i];
-    }
-    return sampling.topP() == 1 ? candidates : nucleus(logits, candidates);
+    return largest.element();
   }
 
   private int[] nucleus(float[] logits, int[] candidates) {
