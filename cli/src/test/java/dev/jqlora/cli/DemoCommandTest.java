@@ -8,12 +8,26 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class DemoCommandTest {
+  private static final String HOME = "jqlora.home";
+
   @TempDir
   Path folder;
+
+  @BeforeAll
+  static void startFromTheProject() {
+    System.setProperty(HOME, Shell.ROOT.toString());
+  }
+
+  @AfterAll
+  static void forgetTheProject() {
+    System.clearProperty(HOME);
+  }
 
   @Test
   void aConfigurationIsTheRecipesButForWhatItNames() {
