@@ -16,6 +16,18 @@ public interface Session extends AutoCloseable {
    */
   void allocate(String state, TensorType type);
 
+  /**
+   * Makes a zeroed state in pages, which may be in device memory or on the host. Programs, {@link #read} and {@link #write}
+   * see no difference. Device memory that nothing else takes holds pages, up to all of them; a program compiles if it fits
+   * beside the pages that its fullest step uses. See {@link PageTable}. A backend that does not page makes an ordinary state.
+   *
+   * @param pages equal parts along the first axis; a step of a program may use no more than one of them as one operand
+   * @throws dev.jqlora.engine.error.JqloraException of kind MEMORY where a backend that does not page has no room for it
+   */
+  default void allocatePaged(String state, TensorType type, int pages) {
+    allocate(state, type);
+  }
+
   /** The type of a state. */
   TensorType type(String state);
 
@@ -28,8 +40,13 @@ public interface Session extends AutoCloseable {
   /** Plans and compiles a program whose states are all allocated. Its arena counts against the session's limit. */
   Executable compile(Program program);
 
-  /** Device bytes in use: the states and the largest arena of the programs compiled so far. */
+  /** Device bytes in use: the states, the largest arena of the programs compiled so far, and the pool of pages. */
   long usedBytes();
+
+  /** What has moved between host and device so far. */
+  default PagingCounts paging() {
+    return PagingCounts.NONE;
+  }
 
   @Override
   void close();

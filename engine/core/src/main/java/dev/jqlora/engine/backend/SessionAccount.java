@@ -14,22 +14,45 @@ import java.util.TreeSet;
 public final class SessionAccount {
   private final long limit;
   private final Map<String, TensorType> states = new HashMap<>();
+  private final PageTable pages = new PageTable();
   private long stateBytes;
   private long arenaBytes;
+  private long workingSetBytes;
 
-  /** @param limit the most bytes that states and arena may take together */
+  /** @param limit the most bytes that states, arena and pages may take together */
   public SessionAccount(long limit) {
     this.limit = limit;
   }
 
   /** Enters a new state; see {@link Session#allocate}. */
   public void allocate(String state, TensorType type) {
+    checkNew(state);
+    checkLimit(stateBytes + arenaBytes + workingSetBytes + type.bytes(), "state " + state, type.bytes());
+    states.put(state, type);
+    stateBytes += type.bytes();
+  }
+
+  /** Enters a new state in pages; see {@link Session#allocatePaged}. */
+  public void allocatePaged(String state, TensorType type, int pageCount) {
+    checkNew(state);
+    pages.add(state, type, pageCount);
+    states.put(state, type);
+  }
+
+  private void checkNew(String state) {
     if (states.containsKey(state)) {
       throw new IllegalArgumentException("state " + state + " is already there");
     }
-    checkLimit(stateBytes + arenaBytes + type.bytes(), "state " + state, type.bytes());
-    states.put(state, type);
-    stateBytes += type.bytes();
+  }
+
+  /** The states in pages. */
+  public PageTable pages() {
+    return pages;
+  }
+
+  /** Size of the device memory that pages lie in: what the limit leaves, but no more than all of them take. */
+  public long poolBytes() {
+    return pages.poolBytes(limit - stateBytes - arenaBytes);
   }
 
   /** The type of a state; throws IllegalArgumentException where there is none of that name. */
@@ -58,14 +81,19 @@ public final class SessionAccount {
     }
   }
 
-  /** Enters the arena of a plan, which programs share; returns whether it is larger than those before. */
+  /**
+   * Enters the arena of a plan, which programs share, and the pages that it needs at once; returns whether the arena is
+   * larger than those before.
+   */
   public boolean reserveArena(Plan plan) {
-    if (plan.arenaBytes() <= arenaBytes) {
-      return false;
-    }
-    checkLimit(stateBytes + plan.arenaBytes(), "program " + plan.program().name(), plan.arenaBytes());
-    arenaBytes = plan.arenaBytes();
-    return true;
+    boolean larger = plan.arenaBytes() > arenaBytes;
+    long arena = Math.max(arenaBytes, plan.arenaBytes());
+    long pool = Math.max(workingSetBytes, pages.workingSetBytes(plan));
+    checkLimit(stateBytes + arena + pool, "program " + plan.program().name(),
+        plan.arenaBytes() + pages.workingSetBytes(plan));
+    arenaBytes = arena;
+    workingSetBytes = pool;
+    return larger;
   }
 
   /** Throws IllegalArgumentException unless a run was given what the plan asks for. */
@@ -83,9 +111,9 @@ public final class SessionAccount {
     });
   }
 
-  /** States and arena. */
+  /** States, arena and pool of pages. */
   public long usedBytes() {
-    return stateBytes + arenaBytes;
+    return stateBytes + arenaBytes + poolBytes();
   }
 
   private void checkLimit(long total, String what, long bytes) {

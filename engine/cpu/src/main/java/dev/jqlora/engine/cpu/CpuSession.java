@@ -1,6 +1,7 @@
 package dev.jqlora.engine.cpu;
 
 import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.graph.Program;
@@ -23,12 +24,13 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Collectors;
 
-/** States and one arena in native memory; programs run one at a time and share the arena. */
+/** States, pages and one arena in native memory; programs run one at a time and share the arena. */
 final class CpuSession implements Session {
   private static final long ALIGNMENT = 64;
 
   private final Capabilities capabilities;
   private final SessionAccount account;
+  private final CpuPages pages;
   private final CpuContext context;
   private final Arena states = Arena.ofShared();
   private final Map<String, Tensor> tensors = new HashMap<>();
@@ -38,13 +40,21 @@ final class CpuSession implements Session {
   CpuSession(Capabilities capabilities, long limit, CpuContext context) {
     this.capabilities = capabilities;
     account = new SessionAccount(limit);
+    pages = new CpuPages(account);
     this.context = context;
   }
 
   @Override
   public void allocate(String state, TensorType type) {
     account.allocate(state, type);
+    pages.fit();
     tensors.put(state, new Tensor(type, states.allocate(type.bytes(), ALIGNMENT)));
+  }
+
+  @Override
+  public void allocatePaged(String state, TensorType type, int pageCount) {
+    account.allocatePaged(state, type, pageCount);
+    pages.fit();
   }
 
   @Override
@@ -53,18 +63,27 @@ final class CpuSession implements Session {
   }
 
   private Tensor tensor(String state) {
-    account.type(state); // refuses an unknown name
     return Objects.requireNonNull(tensors.get(state));
   }
 
   @Override
   public void write(String state, long offset, MemorySegment bytes) {
-    MemorySegment.copy(bytes, 0, tensor(state).data(), offset, bytes.byteSize());
+    Objects.checkFromIndexSize(offset, bytes.byteSize(), account.type(state).bytes());
+    if (pages.contains(state)) {
+      pages.write(state, offset, bytes);
+    } else {
+      MemorySegment.copy(bytes, 0, tensor(state).data(), offset, bytes.byteSize());
+    }
   }
 
   @Override
   public void read(String state, long offset, MemorySegment target) {
-    MemorySegment.copy(tensor(state).data(), offset, target, 0, target.byteSize());
+    Objects.checkFromIndexSize(offset, target.byteSize(), account.type(state).bytes());
+    if (pages.contains(state)) {
+      pages.read(state, offset, target);
+    } else {
+      MemorySegment.copy(tensor(state).data(), offset, target, 0, target.byteSize());
+    }
   }
 
   @Override
@@ -73,10 +92,17 @@ final class CpuSession implements Session {
   }
 
   @Override
+  public PagingCounts paging() {
+    return pages.counts();
+  }
+
+  @Override
   public Executable compile(Program program) {
     account.checkStates(program);
     Plan plan = Planner.plan(program, capabilities);
-    if (account.reserveArena(plan)) {
+    boolean larger = account.reserveArena(plan);
+    pages.fit();
+    if (larger) {
       scratch.close();
       scratch = Arena.ofShared();
       arena = scratch.allocate(plan.arenaBytes(), ALIGNMENT);
@@ -87,6 +113,7 @@ final class CpuSession implements Session {
   @Override
   public void close() {
     scratch.close();
+    pages.close();
     states.close();
   }
 
@@ -109,6 +136,7 @@ final class CpuSession implements Session {
       plan.feeds().forEach((name, operand) -> resolve(operand, indices).data()
           .copyFrom(Objects.requireNonNull(feeds.get(name), name).data()));
       run(plan.steps(), indices);
+      pages.bring(List.copyOf(plan.fetches().values()), List.of(), indices);
       return plan.fetches().entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey,
           entry -> resolve(entry.getValue(), indices), (first, _) -> first, LinkedHashMap::new));
     }
@@ -117,8 +145,10 @@ final class CpuSession implements Session {
       for (Step step : steps) {
         switch (step) {
           case Step.Launch launch -> launch(launch, indices);
-          case Step.Copy(Operand from, Operand to) ->
+          case Step.Copy(Operand from, Operand to) -> {
+            pages.bring(List.of(from), List.of(to), indices);
             resolve(to, indices).data().copyFrom(resolve(from, indices).data());
+          }
           case Step.Loop loop -> loop(loop, indices);
         }
       }
@@ -135,6 +165,7 @@ final class CpuSession implements Session {
     }
 
     private void launch(Step.Launch launch, int[] indices) {
+      pages.bring(launch.inputs(), launch.outputs(), indices);
       CpuKernels.run(launch.node().op(),
           new CpuKernel.Call(resolve(launch.inputs(), indices), resolve(launch.outputs(), indices),
               memory(launch.scratch(), indices, launch.scratchBytes()), context));
@@ -154,8 +185,13 @@ final class CpuSession implements Session {
 
     private MemorySegment memory(Slot slot, int[] indices, long bytes) {
       String state = slot.state();
-      MemorySegment base = state == null ? arena : tensor(state).data();
-      return base.asSlice(slot.at(indices), bytes);
+      long offset = slot.at(indices);
+      if (state == null) {
+        return arena.asSlice(offset, bytes);
+      }
+      return pages.contains(state)
+          ? pages.memory(state, offset, bytes)
+          : tensor(state).data().asSlice(offset, bytes);
     }
   }
 }

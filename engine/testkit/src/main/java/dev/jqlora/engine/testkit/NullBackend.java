@@ -69,6 +69,11 @@ public final class NullBackend implements Backend {
     }
 
     @Override
+    public void allocatePaged(String state, TensorType type, int pages) {
+      account.allocatePaged(state, type, pages);
+    }
+
+    @Override
     public TensorType type(String state) {
       return account.type(state);
     }

@@ -1,0 +1,29 @@
+package dev.jqlora.engine.backend;
+
+/**
+ * What has moved between host and device for the sake of paged states.
+ *
+ * @param nanoseconds spent on the moves
+ */
+public record PagingCounts(long pagesIn, long bytesIn, long pagesOut, long bytesOut, long nanoseconds) {
+  public static final PagingCounts NONE = new PagingCounts(0, 0, 0, 0, 0);
+
+  PagingCounts movedIn(long bytes, long time) {
+    return new PagingCounts(pagesIn + 1, bytesIn + bytes, pagesOut, bytesOut, nanoseconds + time);
+  }
+
+  PagingCounts movedOut(long bytes, long time) {
+    return new PagingCounts(pagesIn, bytesIn, pagesOut + 1, bytesOut + bytes, nanoseconds + time);
+  }
+
+  /** What has moved since an earlier count. */
+  public PagingCounts since(PagingCounts earlier) {
+    return new PagingCounts(pagesIn - earlier.pagesIn, bytesIn - earlier.bytesIn, pagesOut - earlier.pagesOut,
+        bytesOut - earlier.bytesOut, nanoseconds - earlier.nanoseconds);
+  }
+
+  /** Whether nothing has moved. */
+  public boolean isNone() {
+    return pagesIn == 0 && pagesOut == 0;
+  }
+}
