@@ -2,12 +2,14 @@ package dev.jqlora.cli;
 
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
-import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.llama.config.KnownConfigs;
 import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.files.FileErrors;
 import dev.jqlora.llama.files.JsonObject;
-import dev.jqlora.llama.model.ModelWriter;
+import dev.jqlora.llama.model.RandomModel;
+import dev.jqlora.llama.model.RandomModel.Storage;
+import dev.jqlora.llama.tokenizer.HuggingFaceTokenizer;
+import dev.jqlora.llama.tokenizer.TokenizerFiles;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,35 +22,24 @@ import picocli.CommandLine.Option;
 
 /** Makes a model that has learned nothing yet. */
 @Command(name = "init", description = "Make a model of random weights, to pretrain or to measure with.", footer = {"",
-    "The tokenizer is not made: put a tokenizer.json beside the weights before training.", "", "Examples:",
-    "  jqlora init --config llama-3.2-1b --dtype bf16 --out models/random-1b",
+    "Training needs a tokenizer beside the weights: --tokenizer copies one.", "",
+    "nf4 stores the projections quantized (NF4, double quantization, as bitsandbytes saves them), the rest as bf16.",
+    "",
+    "Examples:", "  jqlora init --config llama-3.2-1b --dtype bf16 --out models/random-1b",
+    "  jqlora init --config llama-3-8b --dtype nf4 --out models/random-8b --tokenizer models/Meta-Llama-3-8B",
     "  jqlora init --config my/config.json --out models/mine --seed 7"})
 final class InitCommand implements Runnable {
-  /** What weights can be stored as. */
-  enum Stored {
-    F32(DType.F32), BF16(DType.BF16);
-
-    private final DType dtype;
-
-    Stored(DType dtype) {
-      this.dtype = dtype;
-    }
-
-    /** As it is typed. */
-    @Override
-    public String toString() {
-      return name().toLowerCase(Locale.ROOT);
-    }
-  }
-
   @Option(names = "--config", paramLabel = "NAME|FILE", required = true, description = "A published shape (llama-3-8b, llama-3-70b, llama-3.1-8b, llama-3.2-1b, llama-3.2-3b) or a config.json.")
   private String config;
 
   @Option(names = "--out", paramLabel = "DIR", required = true, description = "The model's folder.")
   private Path out;
 
-  @Option(names = "--dtype", paramLabel = "f32|bf16", defaultValue = "f32", description = "How weights are stored (default: ${DEFAULT-VALUE}).")
-  private Stored dtype;
+  @Option(names = "--dtype", paramLabel = "f32|bf16|nf4", defaultValue = "f32", description = "How weights are stored (default: ${DEFAULT-VALUE}).")
+  private String dtype;
+
+  @Option(names = "--tokenizer", paramLabel = "DIR", description = "A folder whose tokenizer files are copied beside the weights.")
+  private Path tokenizer;
 
   @Option(names = "--seed", paramLabel = "N", defaultValue = "42", description = "Equal seeds give equal files (default: ${DEFAULT-VALUE}).")
   private long seed;
@@ -65,11 +56,38 @@ final class InitCommand implements Runnable {
     if (!overwrite && holdsModel()) {
       throw new JqloraException(Kind.IO, out + " holds a model; choose another folder, or give --overwrite");
     }
-    ModelWriter.random(out, shape, dtype.dtype, seed);
-    long bytes = Math.multiplyExact(shape.parameters(), (long) dtype.dtype.bytes());
+    Storage storage = storage();
+    if (tokenizer != null) {
+      checkTokenizer(shape);
+    }
+    long bytes = RandomModel.write(out, shape, storage, seed);
+    if (tokenizer != null) {
+      new TokenizerFiles(tokenizer).copyTo(out);
+    }
     output.print(output.object().put("path", out.toString()).put("parameters", shape.parameters()).put("bytes", bytes),
         () -> output.out().println(String.format(Locale.ROOT, "%s: %,d parameters, %,d bytes as %s", out, shape
             .parameters(), bytes, dtype)));
+  }
+
+  private Storage storage() {
+    return switch (dtype.toLowerCase(Locale.ROOT)) {
+      case "f32" -> Storage.F32;
+      case "bf16" -> Storage.BF16;
+      case "nf4" -> Storage.NF4;
+      default -> throw new JqloraException(Kind.USAGE,
+          "--dtype: %s is none of f32, bf16 and nf4".formatted(FileErrors.quoted(dtype)));
+    };
+  }
+
+  /** Every id that the tokenizer gives must have a row in the embedding table. */
+  private void checkTokenizer(LlamaConfig shape) {
+    try (HuggingFaceTokenizer opened = HuggingFaceTokenizer.open(tokenizer)) {
+      if (opened.vocabSize() > shape.vocabSize()) {
+        throw new JqloraException(Kind.MODEL,
+            "the tokenizer in %s has %,d ids, and the model's vocab_size is %,d; choose the tokenizer of a smaller vocabulary or a larger vocab_size"
+                .formatted(tokenizer, opened.vocabSize(), shape.vocabSize()));
+      }
+    }
   }
 
   private LlamaConfig shape() {

@@ -1,5 +1,6 @@
 package dev.jqlora.cli;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -7,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.safetensors.Checkpoint;
+import dev.jqlora.llama.tokenizer.BytePairTrainer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -81,8 +83,30 @@ class DataCommandsTest {
   }
 
   @Test
-  void initNamesTheShapesThereAre() {
+  void initPutsATokenizerBeside() throws IOException {
+    Path tokenizer = folder.resolve("tokenizer");
+    BytePairTrainer.learn("the tokenizer of a test", 270).write(tokenizer);
+    Files.writeString(folder.resolve("small.json"), SMALL);
+    String[] command = {"init", "--config", path("small.json"), "--out", path("model"), "--dtype", "nf4",
+        "--tokenizer", tokenizer.toString()};
+    assertTrue(Shell.run(command).succeeded().out().endsWith("bytes as nf4\n"));
+    for (String file : new String[]{"tokenizer.json", "tokenizer_config.json"}) {
+      assertArrayEquals(Files.readAllBytes(tokenizer.resolve(file)),
+          Files.readAllBytes(folder.resolve("model").resolve(file)));
+    }
+    Files.writeString(folder.resolve("small.json"), SMALL.replace("300", "256"));
+    command[4] = path("other");
+    Shell.run(command).failed(5, "ids", "vocab_size is 256");
+    command[8] = path("none");
+    Shell.run(command).failed(5, "none");
+    assertFalse(Files.exists(folder.resolve("other")));
+  }
+
+  @Test
+  void initNamesTheShapesThereAre() throws IOException {
     Shell.run("init", "--config", "llama-9", "--out", path("x")).failed(2, "llama-9", "llama-3-8b");
     Shell.run("init", "--out", path("x")).failed(2, "--config");
+    Files.writeString(folder.resolve("small.json"), SMALL);
+    Shell.run("init", "--config", path("small.json"), "--out", path("x"), "--dtype", "f8").failed(2, "f8", "nf4");
   }
 }

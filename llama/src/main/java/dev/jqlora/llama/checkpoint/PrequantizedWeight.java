@@ -34,7 +34,7 @@ import java.util.List;
  */
 public record PrequantizedWeight(Nf4Tensor nf4, DType dtype) {
   private static final String QUANT_STATE = "quant_state.";
-  private static final String NF4_STATE = QUANT_STATE + "bitsandbytes__nf4";
+  static final String NF4_STATE = QUANT_STATE + "bitsandbytes__nf4";
   private static final List<String> PLAIN_PARTS = List.of("absmax", "quant_map", NF4_STATE);
   private static final List<String> NESTED_PARTS = List.of("absmax", "nested_absmax", "nested_quant_map", "quant_map",
       NF4_STATE);

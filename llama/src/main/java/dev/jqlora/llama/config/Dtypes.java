@@ -5,7 +5,7 @@ import dev.jqlora.llama.files.JsonObject;
 import java.util.Optional;
 
 /** The names of float types in Hugging Face files. */
-final class Dtypes {
+public final class Dtypes {
   private Dtypes() {}
 
   static Optional<DType> read(JsonObject json, String key) {
@@ -17,7 +17,7 @@ final class Dtypes {
     });
   }
 
-  static String name(DType dtype) {
+  public static String name(DType dtype) {
     return switch (dtype) {
       case F32 -> "float32";
       case F16 -> "float16";

@@ -131,8 +131,17 @@ public record LlamaConfig(int vocabSize, int hiddenSize, int intermediateSize, i
 
   /** This model without its quantization: what it is once its weights are dequantized. */
   public LlamaConfig withoutQuantization() {
+    return storedAs(dtype, Optional.empty());
+  }
+
+  /** This model with its weights stored in another way. */
+  public LlamaConfig storedAs(DType stored, Optional<QuantizationConfig> quantized) {
+    return storedAs(Optional.of(stored), quantized);
+  }
+
+  private LlamaConfig storedAs(Optional<DType> stored, Optional<QuantizationConfig> quantized) {
     return new LlamaConfig(vocabSize, hiddenSize, intermediateSize, layers, heads, kvHeads, headDim, maxPositions,
-        rmsNormEps, rope, tiedEmbeddings, initializerRange, ids, dtype, Optional.empty());
+        rmsNormEps, rope, tiedEmbeddings, initializerRange, ids, stored, quantized);
   }
 
   /** The content of {@code config.json}, as transformers 4 lays it out (5 reads it too). */

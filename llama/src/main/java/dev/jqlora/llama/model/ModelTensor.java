@@ -40,4 +40,9 @@ record ModelTensor(String name, Shape shape, String state, int layer) {
   boolean isNorm() {
     return shape.rank() == 1;
   }
+
+  /** Whether it is one of the matrices that quantization is for: any but embedding table and head. */
+  boolean isProjection() {
+    return !isNorm() && state.startsWith("layers.");
+  }
 }

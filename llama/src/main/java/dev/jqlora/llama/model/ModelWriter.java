@@ -1,11 +1,7 @@
 package dev.jqlora.llama.model;
 
 import dev.jqlora.engine.backend.Session;
-import dev.jqlora.engine.tensor.DType;
-import dev.jqlora.engine.tensor.Shape;
-import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
-import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.safetensors.CheckpointWriter;
 import dev.jqlora.llama.safetensors.TensorInfo;
 import java.lang.foreign.Arena;
@@ -13,10 +9,8 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.random.RandomGenerator;
-import java.util.random.RandomGeneratorFactory;
 
-/** Writes whole models as checkpoints: from a session, or with random weights. */
+/** Writes the model that a session holds as a checkpoint. */
 public final class ModelWriter {
   private static final int CHUNK = 1 << 20;
 
@@ -27,7 +21,7 @@ public final class ModelWriter {
     List<ModelTensor> tensors = ModelTensor.of(layout.config());
     List<TensorInfo> infos = tensors.stream()
         .map(tensor -> TensorInfo.of(tensor.name(), stored(tensor, session))).toList();
-    config(layout.config(), layout.tableDtype()).write(folder);
+    layout.config().storedAs(layout.tableDtype(), Optional.empty()).write(folder);
     try (CheckpointWriter writer = CheckpointWriter.create(folder, infos); Arena arena = Arena.ofConfined()) {
       MemorySegment chunk = arena.allocate(CHUNK);
       for (ModelTensor tensor : tensors) {
@@ -44,43 +38,5 @@ public final class ModelWriter {
 
   private static TensorType stored(ModelTensor tensor, Session session) {
     return new TensorType(session.type(tensor.state()).dtype(), tensor.shape());
-  }
-
-  /**
-   * Writes a model of random weights: norms 1, all else normal with the configuration's {@code initializer_range}, as
-   * the reference initializes a fresh model.
-   *
-   * @param dtype F32 or BF16
-   * @param seed equal seeds give equal files
-   */
-  public static void random(Path folder, LlamaConfig config, DType dtype, long seed) {
-    List<ModelTensor> tensors = ModelTensor.of(config);
-    RandomGenerator random = RandomGeneratorFactory.of("L64X128MixRandom").create(seed);
-    config(config, dtype).write(folder);
-    List<TensorInfo> infos = tensors.stream()
-        .map(tensor -> TensorInfo.of(tensor.name(), new TensorType(dtype, tensor.shape()))).toList();
-    try (CheckpointWriter writer = CheckpointWriter.create(folder, infos); Arena arena = Arena.ofConfined()) {
-      MemorySegment chunk = arena.allocate(CHUNK);
-      for (ModelTensor tensor : tensors) {
-        int fits = CHUNK / dtype.bytes();
-        for (long done = 0; done < tensor.shape().elements(); done += fits) {
-          int count = (int) Math.min(fits, tensor.shape().elements() - done);
-          Tensor values = new Tensor(
-              new TensorType(dtype, Shape.of(count)),
-              chunk.asSlice(0, (long) count * dtype.bytes()));
-          for (int i = 0; i < count; i++) {
-            values.set(i, tensor.isNorm() ? 1 : random.nextGaussian() * config.initializerRange());
-          }
-          writer.append(tensor.name(), values.data());
-        }
-      }
-      writer.commit();
-    }
-  }
-
-  private static LlamaConfig config(LlamaConfig config, DType dtype) {
-    return new LlamaConfig(config.vocabSize(), config.hiddenSize(), config.intermediateSize(), config.layers(),
-        config.heads(), config.kvHeads(), config.headDim(), config.maxPositions(), config.rmsNormEps(), config.rope(),
-        config.tiedEmbeddings(), config.initializerRange(), config.ids(), Optional.of(dtype), Optional.empty());
   }
 }
