@@ -6,10 +6,10 @@ import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.Embedding;
-import dev.jqlora.engine.op.MatMul;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.model.LlamaGraph;
+import dev.jqlora.llama.model.ModelLayout;
 import dev.jqlora.llama.inference.LoadedModel;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -150,11 +150,12 @@ public final class Generator {
     int n = tokens.length;
     int[] positions = new int[n];
     Arrays.setAll(positions, i -> position + i);
-    Map<String, Tensor> results = program(n).run(Map.of(
-        LlamaGraph.TOKENS, Tensor.of(TensorType.i32(n), tokens),
+    Map<String, Tensor> feeds = new HashMap<>(Map.of(
         LlamaGraph.POSITIONS, Tensor.of(TensorType.i32(n), positions),
         LlamaGraph.CACHE_POSITION, Tensor.scalar(position),
         ROW, Tensor.of(TensorType.i32(1), row)));
+    model.embeddings().feed(tokens, feeds);
+    Map<String, Tensor> results = program(n).run(feeds);
     return Objects.requireNonNull(results.get(LOGITS)).toFloats();
   }
 
@@ -164,12 +165,16 @@ public final class Generator {
   }
 
   private Executable compile(int n) {
+    return model.session().compile(program(model.layout(), n, capacity));
+  }
+
+  /** The program that takes n new tokens and gives the logits after one of them, with a cache of so many rows. */
+  public static Program program(ModelLayout layout, int n, int capacity) {
     Program.Builder program = new Program.Builder("generate " + n);
-    LlamaGraph llama = new LlamaGraph(model.layout(), program);
+    LlamaGraph llama = new LlamaGraph(layout, program);
     Value hidden = llama.cachedHidden(n, capacity);
     Value row = program.feed(ROW, TensorType.i32(1));
     Value last = program.graph().apply(new Embedding(), hidden, row);
-    program.fetch(LOGITS, program.graph().apply(MatMul.NT, last, llama.head()));
-    return model.session().compile(program.build());
+    return program.fetch(LOGITS, llama.logits(last)).build();
   }
 }

@@ -7,6 +7,8 @@ import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.llama.adapter.AdapterConfig;
 import dev.jqlora.llama.adapter.AdapterFiles;
 import dev.jqlora.llama.config.LlamaConfig;
+import dev.jqlora.llama.model.EmbeddingTable;
+import dev.jqlora.llama.model.LoraSpec;
 import dev.jqlora.llama.model.ModelLayout;
 import dev.jqlora.llama.model.ModelLoader;
 import dev.jqlora.llama.safetensors.Checkpoint;
@@ -14,8 +16,14 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.IntConsumer;
 
-/** A model in a session of its own, for programs that read it: to generate and to score. */
-public record LoadedModel(ModelLayout layout, Session session) implements AutoCloseable {
+/**
+ * A model in a session of its own, for programs that read it: to generate and to score.
+ *
+ * @param checkpoint what it was loaded from; open as long as the model, since the embedding table may stay there
+ */
+public record LoadedModel(ModelLayout layout, Session session, EmbeddingTable embeddings, Checkpoint checkpoint)
+    implements
+      AutoCloseable {
   /**
    * How to load a model.
    *
@@ -33,20 +41,44 @@ public record LoadedModel(ModelLayout layout, Session session) implements AutoCl
    */
   public static LoadedModel open(Backend backend, long memoryLimitBytes, Path folder, Options options,
       IntConsumer progress) {
-    LlamaConfig config = LlamaConfig.read(folder);
-    Session session = backend.open(memoryLimitBytes);
-    try (Checkpoint checkpoint = Checkpoint.open(folder)) {
-      ModelLoader loader = new ModelLoader(config, checkpoint);
-      ModelLayout layout = loader.layout(new ModelLoader.Options(options.quantize(), true, false, options.positions()),
-          options.adapter().map(adapter -> AdapterConfig.read(adapter).spec()));
-      loader.load(layout, session, progress);
-      layout.adapterStates().forEach(session::allocate);
-      options.adapter().ifPresent(adapter -> AdapterFiles.load(adapter, layout, session));
-      return new LoadedModel(layout, session);
+    LoadedModel model = open(backend, memoryLimitBytes, folder,
+        new ModelLoader.Options(options.quantize(), true, false, options.positions()),
+        options.adapter().map(adapter -> AdapterConfig.read(adapter).spec()), progress);
+    try {
+      options.adapter().ifPresent(adapter -> AdapterFiles.load(adapter, model.layout, model.session));
+      return model;
     } catch (RuntimeException | Error e) {
-      session.close();
+      model.close();
       throw e;
     }
+  }
+
+  /** Loads a model folder, with states for adapters that are zero as yet. */
+  public static LoadedModel open(Backend backend, long memoryLimitBytes, Path folder, ModelLoader.Options options,
+      Optional<LoraSpec> lora, IntConsumer progress) {
+    LlamaConfig config = LlamaConfig.read(folder);
+    Checkpoint checkpoint = Checkpoint.open(folder);
+    try {
+      ModelLoader loader = new ModelLoader(config, checkpoint);
+      ModelLayout layout = loader.layout(options, lora);
+      Session session = backend.open(memoryLimitBytes);
+      try {
+        EmbeddingTable embeddings = loader.load(layout, session, progress);
+        layout.adapterStates().forEach(session::allocate);
+        return new LoadedModel(layout, session, embeddings, checkpoint);
+      } catch (RuntimeException | Error e) {
+        session.close();
+        throw e;
+      }
+    } catch (RuntimeException | Error e) {
+      checkpoint.close();
+      throw e;
+    }
+  }
+
+  /** The same model with other adapters, whose states must be in the session. */
+  public LoadedModel withLora(Optional<LoraSpec> adapters) {
+    return new LoadedModel(layout.withLora(adapters), session, embeddings, checkpoint);
   }
 
   public LlamaConfig config() {
@@ -75,5 +107,6 @@ public record LoadedModel(ModelLayout layout, Session session) implements AutoCl
   @Override
   public void close() {
     session.close();
+    checkpoint.close();
   }
 }

@@ -8,15 +8,20 @@ import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.Add;
 import dev.jqlora.engine.op.CacheWrite;
 import dev.jqlora.engine.op.CachedAttention;
+import dev.jqlora.engine.op.Cast;
 import dev.jqlora.engine.op.CausalAttention;
 import dev.jqlora.engine.op.Dropout;
 import dev.jqlora.engine.op.Embedding;
+import dev.jqlora.engine.op.LinearArgMax;
+import dev.jqlora.engine.op.LinearCrossEntropy;
 import dev.jqlora.engine.op.LoraLinear;
 import dev.jqlora.engine.op.MatMul;
 import dev.jqlora.engine.op.Nf4Linear;
 import dev.jqlora.engine.op.RmsNorm;
 import dev.jqlora.engine.op.Rope;
 import dev.jqlora.engine.op.SwiGlu;
+import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.config.LlamaConfig;
 import java.util.ArrayList;
@@ -40,8 +45,10 @@ import java.util.SequencedMap;
  * </pre>
  */
 public final class LlamaGraph {
-  /** Feed: token ids, I32 {@code [n]}. */
+  /** Feed, where the embedding table is a state: token ids, I32 {@code [n]}. */
   public static final String TOKENS = "tokens";
+  /** Feed, where the table is on the host: the tokens' rows of it, in its element type, {@code [n, hiddenSize]}. */
+  public static final String EMBEDDINGS = "embeddings";
   /** Feed: each token's position in its sequence, I32 {@code [n]}. */
   public static final String POSITIONS = "positions";
   /** Feed: for each token the index of the first token of its sequence, I32 {@code [n]}. */
@@ -79,9 +86,24 @@ public final class LlamaGraph {
     return Objects.requireNonNull(states.get(name), name);
   }
 
-  /** The output head's weight. */
-  public Value head() {
-    return state(layout.head());
+  /** The logits after some hidden states, F32 {@code [n, vocabulary]}. */
+  public Value logits(Value hidden) {
+    return program.graph().apply(MatMul.NT, hidden, head());
+  }
+
+  /** The outputs of {@link LinearCrossEntropy} for some hidden states and their labels, I32 {@code [n]}. */
+  public List<Value> crossEntropy(Value hidden, Value labels, boolean inputGradient, boolean weightGradient) {
+    return program.graph().applyAll(new LinearCrossEntropy(inputGradient, weightGradient), List.of(hidden, head(),
+        labels));
+  }
+
+  /** The most likely ids after some hidden states, I32 {@code [n]}. */
+  public Value likeliest(Value hidden) {
+    return program.graph().apply(new LinearArgMax(), hidden, head());
+  }
+
+  private Value head() {
+    return state(layout.headStates().getFirst());
   }
 
   /**
@@ -93,7 +115,6 @@ public final class LlamaGraph {
    */
   public Value hidden(int n, boolean training, SavePolicy save) {
     GraphBuilder builder = program.graph();
-    Value tokens = program.feed(TOKENS, TensorType.i32(n));
     Map<String, Value> shared = new LinkedHashMap<>();
     shared.put(POSITIONS, program.feed(POSITIONS, TensorType.i32(n)));
     shared.put(START, program.feed(START, TensorType.i32(n)));
@@ -106,7 +127,7 @@ public final class LlamaGraph {
         List.of(block(b, index, x, weights, (q, k, v) -> b.applyAll(attention,
             List.of(q, k, v, weights.get(START))).getFirst())),
         List.of());
-    return normalized(layers(builder, embedded(builder, tokens), layerStates(), shared, save, layer).getFirst());
+    return normalized(layers(builder, embedded(n), layerStates(), shared, save, layer).getFirst());
   }
 
   /**
@@ -115,7 +136,6 @@ public final class LlamaGraph {
    */
   public Value cachedHidden(int n, int capacity) {
     GraphBuilder builder = program.graph();
-    Value tokens = program.feed(TOKENS, TensorType.i32(n));
     Map<String, Value> shared = new LinkedHashMap<>();
     shared.put(POSITIONS, program.feed(POSITIONS, TensorType.i32(n)));
     shared.put(CACHE_POSITION, program.feed(CACHE_POSITION, TensorType.i32()));
@@ -132,7 +152,7 @@ public final class LlamaGraph {
       });
       return new Repeat.Result(List.of(next), caches);
     };
-    List<Value> outputs = layers(builder, embedded(builder, tokens), stacked, shared, SavePolicy.NOTHING, layer);
+    List<Value> outputs = layers(builder, embedded(n), stacked, shared, SavePolicy.NOTHING, layer);
     program.write(KEY_CACHE, outputs.get(1));
     program.write(VALUE_CACHE, outputs.get(2));
     return normalized(outputs.getFirst());
@@ -146,8 +166,15 @@ public final class LlamaGraph {
     return caches;
   }
 
-  private Value embedded(GraphBuilder builder, Value tokens) {
-    return builder.scope("embed", () -> builder.apply(new Embedding(), state(ModelLayout.EMBED_TOKENS), tokens));
+  private Value embedded(int n) {
+    GraphBuilder builder = program.graph();
+    return builder.scope("embed", () -> {
+      if (!layout.tableOnHost()) {
+        return builder.apply(new Embedding(), state(ModelLayout.EMBED_TOKENS), program.feed(TOKENS, TensorType.i32(n)));
+      }
+      Value rows = program.feed(EMBEDDINGS, new TensorType(layout.tableDtype(), Shape.of(n, config.hiddenSize())));
+      return layout.tableDtype() == DType.F32 ? rows : builder.apply(new Cast(DType.F32), rows);
+    });
   }
 
   private Value normalized(Value x) {

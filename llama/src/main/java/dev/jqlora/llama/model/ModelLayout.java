@@ -18,11 +18,12 @@ import java.util.SequencedMap;
  *
  * @param formats how each projection is stored
  * @param tableDtype of the embedding table
- * @param headDtype of the output head; not used where it is tied to the embedding table
+ * @param tableTrained whether the embedding table is trained, as it is where all of the model is
+ * @param head how the output head is stored; where it is plain and the model ties it, it is the embedding table
  * @param positions rows of the rotary tables: the longest sequence of the run
  */
-public record ModelLayout(LlamaConfig config, Map<Projection, WeightFormat> formats, DType tableDtype, DType headDtype,
-    int positions, Optional<LoraSpec> lora) {
+public record ModelLayout(LlamaConfig config, Map<Projection, WeightFormat> formats, DType tableDtype,
+    boolean tableTrained, WeightFormat head, int positions, Optional<LoraSpec> lora) {
   public static final String EMBED_TOKENS = "embed_tokens";
   public static final String NORM = "norm";
   public static final String LM_HEAD = "lm_head";
@@ -49,27 +50,53 @@ public record ModelLayout(LlamaConfig config, Map<Projection, WeightFormat> form
 
   /** The states of a projection's weight: one, or those of {@link Nf4Weight} in its order. */
   public List<String> states(Projection projection) {
-    String name = "layers." + projection.title();
-    return switch (format(projection)) {
+    return states("layers." + projection.title(), format(projection));
+  }
+
+  private static List<String> states(String name, WeightFormat format) {
+    return switch (format) {
       case WeightFormat.Plain _ -> List.of(name);
       case WeightFormat.Nf4(_, boolean nested) ->
         (nested ? NESTED_PARTS : PLAIN_PARTS).stream().map(part -> name + "." + part).toList();
     };
   }
 
-  /** The state that is the output head. */
-  public String head() {
-    return config.tiedEmbeddings() ? EMBED_TOKENS : LM_HEAD;
+  private static List<TensorType> types(int out, int in, WeightFormat format) {
+    return switch (format) {
+      case WeightFormat.Plain(DType dtype) -> List.of(new TensorType(dtype, Shape.of(out, in)));
+      case WeightFormat.Nf4(int blockSize, boolean nested) -> new Nf4Weight(out, in, blockSize, nested).types();
+    };
+  }
+
+  /** Whether the output head is the embedding table itself. */
+  public boolean headIsTable() {
+    return config.tiedEmbeddings() && head instanceof WeightFormat.Plain;
+  }
+
+  /**
+   * Whether the embedding table stays in the host's memory, so that only the rows of a run's tokens travel. It must lie
+   * in the session only where it is trained or multiplied with.
+   */
+  public boolean tableOnHost() {
+    return !tableTrained && !headIsTable();
+  }
+
+  /** The states of the output head's weight: one, or those of {@link Nf4Weight} in its order. */
+  public List<String> headStates() {
+    return headIsTable() ? List.of(EMBED_TOKENS) : states(LM_HEAD, head);
   }
 
   /** Every state of the model that lies outside the layers, adapters not included. */
   public SequencedMap<String, TensorType> outerStates() {
     SequencedMap<String, TensorType> states = new LinkedHashMap<>();
-    TensorType table = new TensorType(tableDtype, Shape.of(config.vocabSize(), config.hiddenSize()));
-    states.put(EMBED_TOKENS, table);
-    states.put(NORM, TensorType.f32(config.hiddenSize()));
-    if (!config.tiedEmbeddings()) {
-      states.put(LM_HEAD, new TensorType(headDtype, table.shape()));
+    int vocab = config.vocabSize();
+    int width = config.hiddenSize();
+    if (!tableOnHost()) {
+      states.put(EMBED_TOKENS, new TensorType(tableDtype, Shape.of(vocab, width)));
+    }
+    states.put(NORM, TensorType.f32(width));
+    if (!headIsTable()) {
+      put(states, headStates(), types(vocab, width, head));
     }
     states.put(ROPE_COS, TensorType.f32(positions, config.headDim() / 2));
     states.put(ROPE_SIN, TensorType.f32(positions, config.headDim() / 2));
@@ -82,17 +109,16 @@ public record ModelLayout(LlamaConfig config, Map<Projection, WeightFormat> form
     states.put(INPUT_LAYERNORM, TensorType.f32(config.layers(), config.hiddenSize()));
     states.put(POST_ATTENTION_LAYERNORM, TensorType.f32(config.layers(), config.hiddenSize()));
     for (Projection projection : Projection.values()) {
-      List<String> names = states(projection);
-      List<TensorType> types = switch (format(projection)) {
-        case WeightFormat.Plain(DType dtype) -> List.of(new TensorType(dtype,
-            Shape.of(projection.out(config), projection.in(config))));
-        case WeightFormat.Nf4 format -> nf4(projection, format).types();
-      };
-      for (int i = 0; i < names.size(); i++) {
-        states.put(names.get(i), types.get(i).withShape(types.get(i).shape().stacked(config.layers())));
-      }
+      put(states, states(projection), types(projection.out(config), projection.in(config), format(projection)).stream()
+          .map(type -> type.withShape(type.shape().stacked(config.layers()))).toList());
     }
     return states;
+  }
+
+  private static void put(SequencedMap<String, TensorType> states, List<String> names, List<TensorType> types) {
+    for (int i = 0; i < names.size(); i++) {
+      states.put(names.get(i), types.get(i));
+    }
   }
 
   /** The stacked states of the adapters. */
@@ -106,6 +132,6 @@ public record ModelLayout(LlamaConfig config, Map<Projection, WeightFormat> form
   }
 
   public ModelLayout withLora(Optional<LoraSpec> adapters) {
-    return new ModelLayout(config, formats, tableDtype, headDtype, positions, adapters);
+    return new ModelLayout(config, formats, tableDtype, tableTrained, head, positions, adapters);
   }
 }

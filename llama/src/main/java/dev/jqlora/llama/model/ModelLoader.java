@@ -37,6 +37,11 @@ public final class ModelLoader {
    */
   public record Options(boolean quantize, boolean nested, boolean float32, int positions) {}
 
+  private static final String EMBED_TOKENS = "model.embed_tokens.weight";
+  private static final String LM_HEAD = "lm_head.weight";
+  /** Numbers that are converted or checked at a time. */
+  private static final int CHUNK = 1 << 20;
+
   private final LlamaConfig config;
   private final Checkpoint checkpoint;
 
@@ -51,9 +56,10 @@ public final class ModelLoader {
     for (Projection projection : Projection.values()) {
       formats.put(projection, format(projection, options));
     }
-    DType table = options.float32() ? DType.F32 : dtype("model.embed_tokens.weight");
-    DType head = config.tiedEmbeddings() || options.float32() ? table : dtype("lm_head.weight");
-    return new ModelLayout(config, formats, table, head, options.positions(), lora);
+    DType table = options.float32() ? DType.F32 : dtype(EMBED_TOKENS);
+    DType head = config.tiedEmbeddings() || options.float32() ? table : dtype(LM_HEAD);
+    return new ModelLayout(config, formats, table, options.float32(), new WeightFormat.Plain(head), options.positions(),
+        lora);
   }
 
   /**
@@ -90,24 +96,25 @@ public final class ModelLoader {
   }
 
   /** Allocates the model's states and fills them; see {@link #fill}. */
-  public void load(ModelLayout layout, Session session, IntConsumer progress) {
+  public EmbeddingTable load(ModelLayout layout, Session session, IntConsumer progress) {
     layout.outerStates().forEach(session::allocate);
     layout.layerStates().forEach(session::allocate);
-    fill(layout, session, progress);
+    return fill(layout, session, progress);
   }
 
   /**
    * Fills the model's states.
    *
    * @param progress is told the number of layers that are loaded
+   * @return the embedding table; where it is on the host, it reads the checkpoint, which must stay open
    * @throws JqloraException of kind MODEL where a tensor is missing, has another shape, or holds NaN or Inf
    */
-  public void fill(ModelLayout layout, Session session, IntConsumer progress) {
-    copy(session, ModelLayout.EMBED_TOKENS, 0, "model.embed_tokens.weight",
-        Shape.of(config.vocabSize(), config.hiddenSize()));
+  public EmbeddingTable fill(ModelLayout layout, Session session, IntConsumer progress) {
+    Shape table = Shape.of(config.vocabSize(), config.hiddenSize());
+    EmbeddingTable embeddings = embeddings(layout, session, table);
     copy(session, ModelLayout.NORM, 0, "model.norm.weight", Shape.of(config.hiddenSize()));
-    if (!config.tiedEmbeddings()) {
-      copy(session, ModelLayout.LM_HEAD, 0, "lm_head.weight", Shape.of(config.vocabSize(), config.hiddenSize()));
+    if (!layout.headIsTable()) {
+      copy(session, ModelLayout.LM_HEAD, 0, LM_HEAD, table);
     }
     loadRope(layout, session);
     for (int layer = 0; layer < config.layers(); layer++) {
@@ -120,6 +127,18 @@ public final class ModelLoader {
       }
       progress.accept(layer + 1);
     }
+    return embeddings;
+  }
+
+  private EmbeddingTable embeddings(ModelLayout layout, Session session, Shape shape) {
+    if (!layout.tableOnHost()) {
+      copy(session, ModelLayout.EMBED_TOKENS, 0, EMBED_TOKENS, shape);
+      return new EmbeddingTable.InState();
+    }
+    Tensor table = checkpoint.floats(EMBED_TOKENS, shape);
+    chunks(table, EMBED_TOKENS, (_, _, _) -> {
+    });
+    return new EmbeddingTable.OnHost(table);
   }
 
   private void loadRope(ModelLayout layout, Session session) {
@@ -191,12 +210,7 @@ public final class ModelLoader {
   private void copy(Session session, String state, int layer, String name, Shape shape) {
     Tensor source = checkpoint.floats(name, shape);
     TensorType target = new TensorType(session.type(state).dtype(), shape);
-    int chunk = 1 << 20;
-    float[] values = new float[(int) Math.min(chunk, shape.elements())];
-    for (long first = 0; first < shape.elements(); first += values.length) {
-      int count = (int) Math.min(values.length, shape.elements() - first);
-      FloatReader.read(source, first, values, 0, count);
-      checkFinite(values, count, name);
+    chunks(source, name, (first, values, count) -> {
       long offset = (layer * shape.elements() + first) * target.dtype().bytes();
       if (source.type().dtype() == target.dtype()) {
         int bytes = target.dtype().bytes();
@@ -207,6 +221,24 @@ public final class ModelLoader {
         throw checkpoint.stored(name).error("is not %s as in the first layer; expected one type for all layers"
             .formatted(target.dtype()));
       }
+    });
+  }
+
+  /** A part of a tensor: its first element, and its values as float32. */
+  @FunctionalInterface
+  private interface Chunk {
+    void take(long first, float[] values, int count);
+  }
+
+  /** Goes through a tensor of real numbers, all of which must be finite. */
+  private void chunks(Tensor source, String name, Chunk chunk) {
+    long elements = source.type().elements();
+    float[] values = new float[(int) Math.min(CHUNK, elements)];
+    for (long first = 0; first < elements; first += values.length) {
+      int count = (int) Math.min(values.length, elements - first);
+      FloatReader.read(source, first, values, 0, count);
+      checkFinite(values, count, name);
+      chunk.take(first, values, count);
     }
   }
 

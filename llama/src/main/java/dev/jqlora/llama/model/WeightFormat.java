@@ -2,7 +2,7 @@ package dev.jqlora.llama.model;
 
 import dev.jqlora.engine.tensor.DType;
 
-/** How the weights of one projection are stored on the device. */
+/** How a matrix of weights is stored on the device. */
 public sealed interface WeightFormat {
   /** As numbers of 16 or 32 bits. */
   record Plain(DType dtype) implements WeightFormat {}

@@ -110,9 +110,10 @@ public final class Scorer {
       start[i] = i;
     }
     TensorType type = TensorType.i32(n);
-    Tensor nll = Objects.requireNonNull(programs.computeIfAbsent(n, this::compile).run(Map.of(
-        LlamaGraph.TOKENS, Tensor.of(type, tokens), LlamaGraph.POSITIONS, Tensor.of(type, positions),
-        LlamaGraph.START, Tensor.of(type, start), LABELS, Tensor.of(type, labels))).get(NLL));
+    Map<String, Tensor> feeds = new HashMap<>(Map.of(LlamaGraph.POSITIONS, Tensor.of(type, positions),
+        LlamaGraph.START, Tensor.of(type, start), LABELS, Tensor.of(type, labels)));
+    model.embeddings().feed(tokens, feeds);
+    Tensor nll = Objects.requireNonNull(programs.computeIfAbsent(n, this::compile).run(feeds).get(NLL));
     return split(sequences, nll);
   }
 
@@ -140,8 +141,7 @@ public final class Scorer {
     LlamaGraph llama = new LlamaGraph(model.layout(), program);
     Value hidden = llama.hidden(n, false, SavePolicy.NOTHING);
     Value labels = program.feed(LABELS, TensorType.i32(n));
-    program.fetch(NLL, program.graph().applyAll(new LinearCrossEntropy(false, false), List.of(hidden, llama.head(),
-        labels)).get(1));
+    program.fetch(NLL, llama.crossEntropy(hidden, labels, false, false).get(1));
     return model.session().compile(program.build());
   }
 }

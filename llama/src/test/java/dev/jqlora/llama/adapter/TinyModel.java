@@ -32,7 +32,8 @@ final class TinyModel {
   static ModelLayout layout(LlamaConfig config, LoraSpec spec) {
     Map<Projection, WeightFormat> formats = Arrays.stream(Projection.values()).collect(Collectors.toMap(Function
         .identity(), _ -> new WeightFormat.Plain(DType.F32)));
-    return new ModelLayout(config, formats, DType.F32, DType.F32, 16, Optional.of(spec));
+    return new ModelLayout(config, formats, DType.F32, false, new WeightFormat.Plain(DType.F32), 16,
+        Optional.of(spec));
   }
 
   /** A session with the layout's adapter states, zeroed. */

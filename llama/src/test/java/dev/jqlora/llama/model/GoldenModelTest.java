@@ -69,9 +69,7 @@ class GoldenModelTest {
       Value hidden = llama.hidden(n, false, SavePolicy.NOTHING);
       Value labels = program.feed("labels", TensorType.i32(n));
       program.fetch("loss",
-          program.graph()
-              .applyAll(new LinearCrossEntropy(false, false), java.util.List.of(hidden, llama.head(), labels))
-              .getFirst());
+          llama.crossEntropy(hidden, labels, false, false).getFirst());
       int[] next = IntStream.range(0, n).map(i -> i + 1 < n ? ids[i + 1] : LinearCrossEntropy.IGNORED).toArray();
       Map<String, Tensor> results = session.compile(program.build())
           .run(Map.of(LlamaGraph.TOKENS, Tensor.of(TensorType.i32(n), ids), LlamaGraph.POSITIONS,

@@ -101,7 +101,7 @@ final class OptionScorer {
     var size = new Size(Bucket.of(batch.length()), Math.ceilDiv(rows.length, ROW_STEP) * ROW_STEP);
     int[] filledLabels = Arrays.copyOf(labels, size.rows());
     Arrays.fill(filledLabels, labels.length, size.rows(), LinearCrossEntropy.IGNORED);
-    Map<String, Tensor> feeds = Bucket.tokenFeeds(batch, size.tokens());
+    Map<String, Tensor> feeds = Bucket.tokenFeeds(batch, size.tokens(), model.embeddings());
     feeds.put(ROWS, Tensor.of(TensorType.i32(size.rows()), Arrays.copyOf(rows, size.rows())));
     feeds.put(LABELS, Tensor.of(TensorType.i32(size.rows()), filledLabels));
     return Objects.requireNonNull(programs.computeIfAbsent(size, this::compile).run(feeds).get(NLL));
@@ -132,8 +132,7 @@ final class OptionScorer {
     Value hidden = llama.hidden(size.tokens(), false, SavePolicy.NOTHING);
     TensorType type = TensorType.i32(size.rows());
     Value read = program.graph().apply(new Embedding(), hidden, program.feed(ROWS, type));
-    Value nll = program.graph().applyAll(new LinearCrossEntropy(false, false),
-        List.of(read, llama.head(), program.feed(LABELS, type))).get(1);
+    Value nll = llama.crossEntropy(read, program.feed(LABELS, type), false, false).get(1);
     return model.session().compile(program.fetch(NLL, nll).build());
   }
 }

@@ -1,7 +1,6 @@
 package dev.jqlora.training.evaluate;
 
 import dev.jqlora.engine.backend.Backend;
-import dev.jqlora.engine.backend.Session;
 import dev.jqlora.llama.adapter.AdapterConfig;
 import dev.jqlora.llama.adapter.AdapterFiles;
 import dev.jqlora.llama.config.LlamaConfig;
@@ -9,7 +8,6 @@ import dev.jqlora.llama.inference.LoadedModel;
 import dev.jqlora.llama.model.LoraSpec;
 import dev.jqlora.llama.model.ModelLayout;
 import dev.jqlora.llama.model.ModelLoader;
-import dev.jqlora.llama.safetensors.Checkpoint;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -46,10 +44,9 @@ final class VariantModels implements AutoCloseable {
       model = load(spec.or(() -> firstSpec(settings.variants())));
       loaded = model;
     }
-    ModelLayout layout = model.layout().withLora(spec);
-    Session session = model.session();
-    variant.adapter().ifPresent(folder -> AdapterFiles.load(folder, layout, session));
-    return new LoadedModel(layout, session);
+    LoadedModel adapted = model.withLora(spec);
+    variant.adapter().ifPresent(folder -> AdapterFiles.load(folder, adapted.layout(), adapted.session()));
+    return adapted;
   }
 
   private static LoraSpec spec(Path adapter) {
@@ -67,19 +64,10 @@ final class VariantModels implements AutoCloseable {
 
   private LoadedModel load(Optional<LoraSpec> spec) {
     EvaluationSettings.Base base = settings.base();
-    LlamaConfig config = LlamaConfig.read(base.folder());
-    Session session = backend.open(memoryLimitBytes);
-    try (Checkpoint checkpoint = Checkpoint.open(base.folder())) {
-      ModelLoader loader = new ModelLoader(config, checkpoint);
-      ModelLayout layout = loader.layout(
-          new ModelLoader.Options(base.quantize(), base.doubleQuantization(), false, positions), spec);
-      loader.load(layout, session, layer -> listener.progress("loading layers", layer, config.layers()));
-      layout.adapterStates().forEach(session::allocate);
-      return new LoadedModel(layout, session);
-    } catch (RuntimeException | Error e) {
-      session.close();
-      throw e;
-    }
+    int layers = LlamaConfig.read(base.folder()).layers();
+    return LoadedModel.open(backend, memoryLimitBytes, base.folder(),
+        new ModelLoader.Options(base.quantize(), base.doubleQuantization(), false, positions), spec,
+        layer -> listener.progress("loading layers", layer, layers));
   }
 
   @Override

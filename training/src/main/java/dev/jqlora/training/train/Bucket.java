@@ -3,6 +3,7 @@ package dev.jqlora.training.train;
 import dev.jqlora.engine.op.LinearCrossEntropy;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
+import dev.jqlora.llama.model.EmbeddingTable;
 import dev.jqlora.llama.model.LlamaGraph;
 import dev.jqlora.training.data.MicroBatch;
 import java.util.Arrays;
@@ -25,23 +26,23 @@ public final class Bucket {
   }
 
   /** A batch's feeds, filled up to n tokens. */
-  public static Map<String, Tensor> feeds(MicroBatch batch, int n) {
+  public static Map<String, Tensor> feeds(MicroBatch batch, int n, EmbeddingTable embeddings) {
     int[] labels = Arrays.copyOf(batch.labels(), n);
     Arrays.fill(labels, batch.length(), n, LinearCrossEntropy.IGNORED);
-    Map<String, Tensor> feeds = tokenFeeds(batch, n);
+    Map<String, Tensor> feeds = tokenFeeds(batch, n, embeddings);
     feeds.put(TrainPrograms.LABELS, Tensor.of(TensorType.i32(n), labels));
     return feeds;
   }
 
   /** A batch's feeds without its labels, filled up to n tokens. */
-  public static Map<String, Tensor> tokenFeeds(MicroBatch batch, int n) {
+  public static Map<String, Tensor> tokenFeeds(MicroBatch batch, int n, EmbeddingTable embeddings) {
     int[] start = Arrays.copyOf(batch.start(), n);
     for (int i = batch.length(); i < n; i++) {
       start[i] = i;
     }
     TensorType type = TensorType.i32(n);
     Map<String, Tensor> feeds = new HashMap<>();
-    feeds.put(LlamaGraph.TOKENS, Tensor.of(type, Arrays.copyOf(batch.tokens(), n)));
+    embeddings.feed(Arrays.copyOf(batch.tokens(), n), feeds);
     feeds.put(LlamaGraph.POSITIONS, Tensor.of(type, Arrays.copyOf(batch.positions(), n)));
     feeds.put(LlamaGraph.START, Tensor.of(type, start));
     return feeds;

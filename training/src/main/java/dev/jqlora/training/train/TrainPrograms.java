@@ -10,8 +10,6 @@ import dev.jqlora.engine.op.AdamW;
 import dev.jqlora.engine.op.AdamW8bit;
 import dev.jqlora.engine.op.Add;
 import dev.jqlora.engine.op.Fill;
-import dev.jqlora.engine.op.LinearArgMax;
-import dev.jqlora.engine.op.LinearCrossEntropy;
 import dev.jqlora.engine.op.Multiply;
 import dev.jqlora.engine.op.SumOfSquares;
 import dev.jqlora.engine.tensor.TensorType;
@@ -62,9 +60,8 @@ final class TrainPrograms {
     LlamaGraph llama = new LlamaGraph(layout, program);
     Value hidden = llama.hidden(n, true, save);
     Value labels = program.feed(LABELS, TensorType.i32(n));
-    boolean trainsHead = trainables.stream().anyMatch(trainable -> trainable.state().equals(layout.head()));
-    Value loss = graph.scope("head", () -> graph
-        .applyAll(new LinearCrossEntropy(true, trainsHead), List.of(hidden, llama.head(), labels)).getFirst());
+    boolean trainsHead = trainables.stream().anyMatch(trainable -> layout.headStates().contains(trainable.state()));
+    Value loss = graph.scope("head", () -> llama.crossEntropy(hidden, labels, true, trainsHead).getFirst());
     Value scaled = graph.apply(new Multiply(), loss, program.feed(LOSS_SCALE, TensorType.f32()));
 
     List<Value> wanted = new ArrayList<>();
@@ -87,10 +84,9 @@ final class TrainPrograms {
     LlamaGraph llama = new LlamaGraph(layout, program);
     Value hidden = llama.hidden(n, false, SavePolicy.NOTHING);
     Value labels = program.feed(LABELS, TensorType.i32(n));
-    List<Value> outputs = program.graph().applyAll(new LinearCrossEntropy(false, false),
-        List.of(hidden, llama.head(), labels));
+    List<Value> outputs = llama.crossEntropy(hidden, labels, false, false);
     if (predictions) {
-      program.fetch(PREDICTIONS, program.graph().apply(new LinearArgMax(), hidden, llama.head()));
+      program.fetch(PREDICTIONS, llama.likeliest(hidden));
     }
     return program.fetch(NLL, outputs.get(1)).build();
   }

@@ -9,6 +9,7 @@ import dev.jqlora.llama.adapter.AdapterConfig;
 import dev.jqlora.llama.adapter.AdapterFiles;
 import dev.jqlora.llama.adapter.LoraInit;
 import dev.jqlora.llama.config.LlamaConfig;
+import dev.jqlora.llama.model.EmbeddingTable;
 import dev.jqlora.llama.model.ModelLayout;
 import dev.jqlora.llama.model.ModelLoader;
 import dev.jqlora.llama.model.ModelWriter;
@@ -35,6 +36,7 @@ final class TrainedModel implements AutoCloseable {
   private final ModelLoader loader;
   private @Nullable Session session;
   private @Nullable ModelLayout layout;
+  private @Nullable EmbeddingTable embeddings;
 
   private TrainedModel(TrainingArguments arguments, Path folder, LlamaConfig config, HuggingFaceTokenizer tokenizer,
       @Nullable AdapterConfig adapter, Checkpoint checkpoint) {
@@ -98,6 +100,10 @@ final class TrainedModel implements AutoCloseable {
     return Objects.requireNonNull(layout);
   }
 
+  EmbeddingTable embeddings() {
+    return Objects.requireNonNull(embeddings);
+  }
+
   /**
    * Opens a session and fills it.
    *
@@ -112,7 +118,7 @@ final class TrainedModel implements AutoCloseable {
     Session opened = backend.open(limit == null ? Long.MAX_VALUE : limit);
     session = opened;
     layout = planned;
-    loader.load(planned, opened, _ -> {
+    embeddings = loader.load(planned, opened, _ -> {
     });
     planned.adapterStates().forEach(opened::allocate);
     Path given = arguments.model().adapter();

@@ -107,7 +107,8 @@ public final class Trainer {
     model.load(backend, longest());
     SavePolicy save = arguments.model().gradientCheckpointing() ? SavePolicy.NOTHING : SavePolicy.EVERYTHING;
     Double ratio = arguments.finetuning().loraPlusRatio();
-    engine = new TrainingEngine(model.session(), model.layout(), model.trainables(), save, trainer.optimizer(),
+    engine = new TrainingEngine(model.session(), model.layout(), model.embeddings(), model.trainables(), save,
+        trainer.optimizer(),
         ratio == null ? 1 : ratio);
     evaluation = new EvaluationPass(engine, trainer.evalBatchSize(), arguments.finetuning());
   }

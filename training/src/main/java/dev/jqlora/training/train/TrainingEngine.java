@@ -5,6 +5,7 @@ import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
+import dev.jqlora.llama.model.EmbeddingTable;
 import dev.jqlora.llama.model.LlamaGraph;
 import dev.jqlora.llama.model.ModelLayout;
 import dev.jqlora.training.config.OptimizerArguments;
@@ -23,6 +24,7 @@ import org.jspecify.annotations.Nullable;
 final class TrainingEngine {
   private final Session session;
   private final ModelLayout layout;
+  private final EmbeddingTable embeddings;
   private final List<Trainable> trainables;
   private final TrainPrograms programs;
   private final OptimizerArguments optimizer;
@@ -33,10 +35,11 @@ final class TrainingEngine {
   private @Nullable Executable optimizerStep;
 
   /** Allocates gradients and optimizer states, all zero, in a session that holds the model and its adapters. */
-  TrainingEngine(Session session, ModelLayout layout, List<Trainable> trainables, SavePolicy save,
-      OptimizerArguments optimizer, double loraPlusRatio) {
+  TrainingEngine(Session session, ModelLayout layout, EmbeddingTable embeddings, List<Trainable> trainables,
+      SavePolicy save, OptimizerArguments optimizer, double loraPlusRatio) {
     this.session = session;
     this.layout = layout;
+    this.embeddings = embeddings;
     this.trainables = trainables;
     this.programs = new TrainPrograms(layout, trainables, save);
     this.optimizer = optimizer;
@@ -74,7 +77,7 @@ final class TrainingEngine {
   double accumulate(MicroBatch batch, long updateTargets, int seed) {
     int n = Bucket.of(batch.length());
     Executable program = step(n);
-    Map<String, Tensor> feeds = Bucket.feeds(batch, n);
+    Map<String, Tensor> feeds = Bucket.feeds(batch, n, embeddings);
     feeds.put(TrainPrograms.LOSS_SCALE, Tensor.scalar(1f / Math.max(1, updateTargets)));
     if (program.plan().feeds().containsKey(LlamaGraph.SEED)) {
       feeds.put(LlamaGraph.SEED, Tensor.scalar(seed));
@@ -94,7 +97,7 @@ final class TrainingEngine {
     int n = Bucket.of(batch.length());
     Executable program = evaluations.computeIfAbsent(n,
         tokens -> session.compile(TrainPrograms.evaluation(layout, tokens, predictions)));
-    Map<String, Tensor> results = program.run(Bucket.feeds(batch, n));
+    Map<String, Tensor> results = program.run(Bucket.feeds(batch, n, embeddings));
     float[] nll = Arrays.copyOf(fetched(results, TrainPrograms.NLL).toFloats(), batch.length());
     int[] ids = new int[predictions ? batch.length() : 0];
     for (int i = 0; i < ids.length; i++) {

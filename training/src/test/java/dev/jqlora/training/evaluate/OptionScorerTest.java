@@ -12,7 +12,6 @@ import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.engine.graph.Value;
-import dev.jqlora.engine.op.MatMul;
 import dev.jqlora.engine.reference.ReferenceBackend;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
@@ -75,7 +74,7 @@ class OptionScorerTest {
     Program.Builder program = new Program.Builder("logits");
     LlamaGraph llama = new LlamaGraph(model.layout(), program);
     Value hidden = llama.hidden(ids.length, false, SavePolicy.NOTHING);
-    program.fetch("logits", program.graph().apply(MatMul.NT, hidden, llama.head()));
+    program.fetch("logits", llama.logits(hidden));
     Tensor logits = Objects.requireNonNull(model.session().compile(program.build()).run(Map.of(
         LlamaGraph.TOKENS, Tensor.of(type, ids),
         LlamaGraph.POSITIONS, Tensor.of(type, IntStream.range(0, ids.length).toArray()),

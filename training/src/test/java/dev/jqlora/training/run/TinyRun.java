@@ -51,7 +51,8 @@ final class TinyRun implements AutoCloseable {
   private static ModelLayout layout(AdapterConfig adapter) {
     Map<Projection, WeightFormat> formats = Arrays.stream(Projection.values()).collect(Collectors.toMap(Function
         .identity(), _ -> new WeightFormat.Plain(DType.F32)));
-    return new ModelLayout(CONFIG, formats, DType.F32, DType.F32, 16, Optional.of(adapter.spec()));
+    return new ModelLayout(CONFIG, formats, DType.F32, false, new WeightFormat.Plain(DType.F32), 16,
+        Optional.of(adapter.spec()));
   }
 
   private void allocate(SequencedMap<String, TensorType> states, int value) {

@@ -10,6 +10,7 @@ import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.llama.config.LlamaConfig;
+import dev.jqlora.llama.model.EmbeddingTable;
 import dev.jqlora.llama.model.LoraSpec;
 import dev.jqlora.llama.model.ModelLayout;
 import dev.jqlora.llama.model.ModelLoader;
@@ -60,7 +61,7 @@ class GoldenLoraTest {
       ModelLoader loader = new ModelLoader(LlamaConfig.read(folder), checkpoint);
       ModelLayout layout = loader.layout(new ModelLoader.Options(kind.equals("nf4"), true, false, 512),
           Optional.of(new LoraSpec(ranks, scales, 0)));
-      loader.load(layout, session, _ -> {
+      EmbeddingTable embeddings = loader.load(layout, session, _ -> {
       });
       layout.adapterStates().forEach(session::allocate);
       for (Projection projection : Projection.values()) {
@@ -73,8 +74,8 @@ class GoldenLoraTest {
       }
       OptimizerArguments optimizer = new OptimizerArguments(OptimizerType.ADAMW_TORCH,
           hyper.get("learning_rate").asDouble(), hyper.get("weight_decay").asDouble(), 0.9, 0.999, 1e-8, 1);
-      TrainingEngine engine = new TrainingEngine(session, layout, Trainable.of(layout, FinetuningType.LORA), save,
-          optimizer, 1);
+      TrainingEngine engine = new TrainingEngine(session, layout, embeddings,
+          Trainable.of(layout, FinetuningType.LORA), save, optimizer, 1);
       for (int step = 0; step < log.size(); step++) {
         List<MicroBatch> batches = new ArrayList<>();
         for (JsonNode micro : golden.get("batches").get(step)) {

@@ -1,0 +1,55 @@
+package dev.jqlora.llama.model;
+
+import dev.jqlora.engine.tensor.Shape;
+import dev.jqlora.engine.tensor.Tensor;
+import dev.jqlora.engine.tensor.TensorType;
+import java.lang.foreign.MemorySegment;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * The embedding table of a loaded model, wherever it lies: it gives each run of a program what stands for its tokens. For
+ * one thread.
+ */
+public sealed interface EmbeddingTable {
+  /**
+   * Adds the feed for some tokens, which must be in the vocabulary: {@link LlamaGraph#TOKENS} or
+   * {@link LlamaGraph#EMBEDDINGS}. Its memory is used again by the next call.
+   */
+  void feed(int[] tokens, Map<String, Tensor> feeds);
+
+  /** The table is a state of the session; the ids travel, and the device looks the rows up. */
+  record InState() implements EmbeddingTable {
+    @Override
+    public void feed(int[] tokens, Map<String, Tensor> feeds) {
+      feeds.put(LlamaGraph.TOKENS, Tensor.of(TensorType.i32(tokens.length), tokens));
+    }
+  }
+
+  /** The table stays in the host's memory; the rows travel, in the table's own element type. */
+  final class OnHost implements EmbeddingTable {
+    private final Tensor table;
+    private byte[] rows = new byte[0];
+
+    /** @param table {@code [vocabulary, hiddenSize]}, in memory that must live as long as this object is used */
+    OnHost(Tensor table) {
+      this.table = table;
+    }
+
+    @Override
+    public void feed(int[] tokens, Map<String, Tensor> feeds) {
+      int width = table.type().shape().dim(1);
+      long rowBytes = (long) width * table.type().dtype().bytes();
+      TensorType type = table.type().withShape(Shape.of(tokens.length, width));
+      if (rows.length < type.bytes()) {
+        rows = new byte[Math.toIntExact(type.bytes())];
+      }
+      MemorySegment gathered = MemorySegment.ofArray(rows).asSlice(0, type.bytes());
+      for (int i = 0; i < tokens.length; i++) {
+        int id = Objects.checkIndex(tokens[i], table.type().shape().dim(0));
+        MemorySegment.copy(table.data(), id * rowBytes, gathered, i * rowBytes, rowBytes);
+      }
+      feeds.put(LlamaGraph.EMBEDDINGS, new Tensor(type, gathered));
+    }
+  }
+}
