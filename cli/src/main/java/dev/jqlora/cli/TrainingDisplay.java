@@ -1,5 +1,6 @@
 package dev.jqlora.cli;
 
+import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.training.train.TrainingListener;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -89,6 +90,11 @@ final class TrainingDisplay implements TrainingListener, AutoCloseable {
     long done = Math.max(1, step.step() - startStep);
     long seconds = (System.nanoTime() - begin) / done * (step.totalSteps() - step.step()) / 1_000_000_000L;
     return "%d:%02d:%02d".formatted(seconds / 3600, seconds / 60 % 60, seconds % 60);
+  }
+
+  @Override
+  public void paged(int step, PagingCounts moved) {
+    line("step %d: %s".formatted(step, moved));
   }
 
   @Override

@@ -12,5 +12,10 @@ public enum OptimizerType {
   PAGED_ADAMW_8BIT,
 
   /** AdamW with float32 states in such pages, as bitsandbytes computes it. */
-  PAGED_ADAMW_32BIT
+  PAGED_ADAMW_32BIT;
+
+  /** Whether its states live in pages. */
+  public boolean isPaged() {
+    return this == PAGED_ADAMW_8BIT || this == PAGED_ADAMW_32BIT;
+  }
 }

@@ -3,6 +3,7 @@ package dev.jqlora.training.run;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.jqlora.engine.backend.PagingCounts;
 import java.util.Optional;
 
 /**
@@ -10,8 +11,9 @@ import java.util.Optional;
  *
  * @param entry what is logged
  * @param throughput where it is counted
+ * @param paging what was moved of the optimizer's states
  */
-public record LogLine(Progress progress, LogEntry entry, Optional<Throughput> throughput) {
+public record LogLine(Progress progress, LogEntry entry, Optional<Throughput> throughput, PagingCounts paging) {
   static final String STEP = "current_steps";
   static final String LOSS = "loss";
 
@@ -56,6 +58,13 @@ public record LogLine(Progress progress, LogEntry entry, Optional<Throughput> th
       json.put("throughput", Math.rint(counted.tokensPerSecond() * 100) / 100);
       json.put("total_tokens", counted.totalTokens());
     });
+    if (!paging.isNone()) {
+      json.put("pages_in", paging.pagesIn());
+      json.put("page_bytes_in", paging.bytesIn());
+      json.put("pages_out", paging.pagesOut());
+      json.put("page_bytes_out", paging.bytesOut());
+      json.put("paging_seconds", paging.nanoseconds() / 1e9);
+    }
     return json;
   }
 }

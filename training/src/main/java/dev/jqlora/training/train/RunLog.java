@@ -1,5 +1,6 @@
 package dev.jqlora.training.train;
 
+import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.training.config.FinetuningType;
 import dev.jqlora.training.config.TrainerArguments;
 import dev.jqlora.training.config.TrainingArguments;
@@ -44,15 +45,16 @@ final class RunLog implements AutoCloseable {
    *
    * @param tokens read in the whole run
    * @param seconds spent in the whole run
+   * @param paging what was moved since the last such line, at the end in this part of the run
    */
-  void append(LogEntry entry, long tokens, double seconds) {
+  void append(LogEntry entry, long tokens, double seconds, PagingCounts paging) {
     if (lines == null) {
       return;
     }
     Progress progress = new Progress(entry.step(), totalSteps, entry.epoch(),
         Duration.ofMillis((long) (seconds * 1000)));
     lines.append(new LogLine(progress, entry,
-        Optional.of(new LogLine.Throughput(tokens / Math.max(seconds, 1e-9), tokens))));
+        Optional.of(new LogLine.Throughput(tokens / Math.max(seconds, 1e-9), tokens)), paging));
   }
 
   void evaluationResults(Map<String, Double> metrics, double epoch) {

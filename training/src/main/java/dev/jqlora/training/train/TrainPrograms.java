@@ -2,38 +2,29 @@ package dev.jqlora.training.train;
 
 import dev.jqlora.engine.autodiff.Autodiff;
 import dev.jqlora.engine.graph.GraphBuilder;
-import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.engine.graph.Value;
-import dev.jqlora.engine.op.AdamW;
-import dev.jqlora.engine.op.AdamW8bit;
 import dev.jqlora.engine.op.Add;
-import dev.jqlora.engine.op.Fill;
 import dev.jqlora.engine.op.Multiply;
 import dev.jqlora.engine.op.SumOfSquares;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.model.LlamaGraph;
 import dev.jqlora.llama.model.ModelLayout;
-import dev.jqlora.training.config.OptimizerArguments;
 import java.util.ArrayList;
-import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SequencedMap;
 
 /**
- * The programs of training, all over the same states: a step that adds a micro-batch's gradients to those of the update,
- * the gradients' norm, and the optimizer's step.
+ * The programs of training but for {@link OptimizerProgram}, all over the same states: a step that adds a micro-batch's
+ * gradients to those of the update, the gradients' norm, and evaluation.
  */
 final class TrainPrograms {
   /** Feed: the id that each token must predict, I32 {@code [n]}. */
   static final String LABELS = "labels";
   /** Feed: 1 / number of targets in the whole update. */
   static final String LOSS_SCALE = "loss_scale";
-  /** Feed: the factor that clips the gradients. */
-  static final String CLIP = "clip";
   /** Fetch: the sum of the targets' negative log likelihoods. */
   static final String LOSS = "loss";
   /** Fetch: the targets' negative log likelihoods, F32 {@code [n]}, 0 where a token has none. */
@@ -98,34 +89,5 @@ final class TrainPrograms {
         .map(trainable -> graph.apply(new SumOfSquares(), program.state(trainable.gradient(), trainable.type())))
         .reduce((left, right) -> graph.apply(new Add(), left, right)).orElseThrow();
     return program.fetch(SUM_OF_SQUARES, sum).build();
-  }
-
-  /** Updates the parameters and sets the gradients to 0. */
-  Program optimizerStep(OptimizerArguments optimizer) {
-    Program.Builder program = new Program.Builder("optimizer_step");
-    GraphBuilder graph = program.graph();
-    Value clip = program.feed(CLIP, TensorType.f32());
-    Map<Trainable.Group, Value> rates = new EnumMap<>(Trainable.Group.class);
-    for (Trainable trainable : trainables) {
-      Value rate = rates.computeIfAbsent(trainable.group(), group -> program.feed(group.feed(), TensorType.f32(3)));
-      SequencedMap<String, TensorType> states = trainable.optimizerStates(optimizer.type());
-      List<Value> arguments = new ArrayList<>();
-      arguments.add(program.state(trainable.state(), trainable.type()));
-      arguments.add(program.state(trainable.gradient(), trainable.type()));
-      states.forEach((name, type) -> arguments.add(program.state(name, type)));
-      arguments.add(rate);
-      arguments.add(clip);
-      Op op = trainable.is8bit(optimizer.type())
-          ? new AdamW8bit(trainable.count(), optimizer.beta1(), optimizer.beta2(), optimizer.epsilon())
-          : new AdamW(optimizer.beta1(), optimizer.beta2(), optimizer.epsilon());
-      List<Value> updated = graph.scope(trainable.state(), () -> graph.applyAll(op, arguments));
-      program.write(trainable.state(), updated.getFirst());
-      List<String> names = List.copyOf(states.keySet());
-      for (int i = 0; i < names.size(); i++) {
-        program.write(names.get(i), updated.get(1 + i));
-      }
-      program.write(trainable.gradient(), graph.apply(new Fill(trainable.type(), 0)));
-    }
-    return program.build();
   }
 }

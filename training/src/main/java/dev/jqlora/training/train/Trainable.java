@@ -1,5 +1,7 @@
 package dev.jqlora.training.train;
 
+import dev.jqlora.engine.backend.PageTable;
+import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.op.AdamW8bit;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
@@ -66,6 +68,41 @@ record Trainable(String state, TensorType type, int count, Group group) {
       case ADAMW_8BIT, PAGED_ADAMW_8BIT -> type.elements() / count >= MIN_8BIT_ELEMENTS;
       case ADAMW_TORCH, PAGED_ADAMW_32BIT -> false;
     };
+  }
+
+  /**
+   * The pages of the optimizer's states for such parameters: a page holds one state of one tensor of the reference.
+   * bitsandbytes leaves states of less than 100,000 elements out, and absmax, since each page costs its driver an
+   * allocation; here a page costs nothing but its bytes, so all states are in pages, and the least memory is less.
+   */
+  static PageTable pages(List<Trainable> trainables, OptimizerType optimizer) {
+    PageTable pages = new PageTable();
+    if (optimizer.isPaged()) {
+      trainables.forEach(trainable -> trainable.optimizerStates(optimizer)
+          .forEach((state, type) -> pages.add(state, type, trainable.count())));
+    }
+    return pages;
+  }
+
+  /** Makes gradient and optimizer states, all zero. */
+  void allocate(Session session, OptimizerType optimizer) {
+    session.allocate(gradient(), type);
+    optimizerStates(optimizer).forEach((state, tensor) -> {
+      if (optimizer.isPaged()) {
+        session.allocatePaged(state, tensor, count);
+      } else {
+        session.allocate(state, tensor);
+      }
+    });
+  }
+
+  /** All that an optimizer step changes: the parameter, its gradient and the optimizer's states. */
+  SequencedMap<String, TensorType> updatedStates(OptimizerType optimizer) {
+    SequencedMap<String, TensorType> states = new LinkedHashMap<>();
+    states.put(state, type);
+    states.put(gradient(), type);
+    states.putAll(optimizerStates(optimizer));
+    return states;
   }
 
   /** The optimizer's states for it, in the order of the op's outputs after the parameter. */

@@ -1,6 +1,7 @@
 package dev.jqlora.training.train;
 
 import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.graph.SavePolicy;
@@ -62,6 +63,7 @@ public final class Trainer {
   private final long begin = System.nanoTime();
   private LearningRate learningRate;
   private LossSums losses = LossSums.ZERO;
+  private PagingCounts loggedPaging = PagingCounts.NONE;
   private TrainerState state;
   private double earlierSeconds;
   private double lastNorm;
@@ -301,7 +303,13 @@ public final class Trainer {
         losses.meanSinceLog(state.globalStep()), lastNorm, lastRate);
     state = state.logged(entry);
     losses = losses.loggedAt(state.globalStep());
-    log.append(entry, state.tokensSeen(), seconds());
+    PagingCounts paging = model.session().paging();
+    PagingCounts moved = paging.since(loggedPaging);
+    loggedPaging = paging;
+    log.append(entry, state.tokensSeen(), seconds(), moved);
+    if (!moved.isNone()) {
+      listener.paged(state.globalStep(), moved);
+    }
   }
 
   /** Evaluates, and remembers the best; returns whether the run may go on. */
@@ -338,7 +346,7 @@ public final class Trainer {
       SortedMap<String, Double> metrics = evaluation.metrics(name, examples, state.globalStep());
       LogEntry.Evaluation entry = new LogEntry.Evaluation(state.epoch(), state.globalStep(), metrics);
       state = state.logged(entry);
-      log.append(entry, state.tokensSeen(), seconds());
+      log.append(entry, state.tokensSeen(), seconds(), PagingCounts.NONE);
       listener.evaluated(state.globalStep(), name, evaluation.loss(name, metrics));
       all.putAll(metrics);
     });
@@ -381,7 +389,11 @@ public final class Trainer {
         Speed.of(runtime, samples, state.globalStep()));
     state = state.logged(summary).saved(state.best(), true);
     state.write(trainer.outputDir());
-    log.append(summary, state.tokensSeen(), runtime);
+    PagingCounts paging = model.session().paging();
+    log.append(summary, state.tokensSeen(), runtime, paging);
+    if (!paging.isNone()) {
+      listener.notice("the optimizer's states did not fit on the device: " + paging);
+    }
     log.finish(state, summary).ifPresent(listener::notice);
     listener.saved(trainer.outputDir());
   }

@@ -44,10 +44,7 @@ final class TrainingEngine {
     this.programs = new TrainPrograms(layout, trainables, save);
     this.optimizer = optimizer;
     this.loraPlusRatio = loraPlusRatio;
-    for (Trainable trainable : trainables) {
-      session.allocate(trainable.gradient(), trainable.type());
-      trainable.optimizerStates(optimizer.type()).forEach(session::allocate);
-    }
+    trainables.forEach(trainable -> trainable.allocate(session, optimizer.type()));
   }
 
   /** Compiles the largest step, so that a run that does not fit says so before it begins. */
@@ -62,7 +59,7 @@ final class TrainingEngine {
 
   private Executable updateProgram() {
     if (optimizerStep == null) {
-      optimizerStep = session.compile(programs.optimizerStep(optimizer));
+      optimizerStep = session.compile(OptimizerProgram.of(trainables, optimizer));
     }
     return optimizerStep;
   }
@@ -127,7 +124,7 @@ final class TrainingEngine {
   void update(double learningRate, int step, double clip) {
     Executable program = updateProgram();
     Map<String, Tensor> feeds = new HashMap<>();
-    feeds.put(TrainPrograms.CLIP, Tensor.scalar((float) clip));
+    feeds.put(OptimizerProgram.CLIP, Tensor.scalar((float) clip));
     for (Trainable.Group group : Trainable.Group.values()) {
       if (program.plan().feeds().containsKey(group.feed())) {
         feeds.put(group.feed(), Tensor.of(TensorType.f32(3), rates(group, learningRate, step)));

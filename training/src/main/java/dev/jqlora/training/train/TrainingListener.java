@@ -1,5 +1,6 @@
 package dev.jqlora.training.train;
 
+import dev.jqlora.engine.backend.PagingCounts;
 import java.nio.file.Path;
 
 /** What a run tells whoever watches it, and the one thing that it asks. */
@@ -22,6 +23,13 @@ public interface TrainingListener {
   void started(Plan plan);
 
   void stepped(Step step);
+
+  /**
+   * Pages of the optimizer's states were moved.
+   *
+   * @param moved since the last such report
+   */
+  void paged(int step, PagingCounts moved);
 
   void evaluated(int step, String name, double loss);
 

@@ -2,6 +2,7 @@ package dev.jqlora.training.run;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.jqlora.engine.backend.PagingCounts;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,17 +19,18 @@ class TrainerLogTest {
   Path folder;
 
   private static LogLine step(int step) {
-    return new LogLine(progress(step), new LogEntry.Step(step / 8.0, step, 1.0 / step, 0.5, 1e-4), Optional.empty());
+    return new LogLine(progress(step), new LogEntry.Step(step / 8.0, step, 1.0 / step, 0.5, 1e-4), Optional.empty(),
+        PagingCounts.NONE);
   }
 
   private static LogLine evaluation(int step, String name) {
     return new LogLine(progress(step), new LogEntry.Evaluation(step / 8.0, step, new TreeMap<>(Map.of(name, 2.5,
-        "eval_runtime", 1.0, "eval_steps_per_second", 2.0))), Optional.empty());
+        "eval_runtime", 1.0, "eval_steps_per_second", 2.0))), Optional.empty(), PagingCounts.NONE);
   }
 
   private static LogLine end(int step) {
     return new LogLine(progress(step), new LogEntry.Summary(step / 8.0, step, 1, 2, Speed.of(1, 1, 1)), Optional
-        .empty());
+        .empty(), PagingCounts.NONE);
   }
 
   private static Progress progress(int step) {
@@ -45,7 +47,7 @@ class TrainerLogTest {
       log.append(step(3));
       log.append(evaluation(3, "eval_loss"));
       log.append(new LogLine(new Progress(12, 12, 1.5, Duration.ofSeconds(90_061)), end(12).entry(), Optional.of(
-          new LogLine.Throughput(12.3456, 789))));
+          new LogLine.Throughput(12.3456, 789)), new PagingCounts(3, 300, 2, 200, 1_500_000)));
     }
     assertEquals(List.of(
         "{\"current_steps\": 3, \"total_steps\": 12, \"loss\": 0.3333333333333333, \"lr\": 1.0E-4, \"grad_norm\": 0.5, "
@@ -54,7 +56,8 @@ class TrainerLogTest {
             + "\"elapsed_time\": \"0:05:00\", \"remaining_time\": \"0:15:00\"}",
         "{\"current_steps\": 12, \"total_steps\": 12, \"epoch\": 1.5, \"percentage\": 100.0, "
             + "\"elapsed_time\": \"1 day, 1:01:01\", \"remaining_time\": \"0:00:00\", \"throughput\": 12.35, "
-            + "\"total_tokens\": 789}"),
+            + "\"total_tokens\": 789, \"pages_in\": 3, \"page_bytes_in\": 300, \"pages_out\": 2, "
+            + "\"page_bytes_out\": 200, \"paging_seconds\": 0.0015}"),
         lines());
   }
 

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.training.config.TrainingArguments;
@@ -17,7 +18,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -70,15 +73,21 @@ class TrainerTest {
   }
 
   private static Trainer.Result run(TrainingArguments arguments, int threads, int stopAfter) {
+    return run(arguments, threads, new Recorder(stopAfter));
+  }
+
+  private static Trainer.Result run(TrainingArguments arguments, int threads, Recorder recorder) {
     try (Backend backend = new CpuBackend(threads)) {
-      return Trainer.run(arguments, Path.of(arguments.model().modelNameOrPath()), backend, new Recorder(stopAfter));
+      return Trainer.run(arguments, Path.of(arguments.model().modelNameOrPath()), backend, recorder);
     }
   }
 
-  /** Asks to stop after a step; keeps nothing else. */
+  /** Asks to stop after a step; keeps what is said about memory. */
   private static final class Recorder implements TrainingListener {
     private final int stopAfter;
     private int step;
+    private long deviceBytes;
+    private final List<PagingCounts> moved = new ArrayList<>();
 
     Recorder(int stopAfter) {
       this.stopAfter = stopAfter;
@@ -91,11 +100,18 @@ class TrainerTest {
     public void phase(String what) {}
 
     @Override
-    public void started(Plan plan) {}
+    public void started(Plan plan) {
+      deviceBytes = plan.deviceBytes();
+    }
 
     @Override
     public void stepped(Step report) {
       step = report.step();
+    }
+
+    @Override
+    public void paged(int step, PagingCounts counts) {
+      moved.add(counts);
     }
 
     @Override
@@ -154,6 +170,46 @@ class TrainerTest {
     assertArrayEquals(Files.readAllBytes(work.resolve("whole/checkpoint-12/optimizer.safetensors")),
         Files.readAllBytes(work.resolve("parts/checkpoint-12/optimizer.safetensors")));
     assertEquals(losses("whole"), losses("parts"));
+  }
+
+  @ParameterizedTest
+  @CsvSource({"adamw_8bit, lora", "adamw_torch, full"})
+  void pagedEqualsUnpagedToTheByteDownToTheLeastMemory(String unpaged, String type) throws IOException {
+    goldenDataset();
+    String[] more = {"finetuning_type=" + type, "max_steps=3", "save_steps=3"};
+    run(arguments("whole", with(more, "optim=" + unpaged)), 2, -1);
+    String paged = "optim=" + (type.equals("lora") ? "paged_adamw_8bit" : "paged_adamw_32bit");
+    Recorder roomy = new Recorder(1);
+    run(arguments("roomy", with(more, paged)), 2, roomy);
+    assertTrue(roomy.moved.isEmpty());
+
+    PagingNeeds needs = PagingNeeds.of(arguments("unused", with(more, paged)), DATA.resolve("stories260K"));
+    long least = roomy.deviceBytes - needs.allBytes() + needs.workingSetBytes();
+    Recorder tight = new Recorder(2);
+    assertTrue(run(arguments("tight", with(more, paged, "device_memory=" + least)), 1, tight).interrupted());
+    assertEquals(least / 64 * 64, tight.deviceBytes / 64 * 64);
+    assertEquals(needs.pages(), tight.moved.getLast().pagesIn());
+    assertEquals(needs.pages(), tight.moved.getLast().pagesOut());
+    run(arguments("tight", with(more, paged, "device_memory=" + (least + needs.allBytes() / 2))), 2, -1);
+
+    String weights = type.equals("lora") ? "adapter_model.safetensors" : "model.safetensors";
+    for (String file : List.of(weights, "checkpoint-3/optimizer.safetensors")) {
+      assertArrayEquals(Files.readAllBytes(work.resolve("whole").resolve(file)),
+          Files.readAllBytes(work.resolve("tight").resolve(file)), file);
+    }
+    assertEquals(losses("whole"), losses("tight"));
+    String log = Files.readString(work.resolve("tight/trainer_log.jsonl"));
+    assertTrue(log.lines().allMatch(line -> line.contains("pages_in")), log);
+
+    Recorder refused = new Recorder(-1);
+    JqloraException failure = assertThrows(JqloraException.class,
+        () -> run(arguments("refused", with(more, paged, "device_memory=" + (least - 64))), 2, refused));
+    assertEquals(JqloraException.Kind.MEMORY, failure.kind());
+    assertEquals(0, refused.step);
+  }
+
+  private static String[] with(String[] words, String... more) {
+    return Stream.of(words, more).flatMap(Arrays::stream).toArray(String[]::new);
   }
 
   private List<String> losses(String output) throws IOException {

@@ -2,6 +2,7 @@ package dev.jqlora.engine.backend;
 
 import dev.jqlora.engine.backend.PageTable.Page;
 import dev.jqlora.engine.plan.Operand;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -106,23 +107,26 @@ public final class Pager {
 
   /** Brings pages into the pool, for use together until the next call. */
   void bring(Set<Page> wanted) {
+    Set<Page> missing = new LinkedHashSet<>();
     for (Page page : wanted) {
       Resident place = resident.get(page);
-      if (place != null) {
+      if (place == null) {
+        missing.add(page);
+      } else {
         resident.putLast(page, place);
       }
     }
-    for (Page page : wanted) {
-      if (!resident.containsKey(page)) {
-        long offset = makeRoom(page, wanted);
-        if (offset < 0) {
-          evictAll();
-          placeCompactly(wanted, false);
-          return;
-        }
-        place(page, offset, false);
+    for (Page page : List.copyOf(missing)) {
+      long offset = makeRoom(page, wanted);
+      if (offset < 0) {
+        evictAll();
+        placeCompactly(wanted, false);
+        missing.addAll(wanted);
+        break;
       }
+      place(page, new Resident(offset, false));
     }
+    missing.forEach(this::moveIn);
   }
 
   /** The lowest free place for a page, made by evictions if need be; -1 where only wanted pages are left to evict. */
@@ -146,26 +150,26 @@ public final class Pager {
     return poolBytes - end >= bytes ? end : -1;
   }
 
-  private void placeCompactly(Iterable<Page> pages, boolean begin) {
+  private void placeCompactly(Collection<Page> pages, boolean dirty) {
     long end = 0;
     for (Page page : pages) {
       if (end + page.deviceBytes() > poolBytes) {
         throw new IllegalStateException("a pool of %,d bytes is too small for %s".formatted(poolBytes, pages));
       }
-      place(page, end, begin);
+      place(page, new Resident(end, dirty));
       end += page.deviceBytes();
     }
   }
 
-  /** @param begin whether the page's bytes begin there, rather than come from the host */
-  private void place(Page page, long offset, boolean begin) {
-    if (!begin) {
-      long start = System.nanoTime();
-      mover.moveIn(page, offset);
-      counts = counts.movedIn(page.bytes(), System.nanoTime() - start);
-    }
-    resident.putLast(page, new Resident(offset, begin));
-    byOffset.put(offset, page);
+  private void place(Page page, Resident place) {
+    resident.putLast(page, place);
+    byOffset.put(place.offset(), page);
+  }
+
+  private void moveIn(Page page) {
+    long start = System.nanoTime();
+    mover.moveIn(page, offset(page).orElseThrow());
+    counts = counts.movedIn(page.bytes(), System.nanoTime() - start);
   }
 
   private void evict(Page page) {

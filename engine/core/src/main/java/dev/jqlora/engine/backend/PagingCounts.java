@@ -1,5 +1,7 @@
 package dev.jqlora.engine.backend;
 
+import java.util.Locale;
+
 /**
  * What has moved between host and device for the sake of paged states.
  *
@@ -25,5 +27,11 @@ public record PagingCounts(long pagesIn, long bytesIn, long pagesOut, long bytes
   /** Whether nothing has moved. */
   public boolean isNone() {
     return pagesIn == 0 && pagesOut == 0;
+  }
+
+  @Override
+  public String toString() {
+    return String.format(Locale.ROOT, "%,d pages (%.1f MB) came in, %,d (%.1f MB) went out, in %.3f s", pagesIn,
+        bytesIn / 1e6, pagesOut, bytesOut / 1e6, nanoseconds / 1e9);
   }
 }
