@@ -22,7 +22,8 @@ final class Commands {
       new Group("Train", PreprocessCommand.class, InitCommand.class, TrainCommand.class, EvaluateCommand.class),
       new Group("Use a model", GenerateCommand.class, ChatCommand.class, PerplexityCommand.class,
           TokenizeCommand.class, DownloadCommand.class),
-      new Group("Look around", DevicesCommand.class, VersionCommand.class, CompletionCommand.class));
+      new Group("Look around", DevicesCommand.class, BenchCommand.class, VersionCommand.class,
+          CompletionCommand.class));
 
   private static final int HELP_WIDTH = 100;
 

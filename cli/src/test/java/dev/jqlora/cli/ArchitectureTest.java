@@ -29,6 +29,7 @@ class ArchitectureTest {
       "dev.jqlora.engine.tensor..");
   private static final String LLAMA = "dev.jqlora.llama..";
   private static final String TRAINING = "dev.jqlora.training..";
+  private static final String BENCH = "dev.jqlora.bench..";
   private static final String CLI = "dev.jqlora.cli..";
 
   private static void check(int least, List<String> packages, ArchRule law) {
@@ -50,7 +51,7 @@ class ArchitectureTest {
 
   @Test
   void everyPackageIsKnown() {
-    List<String> known = List.of("dev.jqlora.engine.testkit..", LLAMA, TRAINING, CLI);
+    List<String> known = List.of("dev.jqlora.engine.testkit..", LLAMA, TRAINING, BENCH, CLI);
     JavaClasses others = CLASSES.that(not(JavaClass.Predicates.resideInAnyPackage(array(known))).and(not(
         JavaClass.Predicates.resideInAnyPackage(array(CORE)))).and(not(
             JavaClass.Predicates.resideInAnyPackage(array(
@@ -61,7 +62,7 @@ class ArchitectureTest {
   @Test
   void theCoreKnowsNothingAboveIt() {
     check(100, CORE, noClasses().should().dependOnClassesThat().resideInAnyPackage(array(BACKENDS)));
-    check(100, CORE, noClasses().should().dependOnClassesThat().resideInAnyPackage(LLAMA, TRAINING, CLI,
+    check(100, CORE, noClasses().should().dependOnClassesThat().resideInAnyPackage(LLAMA, TRAINING, BENCH, CLI,
         "dev.jqlora.engine.testkit.."));
   }
 
@@ -69,15 +70,17 @@ class ArchitectureTest {
   void backendsKnowNeitherEachOtherNorWhatUsesThem() {
     check(30, BACKENDS, slices().matching("dev.jqlora.engine.(cpu|tornado|cuda)..").should()
         .notDependOnEachOther());
-    check(30, BACKENDS, noClasses().should().dependOnClassesThat().resideInAnyPackage(LLAMA, TRAINING, CLI));
+    check(30, BACKENDS, noClasses().should().dependOnClassesThat().resideInAnyPackage(LLAMA, TRAINING, BENCH, CLI));
   }
 
   @Test
   void modelAndTrainingNameNoBackend() {
     check(40, List.of(LLAMA), noClasses().should().dependOnClassesThat().resideInAnyPackage(array(BACKENDS)));
     check(40, List.of(TRAINING), noClasses().should().dependOnClassesThat().resideInAnyPackage(array(BACKENDS)));
-    check(40, List.of(LLAMA), noClasses().should().dependOnClassesThat().resideInAnyPackage(TRAINING, CLI));
-    check(40, List.of(TRAINING), noClasses().should().dependOnClassesThat().resideInAnyPackage(CLI));
+    check(40, List.of(LLAMA), noClasses().should().dependOnClassesThat().resideInAnyPackage(TRAINING, BENCH,
+        CLI));
+    check(40, List.of(TRAINING), noClasses().should().dependOnClassesThat().resideInAnyPackage(BENCH, CLI));
+    check(15, List.of(BENCH), noClasses().should().dependOnClassesThat().resideInAnyPackage(CLI));
   }
 
   /** The command line finds backends by ServiceLoader. */

@@ -15,13 +15,16 @@ import dev.jqlora.llama.safetensors.Checkpoint;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A model in a session of its own, for programs that read it: to generate and to score.
  *
- * @param checkpoint what it was loaded from; open as long as the model, since the embedding table may stay there
+ * @param checkpoint what it was loaded from; open as long as the model, since the embedding table may stay there; null
+ *     where it is from none
  */
-public record LoadedModel(ModelLayout layout, Session session, EmbeddingTable embeddings, Checkpoint checkpoint)
+public record LoadedModel(ModelLayout layout, Session session, EmbeddingTable embeddings,
+    @Nullable Checkpoint checkpoint)
     implements
       AutoCloseable {
   /**
@@ -107,6 +110,8 @@ public record LoadedModel(ModelLayout layout, Session session, EmbeddingTable em
   @Override
   public void close() {
     session.close();
-    checkpoint.close();
+    if (checkpoint != null) {
+      checkpoint.close();
+    }
   }
 }

@@ -51,7 +51,7 @@ public final class Autodiff {
   }
 
   /** The same for any set of outputs whose gradients are given. */
-  static List<Value> gradients(GraphBuilder builder, Map<Value, Value> seeds, List<Value> wanted,
+  public static List<Value> gradients(GraphBuilder builder, Map<Value, Value> seeds, List<Value> wanted,
       Map<Value, Value> accumulated) {
     List<Node> forward = builder.nodes();
     Autodiff pass = new Autodiff(builder, active(forward, wanted));

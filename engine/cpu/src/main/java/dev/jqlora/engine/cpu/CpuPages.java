@@ -19,19 +19,18 @@ import java.util.OptionalLong;
  * in the background would take from the kernels what it gains.
  */
 final class CpuPages implements Pager.Mover, AutoCloseable {
+  private static final long ALIGNMENT = 64;
+
   private final SessionAccount account;
-  private final DeviceMemory memory;
   private final PageTable table;
   private final Pager pager;
   private final Arena hostArena = Arena.ofShared();
   private final Map<String, MemorySegment> host = new HashMap<>();
-  private DeviceMemory.Region poolRegion;
+  private Arena poolArena = Arena.ofShared();
   private MemorySegment pool = MemorySegment.NULL;
 
-  CpuPages(SessionAccount account, DeviceMemory memory) {
+  CpuPages(SessionAccount account) {
     this.account = account;
-    this.memory = memory;
-    poolRegion = memory.region();
     table = account.pages();
     pager = new Pager(table, this);
   }
@@ -48,8 +47,8 @@ final class CpuPages implements Pager.Mover, AutoCloseable {
   void fit() {
     if (pool.byteSize() != account.poolBytes()) {
       pager.evictAll();
-      poolRegion.close();
-      poolRegion = memory.region();
+      poolArena.close();
+      poolArena = Arena.ofShared();
       pool = MemorySegment.NULL;
     }
   }
@@ -59,7 +58,7 @@ final class CpuPages implements Pager.Mover, AutoCloseable {
     if (pool.byteSize() == account.poolBytes()) {
       return;
     }
-    pool = poolRegion.allocate(account.poolBytes());
+    pool = poolArena.allocate(account.poolBytes(), ALIGNMENT);
     pager.open(pool.byteSize());
     if (pool.byteSize() == table.totalBytes() && host.isEmpty()) {
       pager.beginInPool();
@@ -116,8 +115,7 @@ final class CpuPages implements Pager.Mover, AutoCloseable {
 
   private MemorySegment host(Page page) {
     return host
-        .computeIfAbsent(page.state(),
-            state -> hostArena.allocate(account.type(state).bytes(), SessionAccount.ALIGNMENT))
+        .computeIfAbsent(page.state(), state -> hostArena.allocate(account.type(state).bytes(), ALIGNMENT))
         .asSlice(page.offset(), page.bytes());
   }
 
@@ -133,7 +131,7 @@ final class CpuPages implements Pager.Mover, AutoCloseable {
 
   @Override
   public void close() {
-    poolRegion.close();
+    poolArena.close();
     hostArena.close();
   }
 }
