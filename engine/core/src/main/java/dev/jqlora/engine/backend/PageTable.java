@@ -22,7 +22,7 @@ import java.util.stream.Stream;
  */
 public final class PageTable {
   /** Where pages begin in device memory, in bytes: a cache line and the widest vector. */
-  static final long ALIGNMENT = 64;
+  static final long ALIGNMENT = SessionAccount.ALIGNMENT;
 
   /** Part {@code index} of a state; pages of a state are of one size and lie one behind another. */
   public record Page(String state, int index, long bytes) {

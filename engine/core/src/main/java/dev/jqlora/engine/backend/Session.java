@@ -48,6 +48,14 @@ public interface Session extends AutoCloseable {
     return PagingCounts.NONE;
   }
 
+  /**
+   * The most device bytes that were allocated at once, as the memory itself counts them, where the backend counts; else
+   * what the books say. {@link #usedBytes} is what it comes to once all programs are compiled and have run.
+   */
+  default long peakBytes() {
+    return usedBytes();
+  }
+
   @Override
   void close();
 }

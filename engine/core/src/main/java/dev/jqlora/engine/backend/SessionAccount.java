@@ -12,6 +12,9 @@ import java.util.TreeSet;
 
 /** The books of a {@link Session}, whatever memory it uses: names, types and bytes, and what it must refuse. */
 public final class SessionAccount {
+  /** Where states, arena and pages begin in device memory, in bytes: a cache line and the widest vector. */
+  public static final long ALIGNMENT = 64;
+
   private final long limit;
   private final Map<String, TensorType> states = new HashMap<>();
   private final PageTable pages = new PageTable();
@@ -24,12 +27,17 @@ public final class SessionAccount {
     this.limit = limit;
   }
 
+  /** Device memory that a state takes which is not in pages: its bytes, rounded up to the alignment of states. */
+  public static long deviceBytes(TensorType type) {
+    return (type.bytes() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  }
+
   /** Enters a new state; see {@link Session#allocate}. */
   public void allocate(String state, TensorType type) {
     checkNew(state);
-    checkLimit(stateBytes + arenaBytes + workingSetBytes + type.bytes(), "state " + state, type.bytes());
+    checkLimit(stateBytes + arenaBytes + workingSetBytes + deviceBytes(type), "state " + state, deviceBytes(type));
     states.put(state, type);
-    stateBytes += type.bytes();
+    stateBytes += deviceBytes(type);
   }
 
   /** Enters a new state in pages; see {@link Session#allocatePaged}. */

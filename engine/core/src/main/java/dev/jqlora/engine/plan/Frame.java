@@ -200,6 +200,18 @@ final class Frame {
     return Placement.peakStep(buffers, graph.nodes().size());
   }
 
+  private Plan.Kind kind(Buffer buffer) {
+    if (scratch.containsValue(buffer)) {
+      return Plan.Kind.SCRATCH;
+    }
+    for (Node node : children.keySet()) {
+      if (node.outputs().stream().anyMatch(output -> places.get(output) == buffer)) {
+        return Plan.Kind.CARRY;
+      }
+    }
+    return buffer.first < 0 ? Plan.Kind.FEED : Plan.Kind.VALUE;
+  }
+
   /** What is live at the fullest moment, down into the bodies. */
   List<Plan.Row> peak() {
     List<Plan.Row> rows = new ArrayList<>();
@@ -209,9 +221,10 @@ final class Frame {
         Frame child = children.entrySet().stream().filter(entry -> scratch.get(entry.getKey()) == buffer)
             .map(Map.Entry::getValue).findFirst().orElse(null);
         if (child == null) {
-          rows.add(new Plan.Row(buffer.name, buffer.bytes));
+          rows.add(new Plan.Row(buffer.name, kind(buffer), Placement.align(buffer.bytes)));
         } else {
-          rows.addAll(child.peak());
+          child.peak().forEach(row -> rows.add(new Plan.Row(row.name(),
+              row.kind() == Plan.Kind.SCRATCH ? Plan.Kind.SCRATCH : Plan.Kind.BODY, row.bytes())));
         }
       }
     }

@@ -16,6 +16,25 @@ import java.util.Map;
  */
 public record Plan(Program program, long arenaBytes, long liveBytes, Map<String, Operand> feeds,
     Map<String, Operand> fetches, List<Step> steps, List<Row> peak, Lowering lowering) {
-  /** Bytes of the arena by name. */
-  public record Row(String name, long bytes) {}
+  /** What memory of the arena is for. */
+  public enum Kind {
+    /** What the host gives. */
+    FEED,
+    /** What a loop hands from iteration to iteration, or gathers from all of them. */
+    CARRY,
+    /** What lives only within an iteration. */
+    BODY,
+    /** What a kernel works with. */
+    SCRATCH,
+    /** All other values. */
+    VALUE
+  }
+
+  /** Bytes of the arena by name, as they are placed: rounded up to the alignment. */
+  public record Row(String name, Kind kind, long bytes) {}
+
+  /** Bytes of the arena that no value has when it is fullest: what the placement loses. */
+  public long gapBytes() {
+    return arenaBytes - peak.stream().mapToLong(Row::bytes).sum();
+  }
 }

@@ -15,7 +15,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 
 /** Plans a program: chooses kernels, gives every value a place, and writes down the steps. */
 public final class Planner {
@@ -84,10 +83,12 @@ public final class Planner {
   }
 
   private static List<Plan.Row> rows(Frame frame) {
-    Map<String, Long> sums = new TreeMap<>();
-    frame.peak().forEach(row -> sums.merge(row.name(), row.bytes(), Long::sum));
-    return sums.entrySet().stream().map(entry -> new Plan.Row(entry.getKey(), entry.getValue()))
-        .sorted(Comparator.comparingLong(Plan.Row::bytes).reversed()).toList();
+    record Name(String text, Plan.Kind kind) {}
+    Map<Name, Long> sums = new LinkedHashMap<>();
+    frame.peak().forEach(row -> sums.merge(new Name(row.name(), row.kind()), row.bytes(), Long::sum));
+    return sums.entrySet().stream()
+        .map(entry -> new Plan.Row(entry.getKey().text(), entry.getKey().kind(), entry.getValue()))
+        .sorted(Comparator.comparingLong(Plan.Row::bytes).reversed().thenComparing(Plan.Row::name)).toList();
   }
 
   /** Writes down the steps of one graph, once it is known where its frame, its inputs and its outputs lie. */

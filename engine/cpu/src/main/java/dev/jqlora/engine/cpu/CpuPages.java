@@ -19,18 +19,19 @@ import java.util.OptionalLong;
  * in the background would take from the kernels what it gains.
  */
 final class CpuPages implements Pager.Mover, AutoCloseable {
-  private static final long ALIGNMENT = 64;
-
   private final SessionAccount account;
+  private final DeviceMemory memory;
   private final PageTable table;
   private final Pager pager;
   private final Arena hostArena = Arena.ofShared();
   private final Map<String, MemorySegment> host = new HashMap<>();
-  private Arena poolArena = Arena.ofShared();
+  private DeviceMemory.Region poolRegion;
   private MemorySegment pool = MemorySegment.NULL;
 
-  CpuPages(SessionAccount account) {
+  CpuPages(SessionAccount account, DeviceMemory memory) {
     this.account = account;
+    this.memory = memory;
+    poolRegion = memory.region();
     table = account.pages();
     pager = new Pager(table, this);
   }
@@ -47,8 +48,8 @@ final class CpuPages implements Pager.Mover, AutoCloseable {
   void fit() {
     if (pool.byteSize() != account.poolBytes()) {
       pager.evictAll();
-      poolArena.close();
-      poolArena = Arena.ofShared();
+      poolRegion.close();
+      poolRegion = memory.region();
       pool = MemorySegment.NULL;
     }
   }
@@ -58,7 +59,7 @@ final class CpuPages implements Pager.Mover, AutoCloseable {
     if (pool.byteSize() == account.poolBytes()) {
       return;
     }
-    pool = poolArena.allocate(account.poolBytes(), ALIGNMENT);
+    pool = poolRegion.allocate(account.poolBytes());
     pager.open(pool.byteSize());
     if (pool.byteSize() == table.totalBytes() && host.isEmpty()) {
       pager.beginInPool();
@@ -115,7 +116,8 @@ final class CpuPages implements Pager.Mover, AutoCloseable {
 
   private MemorySegment host(Page page) {
     return host
-        .computeIfAbsent(page.state(), state -> hostArena.allocate(account.type(state).bytes(), ALIGNMENT))
+        .computeIfAbsent(page.state(),
+            state -> hostArena.allocate(account.type(state).bytes(), SessionAccount.ALIGNMENT))
         .asSlice(page.offset(), page.bytes());
   }
 
@@ -131,7 +133,7 @@ final class CpuPages implements Pager.Mover, AutoCloseable {
 
   @Override
   public void close() {
-    poolArena.close();
+    poolRegion.close();
     hostArena.close();
   }
 }

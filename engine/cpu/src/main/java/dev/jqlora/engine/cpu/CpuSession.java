@@ -13,7 +13,6 @@ import dev.jqlora.engine.plan.Slot;
 import dev.jqlora.engine.plan.Step;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
@@ -26,21 +25,20 @@ import java.util.stream.Collectors;
 
 /** States, pages and one arena in native memory; programs run one at a time and share the arena. */
 final class CpuSession implements Session {
-  private static final long ALIGNMENT = 64;
-
   private final Capabilities capabilities;
   private final SessionAccount account;
   private final CpuPages pages;
   private final CpuContext context;
-  private final Arena states = Arena.ofShared();
+  private final DeviceMemory memory = new DeviceMemory();
+  private final DeviceMemory.Region states = memory.region();
   private final Map<String, Tensor> tensors = new HashMap<>();
-  private Arena scratch = Arena.ofShared();
+  private DeviceMemory.Region scratch = memory.region();
   private MemorySegment arena = MemorySegment.NULL;
 
   CpuSession(Capabilities capabilities, long limit, CpuContext context) {
     this.capabilities = capabilities;
     account = new SessionAccount(limit);
-    pages = new CpuPages(account);
+    pages = new CpuPages(account, memory);
     this.context = context;
   }
 
@@ -48,7 +46,7 @@ final class CpuSession implements Session {
   public void allocate(String state, TensorType type) {
     account.allocate(state, type);
     pages.fit();
-    tensors.put(state, new Tensor(type, states.allocate(type.bytes(), ALIGNMENT)));
+    tensors.put(state, new Tensor(type, states.allocate(type.bytes())));
   }
 
   @Override
@@ -92,6 +90,11 @@ final class CpuSession implements Session {
   }
 
   @Override
+  public long peakBytes() {
+    return memory.peakBytes();
+  }
+
+  @Override
   public PagingCounts paging() {
     return pages.counts();
   }
@@ -104,8 +107,8 @@ final class CpuSession implements Session {
     pages.fit();
     if (larger) {
       scratch.close();
-      scratch = Arena.ofShared();
-      arena = scratch.allocate(plan.arenaBytes(), ALIGNMENT);
+      scratch = memory.region();
+      arena = scratch.allocate(plan.arenaBytes());
     }
     return new CpuExecutable(plan);
   }

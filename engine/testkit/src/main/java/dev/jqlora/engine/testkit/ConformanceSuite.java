@@ -131,15 +131,16 @@ public abstract class ConformanceSuite {
     TensorType type = TensorType.f32(1000);
     try (Backend backend = backend(); Session session = backend.open(7_000)) {
       session.allocate("state", type);
-      assertEquals(4_000, session.usedBytes());
+      assertEquals(4_032, session.usedBytes());
       assertTooLarge("state large", () -> session.allocate("large", TensorType.f32(2_000)));
       assertTooLarge("program sum", () -> session.compile(sum(type)));
-      assertEquals(4_000, session.usedBytes());
+      assertEquals(4_032, session.usedBytes());
     }
     try (Backend backend = backend(); Session session = backend.open(20_000)) {
       session.allocate("state", type);
       Executable executable = session.compile(sum(type));
-      assertEquals(4_000 + executable.plan().arenaBytes(), session.usedBytes());
+      assertEquals(4_032 + executable.plan().arenaBytes(), session.usedBytes());
+      assertEquals(session.usedBytes(), session.peakBytes());
       assertTooLarge("state large", () -> session.allocate("large", TensorType.f32(3_000)));
     }
   }

@@ -9,6 +9,7 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.PageTable;
 import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.graph.GraphBuilder;
 import dev.jqlora.engine.graph.Program;
@@ -227,7 +228,7 @@ public abstract class PagingSuite {
     static Needs of(Backend backend, List<Kind> kinds) {
       PageTable table = new PageTable();
       kinds.forEach(kind -> kind.moments().forEach((state, type) -> table.add(state, type, kind.layers())));
-      long states = kinds.stream().mapToLong(kind -> 2 * kind.type().bytes()).sum();
+      long states = kinds.stream().mapToLong(kind -> 2 * SessionAccount.deviceBytes(kind.type())).sum();
       try (Session session = backend.open(Long.MAX_VALUE)) {
         allocate(session, kinds, false);
         var plan = session.compile(layeredStep(kinds)).plan();
@@ -269,6 +270,7 @@ public abstract class PagingSuite {
 
   private static void checkMoves(Session session, Needs needs, long pool) {
     assertEquals(needs.rest() + pool / 64 * 64, session.usedBytes());
+    assertEquals(session.usedBytes(), session.peakBytes());
     assertEquals(pool == needs.pages(), session.paging().isNone(), session.paging().toString());
     if (pool < needs.pages()) {
       assertTrue(session.paging().pagesOut() > 0 && session.paging().bytesIn() > session.paging().pagesIn());

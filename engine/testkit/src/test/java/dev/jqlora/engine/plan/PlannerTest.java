@@ -22,6 +22,8 @@ import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.engine.testkit.NullBackend;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
@@ -120,6 +122,7 @@ class PlannerTest {
     assertEquals(2 * MATRIX, plan.arenaBytes());
     assertEquals(plan.arenaBytes(), plan.liveBytes());
     assertEquals(plan.arenaBytes(), plan.peak().stream().mapToLong(Plan.Row::bytes).sum());
+    assertEquals(0, plan.gapBytes());
   }
 
   @Test
@@ -157,6 +160,8 @@ class PlannerTest {
       Plan plan = session.compile(program.build()).plan();
       assertEquals(2 * 4L * 1024 * 8192, plan.arenaBytes());
       assertEquals(4L * 80 * 8192 * 8192 + plan.arenaBytes(), session.usedBytes());
+      assertEquals(Set.of(Plan.Kind.CARRY, Plan.Kind.BODY),
+          plan.peak().stream().map(Plan.Row::kind).collect(Collectors.toSet()));
       session.close();
     }
   }
