@@ -311,16 +311,29 @@ public abstract class PagingSuite {
         before = contents(session, kinds);
 
         int spare = Math.toIntExact(needs.pages() - needs.fewestPages());
-        JqloraException thrown = assertThrows(JqloraException.class,
-            () -> session.allocate("later", TensorType.u8(spare + 1)));
-        assertEquals(JqloraException.Kind.MEMORY, thrown.kind());
-        session.allocate("later", TensorType.u8(spare));
-        assertEquals(needs.rest() + needs.pages(), session.usedBytes());
+        Executable larger = session.compile(doubled(TensorType.f32(spare / 8)));
         assertSame(before, contents(session, kinds));
         train(session, step, kinds);
         assertTrue(session.paging().pagesIn() > 0, session.paging().toString());
+        before = contents(session, kinds);
+
+        int left = spare - Math.toIntExact(larger.plan().arenaBytes() - step.plan().arenaBytes());
+        JqloraException thrown = assertThrows(JqloraException.class,
+            () -> session.allocate("later", TensorType.u8(left + 1)));
+        assertEquals(JqloraException.Kind.MEMORY, thrown.kind());
+        session.allocate("later", TensorType.u8(left));
+        assertSame(before, contents(session, kinds));
+        train(session, step, kinds);
+        assertEquals(needs.rest() + needs.pages(), session.usedBytes());
+        assertEquals(session.usedBytes(), session.peakBytes());
       }
     }
+  }
+
+  /** Has no states, and an arena of one or two tensors of the type. */
+  private static Program doubled(TensorType type) {
+    Program.Builder program = new Program.Builder("doubled");
+    return program.fetch("y", program.graph().apply(new Scale(2), program.feed("x", type))).build();
   }
 
   /** {@code moved ← 2 · state}, fetched too: pages in copies and fetches, and reads and writes across their borders. */
