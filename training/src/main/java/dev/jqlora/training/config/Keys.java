@@ -224,6 +224,10 @@ final class Keys {
   static final Key<Boolean> GREATER_IS_BETTER = supported(Group.TRAINER, "greater_is_better", FLAG, null,
     "Which way the metric improves. Default: false for loss and perplexity, true for accuracy.");
 
+  static final Key<Boolean> BF16 = supported(Group.TRAINER, "bf16", FLAG, false,
+    "Keep each layer's input for the backward pass in bfloat16 (carry_dtype). The arithmetic is the backend's choice: the "
+      + "CPU computes in float32.");
+
   static final Key<Boolean> DO_SAMPLE = supported(Group.GENERATING, "do_sample", FLAG, true,
     "Draw from the distribution; false takes the likeliest token.");
   static final Key<Double> TEMPERATURE = supported(Group.GENERATING, "temperature", POSITIVE_OR_ZERO, 0.95,
@@ -245,6 +249,10 @@ final class Keys {
     "Threads of the CPU backend. Default: all processors. Results do not depend on it.");
   static final Key<Long> DEVICE_MEMORY = supported(Group.ENGINE, "device_memory", new Bytes(), null,
     "Limit on the device's memory, such as 8GB or 7.5GiB. A plan that does not fit is refused before it starts.");
+  static final Key<String> CARRY_DTYPE = supported(Group.ENGINE, "carry_dtype",
+    ValueType.words("auto", "float32", "bfloat16"), "auto",
+    "How each layer's input is kept for the backward pass; bfloat16 takes half the memory and rounds what is computed "
+      + "again. auto: bfloat16 with bf16: true, else float32. With disable_gradient_checkpointing always float32.");
   static final Key<Boolean> QUIET = supported(Group.ENGINE, "quiet", FLAG, false,
     "No progress bar; one plain line per logged step.");
   static final Key<Boolean> DISABLE_TQDM = supported(Group.ENGINE, "disable_tqdm", FLAG, false,
@@ -331,7 +339,7 @@ final class Keys {
       "for rows that are tokens already use a dataset with \"formatting\": \"tokenized\"");
     refused(Group.DATA, "eval_num_beams", COUNT, null, "beam search is not built in");
 
-    for (String key : List.of("bf16", "fp16", "bf16_full_eval", "fp16_full_eval", "tf32")) {
+    for (String key : List.of("fp16", "bf16_full_eval", "fp16_full_eval", "tf32")) {
       noEffect(Group.TRAINER, key, FLAG, false, BACKEND_PRECISION);
     }
     noEffect(Group.TRAINER, "gradient_checkpointing", FLAG, false,

@@ -14,19 +14,30 @@ import org.jspecify.annotations.Nullable;
  * @param quantized whether linear layers are quantized to NF4 while loading
  * @param doubleQuantization whether the block scales are quantized too
  * @param gradientCheckpointing whether the backward pass computes each layer's values again
+ * @param roundedCarries whether what it computes again starts from values that were kept in bfloat16
  */
 public record ModelArguments(String modelNameOrPath, String revision, @Nullable Path cacheDir,
     @Nullable String hubToken, @Nullable Path adapter, boolean quantized,
-    boolean doubleQuantization, boolean gradientCheckpointing) {
+    boolean doubleQuantization, boolean gradientCheckpointing,
+    boolean roundedCarries) {
   static ModelArguments of(Values values) {
     String model = values.orNull(Keys.MODEL_NAME_OR_PATH);
     if (model == null || model.isBlank()) {
       throw values.error(Keys.MODEL_NAME_OR_PATH, "required: the folder of the base model");
     }
+    boolean checkpointing = !values.get(Keys.DISABLE_GRADIENT_CHECKPOINTING);
     String cacheDir = values.orNull(Keys.CACHE_DIR);
     return new ModelArguments(model, values.get(Keys.MODEL_REVISION), cacheDir == null ? null : Path.of(cacheDir),
         values.orNull(Keys.HF_HUB_TOKEN), adapter(values), values.isGiven(Keys.QUANTIZATION_BIT),
-        values.get(Keys.DOUBLE_QUANTIZATION), !values.get(Keys.DISABLE_GRADIENT_CHECKPOINTING));
+        values.get(Keys.DOUBLE_QUANTIZATION), checkpointing, checkpointing && rounded(values));
+  }
+
+  private static boolean rounded(Values values) {
+    return switch (values.get(Keys.CARRY_DTYPE)) {
+      case "bfloat16" -> true;
+      case "float32" -> false;
+      default -> values.get(Keys.BF16);
+    };
   }
 
   private static @Nullable Path adapter(Values values) {

@@ -50,6 +50,14 @@ public record TrainingArguments(ModelArguments model, FinetuningArguments finetu
       notices.add("the adapter_config.json of " + model.adapter() + " decides rank, alpha, dropout and targets; "
           + "lora_rank, lora_alpha, lora_dropout, lora_target and use_rslora have no effect");
     }
+    if (values.get(Keys.BF16)) {
+      notices.add("bf16: the backend decides how it computes (the CPU in float32); " + (model.roundedCarries()
+          ? "each layer's input is kept in bfloat16 for the backward pass"
+          : "nothing is kept in bfloat16, as carry_dtype or disable_gradient_checkpointing says"));
+    }
+    if (!model.gradientCheckpointing() && values.get(Keys.CARRY_DTYPE).equals("bfloat16")) {
+      notices.add("carry_dtype has no effect with disable_gradient_checkpointing: nothing is computed again");
+    }
     return new TrainingArguments(model, finetuning, data, trainer, GeneratingArguments.of(values),
         EngineArguments.of(values), List.copyOf(notices));
   }

@@ -11,6 +11,7 @@ import dev.jqlora.engine.op.SumOfSquares;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.model.LlamaGraph;
 import dev.jqlora.llama.model.ModelLayout;
+import dev.jqlora.training.config.ModelArguments;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -42,6 +43,14 @@ final class TrainPrograms {
     this.layout = layout;
     this.trainables = trainables;
     this.save = save;
+  }
+
+  /** What the backward pass finds saved, by a run's configuration. */
+  static SavePolicy saved(ModelArguments model) {
+    if (!model.gradientCheckpointing()) {
+      return SavePolicy.EVERYTHING;
+    }
+    return model.roundedCarries() ? SavePolicy.ROUNDED : SavePolicy.NOTHING;
   }
 
   /** Forward and backward over n tokens; the gradients of {@code loss · loss_scale} are added to their states. */

@@ -4,7 +4,6 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
-import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.training.config.Interval;
 import dev.jqlora.training.config.IntervalStrategy;
 import dev.jqlora.training.config.TrainerArguments;
@@ -107,11 +106,9 @@ public final class Trainer {
 
     listener.phase("loading " + arguments.model().modelNameOrPath());
     model.load(backend, longest());
-    SavePolicy save = arguments.model().gradientCheckpointing() ? SavePolicy.NOTHING : SavePolicy.EVERYTHING;
     Double ratio = arguments.finetuning().loraPlusRatio();
-    engine = new TrainingEngine(model.session(), model.layout(), model.embeddings(), model.trainables(), save,
-        trainer.optimizer(),
-        ratio == null ? 1 : ratio);
+    engine = new TrainingEngine(model.session(), model.layout(), model.embeddings(), model.trainables(),
+        TrainPrograms.saved(arguments.model()), trainer.optimizer(), ratio == null ? 1 : ratio);
     evaluation = new EvaluationPass(engine, trainer.evalBatchSize(), arguments.finetuning());
   }
 
@@ -170,6 +167,7 @@ public final class Trainer {
     fixed.put("finetuning_type", String.valueOf(arguments.finetuning().type()));
     fixed.put("optim", String.valueOf(trainer.optimizer().type()));
     fixed.put("quantized", String.valueOf(arguments.model().quantized()));
+    fixed.put("saved for the backward pass", TrainPrograms.saved(arguments.model()).toString());
     fixed.put("training data", DataDigest.of(datasets.train()));
     return fixed;
   }

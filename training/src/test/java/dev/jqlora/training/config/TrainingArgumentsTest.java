@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -105,14 +106,32 @@ class TrainingArgumentsTest {
         "run.yaml:6: flash_attn has no effect here: attention is exact, causal and chosen by the backend",
         "run.yaml:20: overwrite_cache has no effect here: nothing is cached between runs",
         "run.yaml:21: preprocessing_num_workers has no effect here: rows are read and tokenized in the process itself",
-        "run.yaml:32: bf16 has no effect here: the backend decides: the CPU computes in float32",
-        "run.yaml:36: ddp_timeout has no effect here: one process on one device trains here"), notices);
+        "run.yaml:36: ddp_timeout has no effect here: one process on one device trains here",
+        "bf16: the backend decides how it computes (the CPU in float32); each layer's input is kept in bfloat16 for the "
+            + "backward pass"),
+        notices);
+  }
+
+  @Test
+  void carriesAreRoundedWhereBf16OrTheirOwnKeySaysSo() {
+    assertFalse(carriesRounded());
+    assertTrue(carriesRounded("bf16=true"));
+    assertFalse(carriesRounded("bf16=true", "carry_dtype=float32"));
+    assertTrue(carriesRounded("carry_dtype=bfloat16"));
+    assertFalse(carriesRounded("bf16=true", "carry_dtype=auto", "disable_gradient_checkpointing=true"));
+    assertTrue(words("model_name_or_path=m", "carry_dtype=bfloat16", "disable_gradient_checkpointing=true").notices()
+        .getLast().startsWith("carry_dtype has no effect"));
+  }
+
+  private boolean carriesRounded(String... words) {
+    return words(Stream.concat(Stream.of("model_name_or_path=m"), Stream.of(words)).toArray(String[]::new)).model()
+        .roundedCarries();
   }
 
   @Test
   void defaultsAreThoseOfLlamaFactory() {
     var run = words("model_name_or_path=m");
-    assertEquals(new ModelArguments("m", "main", null, null, null, false, true, true), run.model());
+    assertEquals(new ModelArguments("m", "main", null, null, null, false, true, true, false), run.model());
     assertEquals(new FinetuningArguments(Stage.SFT, FinetuningType.LORA, 8, 16, 0, List.of("all"), false, null, false,
         false, null, false, false), run.finetuning());
     assertEquals(new DataArguments(List.of(), List.of(), Path.of("data"), null, 2048, null, false, false, false, false,

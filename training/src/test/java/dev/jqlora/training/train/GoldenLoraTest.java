@@ -1,6 +1,7 @@
 package dev.jqlora.training.train;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -34,6 +35,7 @@ import java.util.SequencedMap;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Twelve LoRA updates on a real Llama against PyTorch's losses and gradient norms. */
 class GoldenLoraTest {
@@ -43,9 +45,47 @@ class GoldenLoraTest {
   @ParameterizedTest
   @CsvSource({"float32, NOTHING, 2", "float32, EVERYTHING, 1", "nf4, NOTHING, 1", "nf4, ATTENTION, 3"})
   void lossesAndNormsEqualPyTorch(String kind, SavePolicy save, int threads) throws IOException {
+    List<Update> updates = train(kind, save, threads);
+    JsonNode log = log(kind);
+    for (int step = 0; step < log.size(); step++) {
+      JsonNode expected = log.get(step);
+      assertEquals(expected.get("tokens").asLong(), updates.get(step).targets());
+      assertEquals(1, updates.get(step).loss() / expected.get("loss").asDouble(), 1e-4, "loss of step " + step);
+      assertEquals(1, updates.get(step).norm() / expected.get("grad_norm").asDouble(), 1e-3, "norm of step " + step);
+    }
+  }
+
+  /**
+   * Carries in BF16: the first update's loss is exact, since nothing is rounded going forward and its rate is 0; after
+   * that losses and norms stay near. docs/numerics.md has what was measured.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"float32", "nf4"})
+  void roundedCarriesStayNear(String kind) throws IOException {
+    List<Update> exact = train(kind, SavePolicy.NOTHING, 2);
+    List<Update> rounded = train(kind, SavePolicy.ROUNDED, 2);
+    assertEquals(exact.getFirst().loss(), rounded.getFirst().loss());
+    double loss = 0;
+    double norm = 0;
+    for (int step = 0; step < exact.size(); step++) {
+      loss = Math.max(loss, Math.abs(rounded.get(step).loss() / exact.get(step).loss() - 1));
+      norm = Math.max(norm, Math.abs(rounded.get(step).norm() / exact.get(step).norm() - 1));
+    }
+    assertTrue(loss > 0 && loss < 1e-3, "losses differ by " + loss);
+    assertTrue(norm > 0 && norm < 1e-2, "norms differ by " + norm);
+  }
+
+  /** What an update made of the parameters before it. */
+  private record Update(long targets, double loss, double norm) {}
+
+  private static JsonNode log(String kind) throws IOException {
+    return JSON.readTree(DATA.resolve("golden/lora/log-" + kind + ".json").toFile());
+  }
+
+  private static List<Update> train(String kind, SavePolicy save, int threads) throws IOException {
     assumeTrue(Files.isDirectory(DATA), "reference data is not at " + DATA.toAbsolutePath() + ": skipped");
     JsonNode golden = JSON.readTree(DATA.resolve("golden/lora/batches.json").toFile());
-    JsonNode log = JSON.readTree(DATA.resolve("golden/lora/log-" + kind + ".json").toFile());
+    JsonNode log = log(kind);
     JsonNode hyper = golden.get("hyperparameters");
     Path folder = DATA.resolve("stories260K");
     SequencedMap<Projection, Integer> ranks = new LinkedHashMap<>();
@@ -76,6 +116,7 @@ class GoldenLoraTest {
           hyper.get("learning_rate").asDouble(), hyper.get("weight_decay").asDouble(), 0.9, 0.999, 1e-8, 1);
       TrainingEngine engine = new TrainingEngine(session, layout, embeddings,
           Trainable.of(layout, FinetuningType.LORA), save, optimizer, 1);
+      List<Update> updates = new ArrayList<>();
       for (int step = 0; step < log.size(); step++) {
         List<MicroBatch> batches = new ArrayList<>();
         for (JsonNode micro : golden.get("batches").get(step)) {
@@ -87,12 +128,10 @@ class GoldenLoraTest {
           loss += engine.accumulate(batch, targets, 0);
         }
         double norm = engine.gradientNorm();
-        JsonNode expected = log.get(step);
-        assertEquals(expected.get("tokens").asLong(), targets);
-        assertEquals(1, loss / targets / expected.get("loss").asDouble(), 1e-4, "loss of step " + step);
-        assertEquals(1, norm / expected.get("grad_norm").asDouble(), 1e-3, "norm of step " + step);
-        engine.update(expected.get("learning_rate").asDouble(), step + 1, Math.min(1, 1 / (norm + 1e-6)));
+        updates.add(new Update(targets, loss / targets, norm));
+        engine.update(log.get(step).get("learning_rate").asDouble(), step + 1, Math.min(1, 1 / (norm + 1e-6)));
       }
+      return updates;
     }
   }
 

@@ -7,7 +7,10 @@ import dev.jqlora.engine.graph.Node;
 import dev.jqlora.engine.graph.Repeat;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.Add;
+import dev.jqlora.engine.op.Cast;
 import dev.jqlora.engine.op.Fill;
+import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.engine.tensor.TensorType;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -29,6 +32,9 @@ import java.util.Set;
  * </pre>
  */
 final class RepeatGradient {
+  /** The scope of the casts of carried values. */
+  private static final String CARRIED = "carried";
+
   /** A value that the backward Repeat carries: where it starts, what each iteration makes of it, whose gradient it is. */
   private record Carried(Value input, Value start, Value next, Value target) {}
 
@@ -145,8 +151,14 @@ final class RepeatGradient {
     known.addAll(shared.keySet());
     carried.forEach(value -> known.add(value.input()));
     nodes.forEach(node -> known.addAll(node.outputs()));
-    stacked.putAll(save(read.stream().filter(value -> !known.contains(value)).toList(), placed));
-    stacked.keySet().retainAll(read);
+    List<Value> saved = read.stream().filter(value -> !known.contains(value)).toList();
+    List<Value> outside = save(saved, placed);
+    List<Node> backwardNodes = new ArrayList<>();
+    for (int i = 0; i < saved.size(); i++) {
+      stacked.put(restored(saved.get(i), backwardNodes), outside.get(i));
+    }
+    backwardNodes.addAll(nodes);
+    stacked.keySet().retainAll(read(backwardNodes, outputs));
     shared.keySet().retainAll(read);
 
     List<Value> signature = new ArrayList<>();
@@ -160,7 +172,8 @@ final class RepeatGradient {
     arguments.addAll(stacked.values());
     signature.addAll(shared.keySet());
     arguments.addAll(shared.values());
-    Repeat backward = new Repeat(repeat.count(), new Graph(signature, nodes, outputs), carried.size(), stacked.size(),
+    Repeat backward = new Repeat(repeat.count(), new Graph(signature, backwardNodes, outputs), carried.size(),
+        stacked.size(),
         !repeat.reverse(), repeat.save());
     List<Value> results = gradient.builder().applyAll(backward, arguments);
     for (int i = 0; i < carried.size(); i++) {
@@ -197,22 +210,42 @@ final class RepeatGradient {
     return read;
   }
 
+  /** The slice in which the backward body finds a saved value: the value itself, or what a node that is added casts to it. */
+  private Value restored(Value value, List<Node> nodes) {
+    if (!isRounded(value)) {
+      return value;
+    }
+    Value slice = body.input(value.name(), new TensorType(DType.BF16, value.type().shape()));
+    nodes.add(new Node(new Cast(DType.F32), List.of(slice), List.of(value), CARRIED));
+    return slice;
+  }
+
+  private boolean isRounded(Value value) {
+    return repeat.save().roundsCarried() && value.type().dtype() == DType.F32;
+  }
+
   /** Makes the forward Repeat stack values of its body; returns, for each, the stacked value outside. */
-  private Map<Value, Value> save(List<Value> values, Map<Value, Value> placed) {
+  private List<Value> save(List<Value> values, Map<Value, Value> placed) {
     Map<Value, Value> forward = new HashMap<>();
     placed.forEach((from, to) -> forward.put(to, from));
-    List<Value> outputs = new ArrayList<>(repeat.body().outputs());
-    values.forEach(value -> outputs.add(Objects.requireNonNull(forward.get(value))));
-    Graph saving = new Graph(repeat.body().inputs(), repeat.body().nodes(), outputs);
+    GraphBuilder saving = new GraphBuilder();
+    List<Value> signature = repeat.body().inputs().stream().map(value -> saving.input(value.name(), value.type()))
+        .toList();
+    // Rounded before the rest runs: the body may overwrite a carried value.
+    Map<Value, Value> rounded = new HashMap<>();
+    values.stream().filter(this::isRounded).forEach(value -> {
+      Value carried = signature.get(repeat.body().inputs().indexOf(forward.get(value)));
+      rounded.put(value, saving.scope(CARRIED, () -> saving.apply(new Cast(DType.BF16), carried)));
+    });
+    Map<Value, Value> copied = new HashMap<>();
+    List<Value> outputs = new ArrayList<>(saving.inline(repeat.body(), signature, copied));
+    values.forEach(value -> outputs.add(rounded.containsKey(value)
+        ? rounded.get(value)
+        : Objects.requireNonNull(copied.get(forward.get(value)))));
     Node node = gradient.node();
-    Node wider = gradient.builder().widen(node,
-        new Repeat(repeat.count(), saving, repeat.carried(), repeat.stacked(), repeat.reverse(), repeat.save()),
-        node.inputs());
-    Map<Value, Value> stackedOutside = new LinkedHashMap<>();
-    for (int i = 0; i < values.size(); i++) {
-      stackedOutside.put(values.get(i), wider.outputs().get(node.outputs().size() + i));
-    }
-    return stackedOutside;
+    Node wider = gradient.builder().widen(node, new Repeat(repeat.count(), saving.build(outputs), repeat.carried(),
+        repeat.stacked(), repeat.reverse(), repeat.save()), node.inputs());
+    return wider.outputs().subList(node.outputs().size(), wider.outputs().size());
   }
 
   /** The body's inputs that depend on a wanted value, in the first iteration or by way of a carried value in a later one. */

@@ -1,0 +1,73 @@
+package dev.jqlora.training.train;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.cpu.CpuBackend;
+import dev.jqlora.engine.graph.Program;
+import dev.jqlora.engine.graph.SavePolicy;
+import dev.jqlora.engine.plan.Plan;
+import dev.jqlora.engine.plan.Planner;
+import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.llama.config.KnownConfigs;
+import dev.jqlora.llama.config.LlamaConfig;
+import dev.jqlora.llama.generate.Generator;
+import dev.jqlora.llama.model.LoraSpec;
+import dev.jqlora.llama.model.ModelLayout;
+import dev.jqlora.llama.model.Projection;
+import dev.jqlora.llama.model.WeightFormat;
+import dev.jqlora.training.config.FinetuningType;
+import dev.jqlora.training.config.OptimizerArguments;
+import dev.jqlora.training.config.OptimizerType;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What the programs of real models take, by their plans alone: no memory is asked for. */
+class PlannedMemoryTest {
+  private static final OptimizerArguments OPTIMIZER = new OptimizerArguments(OptimizerType.PAGED_ADAMW_8BIT, 1e-4, 0.01,
+      0.9, 0.999, 1e-8, 1);
+
+  private static ModelLayout layout(LlamaConfig config, int positions) {
+    Map<Projection, WeightFormat> formats = Arrays.stream(Projection.values()).collect(Collectors.toMap(Function
+        .identity(), _ -> new WeightFormat.Nf4(64, true)));
+    SequencedMap<Projection, Integer> ranks = new LinkedHashMap<>();
+    Arrays.stream(Projection.values()).forEach(projection -> ranks.put(projection, 16));
+    Map<Projection, Float> scales = Arrays.stream(Projection.values()).collect(Collectors.toMap(Function.identity(),
+        _ -> 2f));
+    return new ModelLayout(config, formats, DType.BF16, false, new WeightFormat.Plain(DType.BF16), positions, Optional
+        .of(new LoraSpec(ranks, scales, 0f)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"llama-3-8b", "llama-3.2-1b", "llama-3.2-3b"})
+  void placementIsCloseToItsLowerBound(String model) {
+    try (Backend backend = new CpuBackend(1)) {
+      for (int n : new int[]{512, 1024, 2048, 4096, 8192}) {
+        ModelLayout layout = layout(KnownConfigs.named(model).orElseThrow(), n);
+        List<Trainable> trainables = Trainable.of(layout, FinetuningType.LORA);
+        for (SavePolicy save : SavePolicy.values()) {
+          check(new TrainPrograms(layout, trainables, save).step(n), backend);
+        }
+        check(TrainPrograms.evaluation(layout, n, true), backend);
+        check(new TrainPrograms(layout, trainables, SavePolicy.NOTHING).optimizerStep(OPTIMIZER), backend);
+        check(Generator.program(layout, 1, n), backend);
+        check(Generator.program(layout, 256, n), backend);
+      }
+    }
+  }
+
+  /** At least all that is live at once is taken, and little more; what is aligned and rounded up may take the rest. */
+  private static void check(Program program, Backend backend) {
+    Plan plan = Planner.plan(program, backend);
+    String figures = "%s takes %,d of %,d bytes".formatted(program.name(), plan.arenaBytes(), plan.liveBytes());
+    assertTrue(plan.liveBytes() <= plan.arenaBytes() && plan.arenaBytes() <= 1.05 * plan.liveBytes(), figures);
+  }
+}
