@@ -5,6 +5,7 @@ import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.files.FileErrors;
 import dev.jqlora.llama.inference.LoadedModel;
+import dev.jqlora.llama.model.Quantization;
 import dev.jqlora.llama.model.RandomModel;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -62,7 +63,7 @@ final class LoadingRun implements Contender {
 
   @Override
   public void run() {
-    LoadedModel.open(backend, Long.MAX_VALUE, folder, new LoadedModel.Options(true, POSITIONS, Optional.empty()),
+    LoadedModel.open(backend, Long.MAX_VALUE, folder, new LoadedModel.Options(Quantization.NF4, POSITIONS, Optional.empty()),
         _ -> {
         }).close();
   }

@@ -4,6 +4,7 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.llama.hub.HubModels;
+import dev.jqlora.llama.model.Quantization;
 import dev.jqlora.training.config.ModelArguments;
 import dev.jqlora.training.data.Template;
 import dev.jqlora.training.evaluate.Evaluation;
@@ -62,6 +63,9 @@ final class EvaluateCommand implements Runnable {
 
   @Option(names = "--quantization-bit", paramLabel = "4", description = "4 quantizes the linear layers to NF4 with double quantization while loading.")
   private @Nullable Integer quantizationBit;
+
+  @Option(names = "--quantize-head", description = "Quantize the output head to NF4 too, as quantize_head does in training.")
+  private boolean quantizeHead;
 
   @Option(names = "--questions", paramLabel = "FILE", description = "Questions: JSONL as MedQA has it, or as `jqlora preprocess` writes it.")
   private @Nullable Path questions;
@@ -140,18 +144,19 @@ final class EvaluateCommand implements Runnable {
       throw new JqloraException(Kind.USAGE, "--quantization-bit is %d; expected 4 (NF4)".formatted(quantizationBit));
     }
     ModelArguments known = recipe.map(Recipe::model).orElse(null);
-    boolean quantize = quantizationBit != null || known != null && known.quantized();
-    boolean twice = known == null || known.doubleQuantization();
+    Quantization asked = known == null ? Quantization.NONE : known.quantization();
+    Quantization quantization = new Quantization(quantizationBit != null || asked.projections(),
+        quantizeHead || asked.head(), asked.nested());
     if (model != null) {
-      return new EvaluationSettings.Base(model, HubModels.resolve(model, null, null, null, status::download), quantize,
-          twice);
+      return new EvaluationSettings.Base(model, HubModels.resolve(model, null, null, null, status::download),
+          quantization);
     }
     if (known == null) {
       throw new IllegalStateException("without --model there is a recipe");
     }
     Path resolved = HubModels.resolve(known.modelNameOrPath(), known.revision(), known.cacheDir(), known.hubToken(),
         status::download);
-    return new EvaluationSettings.Base(known.modelNameOrPath(), resolved, quantize, twice);
+    return new EvaluationSettings.Base(known.modelNameOrPath(), resolved, quantization);
   }
 
   private List<Variant> variants(Optional<Recipe> recipe) {

@@ -8,6 +8,7 @@ import dev.jqlora.llama.config.GenerationConfig;
 import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.hub.HubModels;
 import dev.jqlora.llama.inference.LoadedModel;
+import dev.jqlora.llama.model.Quantization;
 import dev.jqlora.llama.tokenizer.HuggingFaceTokenizer;
 import dev.jqlora.llama.tokenizer.Tokenizer;
 import java.io.PrintWriter;
@@ -35,6 +36,9 @@ final class ModelOptions {
 
   @Option(names = "--quantization-bit", paramLabel = "4", description = "4 quantizes the linear layers to NF4 with double quantization while loading.")
   private @Nullable Integer quantizationBit;
+
+  @Option(names = "--quantize-head", description = "Quantize the output head to NF4 too, as quantize_head does in training.")
+  private boolean quantizeHead;
 
   @Option(names = "--tokenizer", paramLabel = "DIR", description = "The folder of the tokenizer (default: the model's).")
   private @Nullable Path tokenizer;
@@ -86,8 +90,8 @@ final class ModelOptions {
   LoadedModel load(Backend opened, int positions) {
     Optional.ofNullable(adapter).flatMap(path -> AdapterConfig.read(path).baseMismatch(model)).ifPresent(
         notice -> err().println("jqlora: note: " + notice));
-    LoadedModel.Options options = new LoadedModel.Options(quantizationBit != null, positions, Optional.ofNullable(
-        adapter));
+    LoadedModel.Options options = new LoadedModel.Options(new Quantization(quantizationBit != null, quantizeHead, true),
+        positions, Optional.ofNullable(adapter));
     int layers = config().layers();
     try (StatusLine status = new StatusLine(err())) {
       return LoadedModel.open(opened, backend.memoryLimit(), folder(), options, layer -> status.show(

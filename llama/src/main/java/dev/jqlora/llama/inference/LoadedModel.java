@@ -11,6 +11,7 @@ import dev.jqlora.llama.model.EmbeddingTable;
 import dev.jqlora.llama.model.LoraSpec;
 import dev.jqlora.llama.model.ModelLayout;
 import dev.jqlora.llama.model.ModelLoader;
+import dev.jqlora.llama.model.Quantization;
 import dev.jqlora.llama.safetensors.Checkpoint;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -30,11 +31,10 @@ public record LoadedModel(ModelLayout layout, Session session, EmbeddingTable em
   /**
    * How to load a model.
    *
-   * @param quantize whether the linear layers become NF4 with double quantization
    * @param positions the longest sequence of the run, in tokens
    * @param adapter folder of a LoRA adapter for it
    */
-  public record Options(boolean quantize, int positions, Optional<Path> adapter) {}
+  public record Options(Quantization quantization, int positions, Optional<Path> adapter) {}
 
   /**
    * Loads a model folder.
@@ -45,7 +45,7 @@ public record LoadedModel(ModelLayout layout, Session session, EmbeddingTable em
   public static LoadedModel open(Backend backend, long memoryLimitBytes, Path folder, Options options,
       IntConsumer progress) {
     LoadedModel model = open(backend, memoryLimitBytes, folder,
-        new ModelLoader.Options(options.quantize(), true, false, options.positions()),
+        new ModelLoader.Options(options.quantization(), false, options.positions()),
         options.adapter().map(adapter -> AdapterConfig.read(adapter).spec()), progress);
     try {
       options.adapter().ifPresent(adapter -> AdapterFiles.load(adapter, model.layout, model.session));

@@ -17,6 +17,8 @@ import dev.jqlora.engine.op.LinearCrossEntropy;
 import dev.jqlora.engine.op.LoraLinear;
 import dev.jqlora.engine.op.MatMul;
 import dev.jqlora.engine.op.Nf4Linear;
+import dev.jqlora.engine.op.Nf4LinearArgMax;
+import dev.jqlora.engine.op.Nf4LinearCrossEntropy;
 import dev.jqlora.engine.op.RmsNorm;
 import dev.jqlora.engine.op.Rope;
 import dev.jqlora.engine.op.SwiGlu;
@@ -88,22 +90,50 @@ public final class LlamaGraph {
 
   /** The logits after some hidden states, F32 {@code [n, vocabulary]}. */
   public Value logits(Value hidden) {
-    return program.graph().apply(MatMul.NT, hidden, head());
+    return switch (layout.head()) {
+      case WeightFormat.Plain _ -> program.graph().apply(MatMul.NT, hidden, head().getFirst());
+      case WeightFormat.Nf4 format -> program.graph().applyAll(new Nf4Linear(layout.nf4Head(format)), withHead(hidden))
+          .getFirst();
+    };
   }
 
-  /** The outputs of {@link LinearCrossEntropy} for some hidden states and their labels, I32 {@code [n]}. */
+  /**
+   * The outputs of {@link LinearCrossEntropy} for some hidden states and their labels, I32 {@code [n]}.
+   *
+   * @throws IllegalArgumentException where the gradient of a quantized weight is wanted
+   */
   public List<Value> crossEntropy(Value hidden, Value labels, boolean inputGradient, boolean weightGradient) {
-    return program.graph().applyAll(new LinearCrossEntropy(inputGradient, weightGradient), List.of(hidden, head(),
-        labels));
+    return switch (layout.head()) {
+      case WeightFormat.Plain _ -> program.graph().applyAll(new LinearCrossEntropy(inputGradient, weightGradient),
+          List.of(hidden, head().getFirst(), labels));
+      case WeightFormat.Nf4 format -> {
+        if (weightGradient) {
+          throw new IllegalArgumentException("a quantized head has no gradient");
+        }
+        List<Value> arguments = withHead(hidden);
+        arguments.add(labels);
+        yield program.graph().applyAll(new Nf4LinearCrossEntropy(layout.nf4Head(format), inputGradient), arguments);
+      }
+    };
   }
 
   /** The most likely ids after some hidden states, I32 {@code [n]}. */
   public Value likeliest(Value hidden) {
-    return program.graph().apply(new LinearArgMax(), hidden, head());
+    return switch (layout.head()) {
+      case WeightFormat.Plain _ -> program.graph().apply(new LinearArgMax(), hidden, head().getFirst());
+      case WeightFormat.Nf4 format -> program.graph().applyAll(new Nf4LinearArgMax(layout.nf4Head(format)),
+          withHead(hidden)).getFirst();
+    };
   }
 
-  private Value head() {
-    return state(layout.headStates().getFirst());
+  private List<Value> head() {
+    return layout.headStates().stream().map(this::state).toList();
+  }
+
+  private List<Value> withHead(Value hidden) {
+    List<Value> arguments = new ArrayList<>(List.of(hidden));
+    arguments.addAll(head());
+    return arguments;
   }
 
   /**

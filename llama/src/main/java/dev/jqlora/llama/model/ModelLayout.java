@@ -48,6 +48,10 @@ public record ModelLayout(LlamaConfig config, Map<Projection, WeightFormat> form
     return new Nf4Weight(projection.out(config), projection.in(config), format.blockSize(), format.nested());
   }
 
+  public Nf4Weight nf4Head(WeightFormat.Nf4 format) {
+    return new Nf4Weight(config.vocabSize(), config.hiddenSize(), format.blockSize(), format.nested());
+  }
+
   /** The states of a projection's weight: one, or those of {@link Nf4Weight} in its order. */
   public List<String> states(Projection projection) {
     return states("layers." + projection.title(), format(projection));

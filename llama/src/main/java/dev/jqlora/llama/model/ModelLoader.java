@@ -30,12 +30,10 @@ public final class ModelLoader {
   /**
    * What to make of the checkpoint's weights.
    *
-   * @param quantize whether projections that are not quantized yet become NF4
-   * @param nested whether their scales are quantized too
    * @param float32 whether all numbers become F32, as training all weights wants it
    * @param positions the longest sequence of the run, in tokens
    */
-  public record Options(boolean quantize, boolean nested, boolean float32, int positions) {}
+  public record Options(Quantization quantization, boolean float32, int positions) {}
 
   private static final String EMBED_TOKENS = "model.embed_tokens.weight";
   private static final String LM_HEAD = "lm_head.weight";
@@ -57,8 +55,7 @@ public final class ModelLoader {
       formats.put(projection, format(projection, options));
     }
     DType table = options.float32() ? DType.F32 : dtype(EMBED_TOKENS);
-    DType head = config.tiedEmbeddings() || options.float32() ? table : dtype(LM_HEAD);
-    return new ModelLayout(config, formats, table, options.float32(), new WeightFormat.Plain(head), options.positions(),
+    return new ModelLayout(config, formats, table, options.float32(), headFormat(options, table), options.positions(),
         lora);
   }
 
@@ -75,12 +72,33 @@ public final class ModelLoader {
       return new WeightFormat.Plain(DType.F32);
     }
     if (quantized > 0) {
-      Nf4Tensor first = PrequantizedWeight.read(checkpoint, weight(projection, 0), shape(projection)).nf4();
-      return new WeightFormat.Nf4(first.blockSize(), first.absmax() instanceof Absmax.Nested);
+      return storedFormat(weight(projection, 0), shape(projection));
     }
-    return options.quantize()
-        ? new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, options.nested())
+    return options.quantization().projections()
+        ? new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, options.quantization().nested())
         : new WeightFormat.Plain(dtype(weight(projection, 0)));
+  }
+
+  private WeightFormat storedFormat(String name, Shape shape) {
+    Nf4Tensor stored = PrequantizedWeight.read(checkpoint, name, shape).nf4();
+    return new WeightFormat.Nf4(stored.blockSize(), stored.absmax() instanceof Absmax.Nested);
+  }
+
+  private WeightFormat headFormat(Options options, DType table) {
+    if (options.float32()) {
+      return new WeightFormat.Plain(DType.F32);
+    }
+    if (!config.tiedEmbeddings() && PrequantizedWeight.isQuantized(checkpoint, LM_HEAD)) {
+      return storedFormat(LM_HEAD, tableShape());
+    }
+    if (options.quantization().head()) {
+      return new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, options.quantization().nested());
+    }
+    return new WeightFormat.Plain(config.tiedEmbeddings() ? table : dtype(LM_HEAD));
+  }
+
+  private Shape tableShape() {
+    return Shape.of(config.vocabSize(), config.hiddenSize());
   }
 
   private DType dtype(String name) {
@@ -110,11 +128,11 @@ public final class ModelLoader {
    * @throws JqloraException of kind MODEL where a tensor is missing, has another shape, or holds NaN or Inf
    */
   public EmbeddingTable fill(ModelLayout layout, Session session, IntConsumer progress) {
-    Shape table = Shape.of(config.vocabSize(), config.hiddenSize());
-    EmbeddingTable embeddings = embeddings(layout, session, table);
+    EmbeddingTable embeddings = embeddings(layout, session);
     copy(session, ModelLayout.NORM, 0, "model.norm.weight", Shape.of(config.hiddenSize()));
     if (!layout.headIsTable()) {
-      copy(session, ModelLayout.LM_HEAD, 0, LM_HEAD, table);
+      loadMatrix(session, layout.head(), layout.headStates(), 0, config.tiedEmbeddings() ? EMBED_TOKENS : LM_HEAD,
+          tableShape());
     }
     loadRope(layout, session);
     for (int layer = 0; layer < config.layers(); layer++) {
@@ -123,19 +141,20 @@ public final class ModelLoader {
       copy(session, ModelLayout.INPUT_LAYERNORM, layer, prefix + "input_layernorm.weight", width);
       copy(session, ModelLayout.POST_ATTENTION_LAYERNORM, layer, prefix + "post_attention_layernorm.weight", width);
       for (Projection projection : Projection.values()) {
-        loadProjection(layout, session, projection, layer);
+        loadMatrix(session, layout.format(projection), layout.states(projection), layer, weight(projection, layer),
+            shape(projection));
       }
       progress.accept(layer + 1);
     }
     return embeddings;
   }
 
-  private EmbeddingTable embeddings(ModelLayout layout, Session session, Shape shape) {
+  private EmbeddingTable embeddings(ModelLayout layout, Session session) {
     if (!layout.tableOnHost()) {
-      copy(session, ModelLayout.EMBED_TOKENS, 0, EMBED_TOKENS, shape);
+      copy(session, ModelLayout.EMBED_TOKENS, 0, EMBED_TOKENS, tableShape());
       return new EmbeddingTable.InState();
     }
-    Tensor table = checkpoint.floats(EMBED_TOKENS, shape);
+    Tensor table = checkpoint.floats(EMBED_TOKENS, tableShape());
     chunks(table, EMBED_TOKENS, (_, _, _) -> {
     });
     return new EmbeddingTable.OnHost(table);
@@ -154,27 +173,27 @@ public final class ModelLoader {
     session.write(ModelLayout.ROPE_SIN, 0, MemorySegment.ofArray(sin));
   }
 
-  private void loadProjection(ModelLayout layout, Session session, Projection projection, int layer) {
-    String name = weight(projection, layer);
-    List<String> states = layout.states(projection);
+  /** Loads a matrix into slice {@code layer} of its states, in the format that they are of. */
+  private void loadMatrix(Session session, WeightFormat format, List<String> states, int layer, String name,
+      Shape shape) {
     boolean stored = PrequantizedWeight.isQuantized(checkpoint, name);
     try (Arena arena = Arena.ofShared()) {
-      switch (layout.format(projection)) {
+      switch (format) {
         case WeightFormat.Plain _ when stored -> {
-          Nf4Tensor quantized = PrequantizedWeight.read(checkpoint, name, shape(projection)).nf4();
-          int row = projection.in(config);
+          Nf4Tensor quantized = PrequantizedWeight.read(checkpoint, name, shape).nf4();
+          int row = shape.last();
           float[] values = new float[row];
-          for (int i = 0; i < projection.out(config); i++) {
+          for (int i = 0; i < shape.dim(0); i++) {
             quantized.dequantize((long) i * row, values, 0, row);
             session.write(states.getFirst(),
-                ((long) layer * projection.out(config) + i) * row * Float.BYTES, MemorySegment.ofArray(values));
+                ((long) layer * shape.dim(0) + i) * row * Float.BYTES, MemorySegment.ofArray(values));
           }
         }
-        case WeightFormat.Plain _ -> copy(session, states.getFirst(), layer, name, shape(projection));
+        case WeightFormat.Plain _ -> copy(session, states.getFirst(), layer, name, shape);
         case WeightFormat.Nf4(int blockSize, boolean nested) -> {
           Nf4Tensor tensor = stored
-              ? PrequantizedWeight.read(checkpoint, name, shape(projection)).nf4()
-              : quantize(name, shape(projection), blockSize, nested, arena);
+              ? PrequantizedWeight.read(checkpoint, name, shape).nf4()
+              : quantize(name, shape, blockSize, nested, arena);
           write(session, states, layer, tensor, name);
         }
       }

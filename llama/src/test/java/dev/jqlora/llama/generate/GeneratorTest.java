@@ -14,6 +14,7 @@ import dev.jqlora.llama.files.OneLineError;
 import dev.jqlora.llama.files.SharedData;
 import dev.jqlora.llama.inference.LoadedModel;
 import dev.jqlora.llama.model.LlamaGraph;
+import dev.jqlora.llama.model.Quantization;
 import dev.jqlora.llama.tokenizer.HuggingFaceTokenizer;
 import dev.jqlora.llama.tokenizer.StreamingDecoder;
 import dev.jqlora.llama.tokenizer.Tokenizer;
@@ -31,8 +32,10 @@ class GeneratorTest {
   private static final int CONTEXT = 160;
 
   private static LoadedModel open(Backend backend) {
-    return LoadedModel.open(backend, Long.MAX_VALUE, SharedData.path("stories260K"), new LoadedModel.Options(false,
-        CONTEXT, Optional.empty()), _ -> {
+    return LoadedModel.open(backend, Long.MAX_VALUE, SharedData.path("stories260K"),
+        new LoadedModel.Options(Quantization.NONE,
+            CONTEXT, Optional.empty()),
+        _ -> {
         });
   }
 

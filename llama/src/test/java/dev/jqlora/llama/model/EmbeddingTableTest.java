@@ -39,7 +39,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class EmbeddingTableTest {
-  private static final ModelLoader.Options OPTIONS = new ModelLoader.Options(false, false, false, 16);
+  private static final ModelLoader.Options OPTIONS = new ModelLoader.Options(Quantization.NONE, false, 16);
   private static final int[] IDS = {3, 60, 0, 3, 17, 59, 1};
 
   @TempDir

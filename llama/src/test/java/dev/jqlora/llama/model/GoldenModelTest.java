@@ -61,7 +61,8 @@ class GoldenModelTest {
     try (Checkpoint checkpoint = Checkpoint.open(DATA.resolve(folder));
         Session session = backend.open(Long.MAX_VALUE)) {
       ModelLoader loader = new ModelLoader(config, checkpoint);
-      ModelLayout layout = loader.layout(new ModelLoader.Options(quantize, true, false, n), Optional.empty());
+      ModelLayout layout = loader
+          .layout(new ModelLoader.Options(quantize ? Quantization.NF4 : Quantization.NONE, false, n), Optional.empty());
       loader.load(layout, session, _ -> {
       });
       Program.Builder program = new Program.Builder("eval");

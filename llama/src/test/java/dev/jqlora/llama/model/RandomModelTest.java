@@ -101,7 +101,8 @@ class RandomModelTest {
         Session session = new ReferenceBackend().open(
             Long.MAX_VALUE)) {
       ModelLoader loader = new ModelLoader(config, checkpoint);
-      ModelLayout layout = loader.layout(new ModelLoader.Options(quantize, true, false, 16), Optional.empty());
+      ModelLayout layout = loader.layout(
+          new ModelLoader.Options(quantize ? Quantization.NF4 : Quantization.NONE, false, 16), Optional.empty());
       loader.load(layout, session, _ -> {
       });
       layout.layerStates().forEach((name, type) -> {

@@ -12,6 +12,7 @@ import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.llama.files.OneLineError;
 import dev.jqlora.llama.files.SharedData;
 import dev.jqlora.llama.inference.LoadedModel;
+import dev.jqlora.llama.model.Quantization;
 import dev.jqlora.llama.score.Perplexity.Windows;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -25,8 +26,10 @@ import org.junit.jupiter.api.Test;
 /** Likelihoods under a real model. */
 class ScorerTest {
   private static LoadedModel open(Backend backend, String folder, boolean quantize) {
-    return LoadedModel.open(backend, Long.MAX_VALUE, SharedData.path(folder), new LoadedModel.Options(quantize, 512,
-        Optional.empty()), _ -> {
+    return LoadedModel.open(backend, Long.MAX_VALUE, SharedData.path(folder),
+        new LoadedModel.Options(quantize ? Quantization.NF4 : Quantization.NONE, 512,
+            Optional.empty()),
+        _ -> {
         });
   }
 

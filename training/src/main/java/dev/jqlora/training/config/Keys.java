@@ -70,6 +70,9 @@ final class Keys {
     ValueType.words("nf4").refusing("only nf4 is built in", "fp4"), "nf4", "The 4-bit code.");
   static final Key<Boolean> DOUBLE_QUANTIZATION = supported(Group.MODEL, "double_quantization", FLAG, true,
     "Quantize the block scales (absmax) too.");
+  static final Key<Boolean> QUANTIZE_HEAD = supported(Group.MODEL, "quantize_head", FLAG, false,
+    "Quantize the output head to NF4 too: a quarter of its memory, less exact logits. Not LLaMA-Factory's, nor the "
+      + "reference's: adapters trained so belong to such a head.");
   static final Key<Boolean> DISABLE_GRADIENT_CHECKPOINTING = supported(Group.MODEL, "disable_gradient_checkpointing",
     FLAG, false, "Keep each layer's intermediate values instead of computing them again in the backward pass.");
 

@@ -1,5 +1,6 @@
 package dev.jqlora.training.config;
 
+import dev.jqlora.llama.model.Quantization;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
@@ -11,14 +12,12 @@ import org.jspecify.annotations.Nullable;
  * @param cacheDir of models from the hub, or null for the hub's own
  * @param hubToken for gated models, or null for the environment's
  * @param adapter the folder of the adapter to continue or to use, if any
- * @param quantized whether linear layers are quantized to NF4 while loading
- * @param doubleQuantization whether the block scales are quantized too
+ * @param quantization what is quantized to NF4 while loading
  * @param gradientCheckpointing whether the backward pass computes each layer's values again
  * @param roundedCarries whether what it computes again starts from values that were kept in bfloat16
  */
 public record ModelArguments(String modelNameOrPath, String revision, @Nullable Path cacheDir,
-    @Nullable String hubToken, @Nullable Path adapter, boolean quantized,
-    boolean doubleQuantization, boolean gradientCheckpointing,
+    @Nullable String hubToken, @Nullable Path adapter, Quantization quantization, boolean gradientCheckpointing,
     boolean roundedCarries) {
   static ModelArguments of(Values values) {
     String model = values.orNull(Keys.MODEL_NAME_OR_PATH);
@@ -28,8 +27,10 @@ public record ModelArguments(String modelNameOrPath, String revision, @Nullable 
     boolean checkpointing = !values.get(Keys.DISABLE_GRADIENT_CHECKPOINTING);
     String cacheDir = values.orNull(Keys.CACHE_DIR);
     return new ModelArguments(model, values.get(Keys.MODEL_REVISION), cacheDir == null ? null : Path.of(cacheDir),
-        values.orNull(Keys.HF_HUB_TOKEN), adapter(values), values.isGiven(Keys.QUANTIZATION_BIT),
-        values.get(Keys.DOUBLE_QUANTIZATION), checkpointing, checkpointing && rounded(values));
+        values.orNull(Keys.HF_HUB_TOKEN), adapter(values),
+        new Quantization(values.isGiven(Keys.QUANTIZATION_BIT), values.get(Keys.QUANTIZE_HEAD),
+            values.get(Keys.DOUBLE_QUANTIZATION)),
+        checkpointing, checkpointing && rounded(values));
   }
 
   private static boolean rounded(Values values) {
@@ -52,6 +53,11 @@ public record ModelArguments(String modelNameOrPath, String revision, @Nullable 
     Path folder = Path.of(adapters.getFirst());
     String subfolder = values.orNull(Keys.ADAPTER_FOLDER);
     return subfolder == null ? folder : folder.resolve(subfolder);
+  }
+
+  /** Whether the linear layers are quantized while loading. */
+  public boolean quantized() {
+    return quantization.projections();
   }
 
   /** Never shows the token. */

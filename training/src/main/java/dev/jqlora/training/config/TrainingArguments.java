@@ -70,6 +70,10 @@ public record TrainingArguments(ModelArguments model, FinetuningArguments finetu
       throw values.error(Keys.FINETUNING_TYPE, "full is not possible on a quantized model; expected lora, or no "
           + "quantization_bit");
     }
+    if (model.quantization().head()) {
+      throw values.error(Keys.QUANTIZE_HEAD,
+          "finetuning_type full trains the head; expected lora, or no quantize_head");
+    }
     if (model.adapter() != null) {
       throw values.error(Keys.FINETUNING_TYPE, "full cannot be combined with adapter_name_or_path; expected lora");
     }

@@ -3,6 +3,7 @@ package dev.jqlora.training.evaluate;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.jqlora.llama.model.Quantization;
 import dev.jqlora.llama.score.Perplexity;
 import dev.jqlora.training.files.Json;
 import java.util.Locale;
@@ -34,7 +35,12 @@ public final class EvaluationJson {
   }
 
   private static String quantization(EvaluationSettings.Base base) {
-    return !base.quantize() ? "none" : base.doubleQuantization() ? "nf4, double quantization" : "nf4";
+    Quantization quantization = base.quantization();
+    if (!quantization.projections() && !quantization.head()) {
+      return "none";
+    }
+    String nested = quantization.nested() ? "nf4, double quantization" : "nf4";
+    return !quantization.head() ? nested : quantization.projections() ? nested + ", head too" : nested + ", head alone";
   }
 
   private static ObjectNode questions(EvaluationReport report, EvaluationSettings.Questions questions) {

@@ -2,6 +2,7 @@ package dev.jqlora.training.evaluate;
 
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.llama.model.Quantization;
 import dev.jqlora.training.data.Template;
 import java.nio.file.Path;
 import java.util.List;
@@ -31,10 +32,8 @@ public record EvaluationSettings(Base base, List<Variant> variants, Optional<Que
    *
    * @param name its folder, or its name on the hub, as the user wrote it
    * @param folder where it lies
-   * @param quantize whether its linear layers become NF4 while loading
-   * @param doubleQuantization whether their block scales are quantized too
    */
-  public record Base(String name, Path folder, boolean quantize, boolean doubleQuantization) {}
+  public record Base(String name, Path folder, Quantization quantization) {}
 
   /**
    * The questions and how they are put.

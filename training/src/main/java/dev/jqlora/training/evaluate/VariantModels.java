@@ -66,7 +66,7 @@ final class VariantModels implements AutoCloseable {
     EvaluationSettings.Base base = settings.base();
     int layers = LlamaConfig.read(base.folder()).layers();
     return LoadedModel.open(backend, memoryLimitBytes, base.folder(),
-        new ModelLoader.Options(base.quantize(), base.doubleQuantization(), false, positions), spec,
+        new ModelLoader.Options(base.quantization(), false, positions), spec,
         layer -> listener.progress("loading layers", layer, layers));
   }
 

@@ -21,9 +21,8 @@ record VariantRun(Variant variant, String digest, Supplier<LoadedModel> model, E
 
   /** The file of a part's results. Its name tells by a digest what they depend on, so others' are never continued. */
   Path file(String part, String partDigest) {
-    EvaluationSettings.Base base = settings.base();
-    String all = new Digest().add(digest).add(String.valueOf(base.quantize())).add(String.valueOf(base
-        .doubleQuantization())).add(part).add(partDigest).hex();
+    String all = new Digest().add(digest).add(settings.base().quantization().toString()).add(part).add(partDigest)
+        .hex();
     return settings.output().resolve("%s-%s-%s.jsonl".formatted(variant.name(), part, all.substring(0, DIGITS)));
   }
 

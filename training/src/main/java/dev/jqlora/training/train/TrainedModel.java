@@ -111,8 +111,7 @@ final class TrainedModel implements AutoCloseable {
    */
   void load(Backend backend, int positions) {
     boolean full = arguments.finetuning().type() == FinetuningType.FULL;
-    ModelLayout planned = loader.layout(new ModelLoader.Options(arguments.model().quantized(),
-        arguments.model().doubleQuantization(), full, positions),
+    ModelLayout planned = loader.layout(new ModelLoader.Options(arguments.model().quantization(), full, positions),
         Optional.ofNullable(adapter).map(AdapterConfig::spec));
     Long limit = arguments.engine().deviceMemoryBytes();
     Session opened = backend.open(limit == null ? Long.MAX_VALUE : limit);

@@ -167,6 +167,7 @@ public final class Trainer {
     fixed.put("finetuning_type", String.valueOf(arguments.finetuning().type()));
     fixed.put("optim", String.valueOf(trainer.optimizer().type()));
     fixed.put("quantized", String.valueOf(arguments.model().quantized()));
+    fixed.put("quantize_head", String.valueOf(arguments.model().quantization().head()));
     fixed.put("saved for the backward pass", TrainPrograms.saved(arguments.model()).toString());
     fixed.put("training data", DataDigest.of(datasets.train()));
     return fixed;

@@ -34,7 +34,7 @@ class RecipeTest {
     TrainingArguments arguments = read(name);
     assertEquals("meta-llama/Meta-Llama-3-8B", arguments.model().modelNameOrPath());
     assertTrue(arguments.model().quantized());
-    assertTrue(arguments.model().doubleQuantization());
+    assertTrue(arguments.model().quantization().nested());
     assertEquals(FinetuningType.LORA, arguments.finetuning().type());
     assertEquals(1024, arguments.data().cutoffLen());
     assertEquals(OptimizerType.PAGED_ADAMW_8BIT, arguments.trainer().optimizer().type());

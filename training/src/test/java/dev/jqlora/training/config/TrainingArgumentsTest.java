@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.llama.model.Quantization;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -81,7 +82,7 @@ class TrainingArgumentsTest {
   void readsARecipeOfLlamaFactory() throws IOException {
     var run = read(RECIPE);
     assertTrue(run.model().quantized());
-    assertTrue(run.model().doubleQuantization());
+    assertTrue(run.model().quantization().nested());
     assertTrue(run.model().gradientCheckpointing());
     assertEquals("models/Meta-Llama-3-8B", run.model().modelNameOrPath());
     assertEquals(Stage.PT, run.finetuning().stage());
@@ -131,7 +132,7 @@ class TrainingArgumentsTest {
   @Test
   void defaultsAreThoseOfLlamaFactory() {
     var run = words("model_name_or_path=m");
-    assertEquals(new ModelArguments("m", "main", null, null, null, false, true, true, false), run.model());
+    assertEquals(new ModelArguments("m", "main", null, null, null, Quantization.NONE, true, false), run.model());
     assertEquals(new FinetuningArguments(Stage.SFT, FinetuningType.LORA, 8, 16, 0, List.of("all"), false, null, false,
         false, null, false, false), run.finetuning());
     assertEquals(new DataArguments(List.of(), List.of(), Path.of("data"), null, 2048, null, false, false, false, false,

@@ -18,6 +18,7 @@ import dev.jqlora.llama.adapter.LoraInit;
 import dev.jqlora.llama.inference.LoadedModel;
 import dev.jqlora.llama.model.ModelLayout;
 import dev.jqlora.llama.model.Projection;
+import dev.jqlora.llama.model.Quantization;
 import dev.jqlora.training.data.Template;
 import dev.jqlora.training.files.Json;
 import java.io.IOException;
@@ -82,7 +83,7 @@ class EvaluationTest {
 
   private EvaluationSettings settings(List<Variant> variants, int limit, String output, boolean overwrite) {
     return new EvaluationSettings(
-        new EvaluationSettings.Base("stories260K", SharedData.path(SharedData.STORIES), false, true),
+        new EvaluationSettings.Base("stories260K", SharedData.path(SharedData.STORIES), Quantization.NONE),
         variants, Optional.of(new EvaluationSettings.Questions(SharedData.path(SharedData.TEST_QUESTIONS),
             new LinkedHashSet<>(BOTH), Template.ALPACA, Template.ALPACA.defaultSystem())),
         new EvaluationSettings.Text(List.of(text()), OptionalInt.of(16), OptionalInt.of(8)), OptionalInt.of(limit),
@@ -134,7 +135,7 @@ class EvaluationTest {
     var config = new AdapterConfig("stories260K", 4, 8, 0, false, EnumSet.of(Projection.Q_PROJ, Projection.UP_PROJ));
     try (Backend backend = new CpuBackend(1);
         LoadedModel model = LoadedModel.open(backend, Long.MAX_VALUE, SharedData.path(SharedData.STORIES),
-            new LoadedModel.Options(false, 16, Optional.empty()), _ -> {
+            new LoadedModel.Options(Quantization.NONE, 16, Optional.empty()), _ -> {
             })) {
       ModelLayout layout = model.layout().withLora(Optional.of(config.spec()));
       layout.adapterStates().forEach(model.session()::allocate);

@@ -17,6 +17,7 @@ import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.inference.LoadedModel;
 import dev.jqlora.llama.model.LlamaGraph;
+import dev.jqlora.llama.model.Quantization;
 import dev.jqlora.llama.tokenizer.HuggingFaceTokenizer;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -32,7 +33,7 @@ class OptionScorerTest {
 
   private static LoadedModel open(Backend backend) {
     return LoadedModel.open(backend, Long.MAX_VALUE, SharedData.path(SharedData.STORIES),
-        new LoadedModel.Options(false, CONTEXT, Optional.empty()), _ -> {
+        new LoadedModel.Options(Quantization.NONE, CONTEXT, Optional.empty()), _ -> {
         });
   }
 

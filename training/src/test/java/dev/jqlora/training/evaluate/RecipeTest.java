@@ -37,7 +37,7 @@ class RecipeTest {
     Files.writeString(finished.resolve("adapter_config.json"), "{}");
     Recipe recipe = Recipe.read(List.of(first, second));
     assertEquals("base", recipe.model().modelNameOrPath());
-    assertTrue(recipe.model().quantized() && recipe.model().doubleQuantization());
+    assertTrue(recipe.model().quantized() && recipe.model().quantization().nested());
     assertEquals(List.of(Variant.BASE, Variant.of("stage2", finished)), recipe.variants());
     assertEquals(Template.ALPACA, recipe.template());
     assertEquals(Template.ALPACA.defaultSystem(), recipe.system());

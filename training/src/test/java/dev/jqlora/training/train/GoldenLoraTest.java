@@ -16,6 +16,7 @@ import dev.jqlora.llama.model.LoraSpec;
 import dev.jqlora.llama.model.ModelLayout;
 import dev.jqlora.llama.model.ModelLoader;
 import dev.jqlora.llama.model.Projection;
+import dev.jqlora.llama.model.Quantization;
 import dev.jqlora.llama.safetensors.Checkpoint;
 import dev.jqlora.training.config.FinetuningType;
 import dev.jqlora.training.config.OptimizerArguments;
@@ -99,7 +100,8 @@ class GoldenLoraTest {
         Checkpoint checkpoint = Checkpoint.open(folder);
         Checkpoint adapter = Checkpoint.open(DATA.resolve("golden/lora/initial/adapter_model.safetensors"))) {
       ModelLoader loader = new ModelLoader(LlamaConfig.read(folder), checkpoint);
-      ModelLayout layout = loader.layout(new ModelLoader.Options(kind.equals("nf4"), true, false, 512),
+      ModelLayout layout = loader.layout(
+          new ModelLoader.Options(kind.equals("nf4") ? Quantization.NF4 : Quantization.NONE, false, 512),
           Optional.of(new LoraSpec(ranks, scales, 0)));
       EmbeddingTable embeddings = loader.load(layout, session, _ -> {
       });

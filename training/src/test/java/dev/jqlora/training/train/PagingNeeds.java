@@ -8,6 +8,7 @@ import dev.jqlora.llama.adapter.AdapterConfig;
 import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.model.ModelLayout;
 import dev.jqlora.llama.model.ModelLoader;
+import dev.jqlora.llama.model.Quantization;
 import dev.jqlora.llama.safetensors.Checkpoint;
 import dev.jqlora.training.config.FinetuningArguments;
 import dev.jqlora.training.config.FinetuningType;
@@ -26,7 +27,7 @@ record PagingNeeds(int pages, long allBytes, long workingSetBytes, Plan optimize
       AdapterConfig adapter = new AdapterConfig(model.toString(), finetuning.loraRank(), finetuning.loraAlpha(),
           finetuning.loraDropout(), finetuning.useRslora(), AdapterConfig.targets(finetuning.loraTarget()));
       ModelLayout layout = new ModelLoader(LlamaConfig.read(model), checkpoint).layout(
-          new ModelLoader.Options(false, false, full, 512), full ? Optional.empty() : Optional.of(adapter.spec()));
+          new ModelLoader.Options(Quantization.NONE, full, 512), full ? Optional.empty() : Optional.of(adapter.spec()));
       List<Trainable> trainables = Trainable.of(layout, finetuning.type());
       OptimizerArguments optimizer = arguments.trainer().optimizer();
       PageTable table = Trainable.pages(trainables, optimizer.type());

@@ -35,14 +35,14 @@ class PlannedMemoryTest {
   private static final OptimizerArguments OPTIMIZER = new OptimizerArguments(OptimizerType.PAGED_ADAMW_8BIT, 1e-4, 0.01,
       0.9, 0.999, 1e-8, 1);
 
-  private static ModelLayout layout(LlamaConfig config, int positions) {
+  private static ModelLayout layout(LlamaConfig config, int positions, WeightFormat head) {
     Map<Projection, WeightFormat> formats = Arrays.stream(Projection.values()).collect(Collectors.toMap(Function
         .identity(), _ -> new WeightFormat.Nf4(64, true)));
     SequencedMap<Projection, Integer> ranks = new LinkedHashMap<>();
     Arrays.stream(Projection.values()).forEach(projection -> ranks.put(projection, 16));
     Map<Projection, Float> scales = Arrays.stream(Projection.values()).collect(Collectors.toMap(Function.identity(),
         _ -> 2f));
-    return new ModelLayout(config, formats, DType.BF16, false, new WeightFormat.Plain(DType.BF16), positions, Optional
+    return new ModelLayout(config, formats, DType.BF16, false, head, positions, Optional
         .of(new LoraSpec(ranks, scales, 0f)));
   }
 
@@ -51,15 +51,17 @@ class PlannedMemoryTest {
   void placementIsCloseToItsLowerBound(String model) {
     try (Backend backend = new CpuBackend(1)) {
       for (int n : new int[]{512, 1024, 2048, 4096, 8192}) {
-        ModelLayout layout = layout(KnownConfigs.named(model).orElseThrow(), n);
+        ModelLayout layout = layout(KnownConfigs.named(model).orElseThrow(), n, new WeightFormat.Plain(DType.BF16));
         List<Trainable> trainables = Trainable.of(layout, FinetuningType.LORA);
         for (SavePolicy save : SavePolicy.values()) {
           check(new TrainPrograms(layout, trainables, save).step(n), backend);
         }
         check(TrainPrograms.evaluation(layout, n, true), backend);
-        check(new TrainPrograms(layout, trainables, SavePolicy.NOTHING).optimizerStep(OPTIMIZER), backend);
+        check(OptimizerProgram.of(trainables, OPTIMIZER), backend);
         check(Generator.program(layout, 1, n), backend);
         check(Generator.program(layout, 256, n), backend);
+        ModelLayout quantizedHead = layout(layout.config(), n, new WeightFormat.Nf4(64, true));
+        check(new TrainPrograms(quantizedHead, trainables, SavePolicy.ROUNDED).step(n), backend);
       }
     }
   }

@@ -90,17 +90,19 @@ public record LinearCrossEntropy(boolean inputGradient, boolean weightGradient) 
 
   @Override
   public List<@Nullable Value> gradient(Gradient gradient) {
-    if (gradient.outputGradients().get(1) != null) {
-      throw new IllegalStateException("LinearCrossEntropy: differentiate by the loss, not by nll");
-    }
     Value dx = gradient.needs(0) ? scaled(gradient, inputGradient, 2) : null;
     Value dw = gradient.needs(1) ? scaled(gradient, weightGradient, inputGradient ? 3 : 2) : null;
     return Arrays.asList(dx, dw, null);
   }
 
-  private static Value scaled(Gradient gradient, boolean there, int output) {
+  /** The gradient that an output holds, times that of the loss. */
+  static Value scaled(Gradient gradient, boolean there, int output) {
+    String name = gradient.node().op().name();
+    if (gradient.outputGradients().get(1) != null) {
+      throw new IllegalStateException(name + ": differentiate by the loss, not by nll");
+    }
     if (!there) {
-      throw new IllegalStateException("LinearCrossEntropy: a gradient is wanted that the op was not asked to give");
+      throw new IllegalStateException(name + ": a gradient is wanted that the op was not asked to give");
     }
     return gradient.builder().apply(new Multiply(), gradient.output(output), gradient.of(0));
   }

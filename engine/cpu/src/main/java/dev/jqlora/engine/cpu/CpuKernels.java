@@ -14,8 +14,8 @@ final class CpuKernels {
       new CausalAttentionGradientCpu(), new DropoutCpu(), new EmbeddingCpu(), new EmbeddingGradientCpu(),
       new FillCpu(),
       new LinearArgMaxCpu(), new LinearCrossEntropyCpu(), new LoraLinearCpu(), new MatMulCpu(), new MultiplyCpu(),
-      new Nf4LinearCpu(),
-      new Nf4LinearGradientCpu(), new RmsNormCpu(), new RmsNormGradientCpu(), new RmsNormWeightGradientCpu(),
+      new Nf4LinearArgMaxCpu(), new Nf4LinearCpu(), new Nf4LinearCrossEntropyCpu(), new Nf4LinearGradientCpu(),
+      new RmsNormCpu(), new RmsNormGradientCpu(), new RmsNormWeightGradientCpu(),
       new RopeCpu(),
       new ScaleCpu(), new SumOfSquaresCpu(), new SwiGluCpu(), new SwiGluGradientCpu());
 
