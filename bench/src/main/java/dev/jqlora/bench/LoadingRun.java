@@ -63,9 +63,11 @@ final class LoadingRun implements Contender {
 
   @Override
   public void run() {
-    LoadedModel.open(backend, Long.MAX_VALUE, folder, new LoadedModel.Options(Quantization.NF4, POSITIONS, Optional.empty()),
-        _ -> {
-        }).close();
+    LoadedModel
+        .open(backend, Long.MAX_VALUE, folder, new LoadedModel.Options(Quantization.NF4, POSITIONS, Optional.empty()),
+            _ -> {
+            })
+        .close();
   }
 
   @Override

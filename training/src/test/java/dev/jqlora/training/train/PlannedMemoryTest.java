@@ -1,5 +1,6 @@
 package dev.jqlora.training.train;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.backend.Backend;
@@ -27,6 +28,7 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -63,6 +65,25 @@ class PlannedMemoryTest {
         ModelLayout quantizedHead = layout(layout.config(), n, new WeightFormat.Nf4(64, true));
         check(new TrainPrograms(quantizedHead, trainables, SavePolicy.ROUNDED).step(n), backend);
       }
+    }
+  }
+
+  /**
+   * A training step of 1,024 tokens: all carries, and in the widest place, the gradient of the feed-forward part, four
+   * values of its width and no more than five of the hidden states' width.
+   */
+  @Test
+  void aStepOfThe8bModelTakes() {
+    try (Backend backend = new CpuBackend(1)) {
+      ModelLayout layout = layout(KnownConfigs.named("llama-3-8b").orElseThrow(), 1024, new WeightFormat.Plain(
+          DType.BF16));
+      Plan plan = Planner.plan(new TrainPrograms(layout, Trainable.of(layout, FinetuningType.LORA), SavePolicy.ROUNDED)
+          .step(1024), backend);
+      long carries = 32L * 1024 * 4096 * Short.BYTES;
+      long wide = 1024L * 14336 * Float.BYTES;
+      assertEquals(carries, plan.peak().getFirst().bytes());
+      long hidden = 1024L * 4096 * Float.BYTES;
+      assertTrue(plan.arenaBytes() <= carries + 4 * wide + 5 * hidden, () -> plan.peak().toString());
     }
   }
 

@@ -153,7 +153,8 @@ class TrainerTest {
 
   @ParameterizedTest
   @CsvSource({"paged_adamw_8bit, 0.1, lora, true", "adamw_torch, 0, lora, false", "adamw_8bit, 0, full, false"})
-  void resumedEqualsUninterruptedToTheByte(String optimizer, double dropout, String type, boolean lean) throws IOException {
+  void resumedEqualsUninterruptedToTheByte(String optimizer, double dropout, String type, boolean lean)
+      throws IOException {
     goldenDataset();
     String[] more = {"optim=" + optimizer, "lora_dropout=" + dropout, "finetuning_type=" + type,
         "disable_shuffling=false", "num_train_epochs=1", "bf16=" + lean, "quantize_head=" + lean};

@@ -44,6 +44,8 @@ final class RepeatGradient {
   private final GraphBuilder body = new GraphBuilder();
   /** Stacked inputs of the backward body and the outer values they are slices of. */
   private final Map<Value, Value> stacked = new LinkedHashMap<>();
+  /** The slices in which the backward body finds carried values rounded, and those values in the forward body. */
+  private final Map<Value, Value> rounded = new HashMap<>();
 
   private RepeatGradient(Repeat repeat, Gradient gradient, Map<Value, Value> gradients) {
     this.repeat = repeat;
@@ -65,7 +67,14 @@ final class RepeatGradient {
     int firstShared = firstSlice + repeat.stacked();
     List<Value> signature = repeat.body().inputs();
 
-    List<Value> inputs = signature.stream().map(value -> body.input(value.name(), value.type())).toList();
+    List<Value> inputs = new ArrayList<>();
+    for (int i = 0; i < signature.size(); i++) {
+      Value value = signature.get(i);
+      boolean carries = i > 0 && i < firstSlice;
+      inputs.add(carries && repeat.save().roundsCarried() && value.type().dtype() == DType.F32
+          ? unrounded(value)
+          : body.input(value.name(), value.type()));
+    }
     for (int i = firstSlice; i < firstShared; i++) {
       stacked.put(inputs.get(i), gradient.input(i - 1));
     }
@@ -153,12 +162,10 @@ final class RepeatGradient {
     nodes.forEach(node -> known.addAll(node.outputs()));
     List<Value> saved = read.stream().filter(value -> !known.contains(value)).toList();
     List<Value> outside = save(saved, placed);
-    List<Node> backwardNodes = new ArrayList<>();
     for (int i = 0; i < saved.size(); i++) {
-      stacked.put(restored(saved.get(i), backwardNodes), outside.get(i));
+      stacked.put(saved.get(i), outside.get(i));
     }
-    backwardNodes.addAll(nodes);
-    stacked.keySet().retainAll(read(backwardNodes, outputs));
+    stacked.keySet().retainAll(read);
     shared.keySet().retainAll(read);
 
     List<Value> signature = new ArrayList<>();
@@ -172,7 +179,7 @@ final class RepeatGradient {
     arguments.addAll(stacked.values());
     signature.addAll(shared.keySet());
     arguments.addAll(shared.values());
-    Repeat backward = new Repeat(repeat.count(), new Graph(signature, backwardNodes, outputs), carried.size(),
+    Repeat backward = new Repeat(repeat.count(), new Graph(signature, nodes, outputs), carried.size(),
         stacked.size(),
         !repeat.reverse(), repeat.save());
     List<Value> results = gradient.builder().applyAll(backward, arguments);
@@ -190,7 +197,7 @@ final class RepeatGradient {
    */
   private List<Node> withoutSaved(int forwardNodes, List<Value> outputs, Set<Value> forward) {
     List<Node> kept = new ArrayList<>();
-    List<Node> all = body.nodes();
+    List<Node> all = recomputing(forwardNodes);
     Set<Value> read = new HashSet<>(outputs);
     for (int i = all.size() - 1; i >= 0; i--) {
       Node node = all.get(i);
@@ -203,6 +210,40 @@ final class RepeatGradient {
     return kept.reversed();
   }
 
+  /**
+   * The body's nodes, where the gradient reads cheap values of the forward part with a second computation of them right
+   * before: else they would wait in memory from the forward part to there.
+   */
+  private List<Node> recomputing(int forwardNodes) {
+    List<Node> forward = body.nodes().subList(0, forwardNodes);
+    List<Node> backward = body.nodes().subList(forwardNodes, body.nodes().size());
+    Map<Value, Node> cheap = new HashMap<>();
+    forward.stream().filter(node -> node.op().cheap() && !repeat.save().saves(node))
+        .forEach(node -> node.outputs().forEach(output -> cheap.put(output, node)));
+    Map<Value, Value> again = new HashMap<>();
+    List<Node> nodes = new ArrayList<>(forward);
+    for (Node node : backward) {
+      List<Value> inputs = again(node, cheap, again, nodes);
+      nodes.add(new Node(node.op(), inputs, node.outputs(), node.scope()));
+    }
+    return nodes;
+  }
+
+  /** A node's inputs, the cheap ones computed again by nodes that are added. */
+  private List<Value> again(Node node, Map<Value, Node> cheap, Map<Value, Value> again, List<Node> nodes) {
+    for (Value input : node.inputs()) {
+      Node producer = cheap.get(input);
+      if (producer != null && !again.containsKey(input)) {
+        List<Value> outputs = body.copy(producer, again(producer, cheap, again, nodes));
+        nodes.add(body.nodes().getLast());
+        for (int i = 0; i < outputs.size(); i++) {
+          again.put(producer.outputs().get(i), outputs.get(i));
+        }
+      }
+    }
+    return node.inputs().stream().map(input -> again.getOrDefault(input, input)).toList();
+  }
+
   private static Set<Value> read(List<Node> nodes, List<Value> outputs) {
     Set<Value> read = new LinkedHashSet<>();
     nodes.forEach(node -> read.addAll(node.inputs()));
@@ -210,18 +251,11 @@ final class RepeatGradient {
     return read;
   }
 
-  /** The slice in which the backward body finds a saved value: the value itself, or what a node that is added casts to it. */
-  private Value restored(Value value, List<Node> nodes) {
-    if (!isRounded(value)) {
-      return value;
-    }
-    Value slice = body.input(value.name(), new TensorType(DType.BF16, value.type().shape()));
-    nodes.add(new Node(new Cast(DType.F32), List.of(slice), List.of(value), CARRIED));
-    return slice;
-  }
-
-  private boolean isRounded(Value value) {
-    return repeat.save().roundsCarried() && value.type().dtype() == DType.F32;
+  /** A carried value as the backward body sees it, cast from the BF16 slice in which it was saved. */
+  private Value unrounded(Value carried) {
+    Value slice = body.input(carried.name(), new TensorType(DType.BF16, carried.type().shape()));
+    rounded.put(slice, carried);
+    return body.scope(CARRIED, () -> body.apply(new Cast(DType.F32), slice));
   }
 
   /** Makes the forward Repeat stack values of its body; returns, for each, the stacked value outside. */
@@ -232,16 +266,15 @@ final class RepeatGradient {
     List<Value> signature = repeat.body().inputs().stream().map(value -> saving.input(value.name(), value.type()))
         .toList();
     // Rounded before the rest runs: the body may overwrite a carried value.
-    Map<Value, Value> rounded = new HashMap<>();
-    values.stream().filter(this::isRounded).forEach(value -> {
-      Value carried = signature.get(repeat.body().inputs().indexOf(forward.get(value)));
-      rounded.put(value, saving.scope(CARRIED, () -> saving.apply(new Cast(DType.BF16), carried)));
+    Map<Value, Value> casts = new HashMap<>();
+    values.stream().filter(rounded::containsKey).forEach(slice -> {
+      Value carried = signature.get(repeat.body().inputs().indexOf(rounded.get(slice)));
+      casts.put(slice, saving.scope(CARRIED, () -> saving.apply(new Cast(DType.BF16), carried)));
     });
     Map<Value, Value> copied = new HashMap<>();
     List<Value> outputs = new ArrayList<>(saving.inline(repeat.body(), signature, copied));
-    values.forEach(value -> outputs.add(rounded.containsKey(value)
-        ? rounded.get(value)
-        : Objects.requireNonNull(copied.get(forward.get(value)))));
+    values.forEach(value -> outputs.add(Objects.requireNonNull(casts.getOrDefault(value, copied.get(forward.get(
+        value))))));
     Node node = gradient.node();
     Node wider = gradient.builder().widen(node, new Repeat(repeat.count(), saving.build(outputs), repeat.carried(),
         repeat.stacked(), repeat.reverse(), repeat.save()), node.inputs());

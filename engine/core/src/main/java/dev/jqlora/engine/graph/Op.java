@@ -22,6 +22,14 @@ public interface Op {
     return false;
   }
 
+  /**
+   * Whether computing its outputs costs little more than reading and writing them. A gradient computes them again where it
+   * reads them, rather than keep them until then.
+   */
+  default boolean cheap() {
+    return false;
+  }
+
   /** Whether a kernel may write this output over that input's memory (equal sizes, each element read before written). */
   default boolean inPlace(int input, int output) {
     return false;

@@ -43,4 +43,9 @@ public record Cast(DType dtype) implements Primitive, Differentiable {
   public List<@Nullable Value> gradient(Gradient gradient) {
     return Arrays.asList(gradient.builder().apply(new Cast(gradient.input(0).type().dtype()), gradient.of(0)));
   }
+
+  @Override
+  public boolean cheap() {
+    return true;
+  }
 }

@@ -53,8 +53,9 @@ public record LoraLinear(float scale) implements Composite, Differentiable {
     if (gradient.needs(1) || gradient.needs(2)) {
       du = builder.apply(new Scale(scale), builder.apply(MatMul.NN, dy, gradient.input(3)));
     }
-    Value dx = gradient.needs(1) && du != null ? builder.apply(MatMul.NN, du, gradient.input(2)) : null;
+    // da before dx: the memory of x is then free for dx.
     Value da = gradient.needs(2) && du != null ? builder.apply(MatMul.TN, du, x) : null;
+    Value dx = gradient.needs(1) && du != null ? builder.apply(MatMul.NN, du, gradient.input(2)) : null;
     Value db = gradient.needs(3)
         ? builder.apply(MatMul.TN, dy, builder.apply(new Scale(scale), gradient.output(1)))
         : null;

@@ -69,4 +69,9 @@ public record RmsNorm(float epsilon) implements Composite, Differentiable {
   public Cost cost(List<TensorType> inputs, List<TensorType> outputs) {
     return Cost.of(4.0 * outputs.getFirst().elements(), inputs, outputs);
   }
+
+  @Override
+  public boolean cheap() {
+    return true;
+  }
 }

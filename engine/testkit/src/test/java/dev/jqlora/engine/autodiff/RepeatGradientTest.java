@@ -36,6 +36,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.BiFunction;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -187,6 +188,19 @@ class RepeatGradientTest {
   private static List<Repeat> repeats(SavePolicy save) {
     return new Model(save).withGradients(Map.of()).nodes().stream().map(Node::op).filter(Repeat.class::isInstance)
         .map(Repeat.class::cast).toList();
+  }
+
+  /** The norm's output is read by both parts of the backward body, and is computed in each. */
+  @Test
+  void cheapValuesDoNotWaitForTheGradient() {
+    List<Node> nodes = repeats(SavePolicy.NOTHING).getLast().body().nodes();
+    List<Integer> norms = IntStream.range(0, nodes.size()).filter(i -> nodes.get(i).op() instanceof RmsNorm).boxed()
+        .toList();
+    assertEquals(2, norms.size());
+    Value first = nodes.get(norms.getFirst()).outputs().getFirst();
+    assertTrue(nodes.subList(norms.getLast(), nodes.size()).stream().noneMatch(node -> node.inputs().contains(first)));
+    assertEquals(0, repeats(SavePolicy.EVERYTHING).getLast().body().nodes().stream().filter(
+        node -> node.op() instanceof RmsNorm).count());
   }
 
   @ParameterizedTest
