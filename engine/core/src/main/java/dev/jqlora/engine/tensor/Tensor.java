@@ -65,6 +65,10 @@ public record Tensor(TensorType type, MemorySegment data) {
 
   public float[] toFloats() {
     float[] values = new float[Math.toIntExact(type.elements())];
+    if (type.dtype().isFloat()) {
+      FloatReader.read(this, 0, values, 0, values.length);
+      return values;
+    }
     for (int i = 0; i < values.length; i++) {
       values[i] = (float) get(i);
     }
