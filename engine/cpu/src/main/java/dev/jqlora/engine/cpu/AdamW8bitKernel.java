@@ -1,18 +1,41 @@
 package dev.jqlora.engine.cpu;
 
+import static dev.jqlora.engine.cpu.FloatMemory.load;
+import static dev.jqlora.engine.cpu.FloatMemory.store;
+import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
+import static dev.jqlora.engine.cpu.VectorWidth.INTS;
+import static dev.jqlora.engine.cpu.VectorWidth.LANES;
+
 import dev.jqlora.engine.tensor.Blockwise8bit;
 import dev.jqlora.engine.tensor.BlockwiseAdamW;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.concurrent.atomic.LongAdder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
 
-/** AdamW with 8-bit moments: {@link BlockwiseAdamW} over the blocks of one or more stacked tensors, in parallel. */
+/**
+ * AdamW with 8-bit moments over the blocks of one or more stacked tensors, in parallel: {@link BlockwiseAdamW} to the byte.
+ * Whole blocks are done with vectors, the rest by the plain code. An element takes four table look-ups, four divisions and
+ * a root, which is more than the memory's pace leaves time for.
+ */
 final class AdamW8bitKernel {
   /** Blocks that a task takes. */
   private static final int BLOCKS = 64;
   private static final int TASK_SIZE = BLOCKS * Blockwise8bit.BLOCK;
 
   private AdamW8bitKernel() {}
+
+  /** How the two moments' codes are found; made for the first step. */
+  private record Codes(NearestCodes first, NearestCodes second) {
+    private static final Codes DEFAULT = of(BlockwiseAdamW.Maps.DEFAULT);
+
+    static Codes of(BlockwiseAdamW.Maps maps) {
+      return new Codes(new NearestCodes(maps.first()), new NearestCodes(maps.second()));
+    }
+  }
 
   /**
    * A parameter and its moments, all of {@code tensors} stacked tensors; blocks start anew at each.
@@ -31,13 +54,109 @@ final class AdamW8bitKernel {
   static long step(Workers workers, State state, float scale, BlockwiseAdamW.Maps maps,
       BlockwiseAdamW.Coefficients coefficients) {
     int tasks = Math.toIntExact(Math.ceilDiv(state.size, TASK_SIZE));
+    Codes codes = maps.equals(BlockwiseAdamW.Maps.DEFAULT) ? Codes.DEFAULT : Codes.of(maps);
     LongAdder skipped = new LongAdder();
     workers.parallel(Math.multiplyExact(state.tensors, tasks), task -> {
       long first = (long) (task % tasks) * TASK_SIZE;
       int count = (int) Math.min(TASK_SIZE, state.size - first);
-      skipped.add(step(state, task / tasks, first, count, scale, maps, coefficients));
+      int whole = count / Blockwise8bit.BLOCK * Blockwise8bit.BLOCK;
+      if (whole > 0) {
+        skipped.add(new Blocks(state, scale, maps, codes, coefficients).step(task / tasks, first, whole));
+      }
+      if (whole < count) {
+        skipped.add(step(state, task / tasks, first + whole, count - whole, scale, maps, coefficients));
+      }
     });
     return skipped.sum();
+  }
+
+  /** The vector version for whole blocks, with the buffers of one task. */
+  private static final class Blocks {
+    private final State state;
+    private final float scale;
+    private final BlockwiseAdamW.Coefficients c;
+    private final Codes codes;
+    private final float[] map1;
+    private final float[] map2;
+    private final float[] first = new float[Blockwise8bit.BLOCK];
+    private final float[] second = new float[Blockwise8bit.BLOCK];
+    private final int[] bits = new int[Blockwise8bit.BLOCK];
+    private final int[] entries = new int[Blockwise8bit.BLOCK];
+
+    Blocks(State state, float scale, BlockwiseAdamW.Maps maps, Codes codes, BlockwiseAdamW.Coefficients coefficients) {
+      this.state = state;
+      this.scale = scale;
+      this.codes = codes;
+      c = coefficients;
+      map1 = maps.first().values();
+      map2 = maps.second().values();
+    }
+
+    /** Updates {@code count} elements, whole blocks, of a tensor; returns the number left alone. */
+    int step(int tensor, long begin, int count) {
+      long at = tensor * state.size + begin;
+      long block = tensor * Blockwise8bit.blocks(state.size) + begin / Blockwise8bit.BLOCK;
+      byte[] codes1 = bytes(state.codes1, at, count);
+      byte[] codes2 = bytes(state.codes2, at, count);
+      int skipped = 0;
+      for (int done = 0; done < count; done += Blockwise8bit.BLOCK, block++) {
+        lookUp(map1, codes1, done, first);
+        lookUp(map2, codes2, done, second);
+        skipped += update(at + done, FloatMemory.get(state.absmax1, block), FloatMemory.get(state.absmax2, block));
+        FloatMemory.set(state.absmax1, block, quantize(first, codes.first, codes1, done));
+        FloatMemory.set(state.absmax2, block, quantize(second, codes.second, codes2, done));
+      }
+      MemorySegment.copy(codes1, 0, state.codes1, ValueLayout.JAVA_BYTE, at, count);
+      MemorySegment.copy(codes2, 0, state.codes2, ValueLayout.JAVA_BYTE, at, count);
+      return skipped;
+    }
+
+    private static void lookUp(float[] map, byte[] codes, int firstCode, float[] values) {
+      for (int i = 0; i < values.length; i++) {
+        values[i] = map[codes[firstCode + i] & 0xff];
+      }
+    }
+
+    /** Updates a block's parameters and its moments, which come without their absmax. */
+    private int update(long at, float absmax1, float absmax2) {
+      int skipped = 0;
+      for (int i = 0; i < Blockwise8bit.BLOCK; i += LANES) {
+        FloatVector g = load(state.gradient, at + i).mul(scale);
+        VectorMask<Float> bad = g.abs().compare(VectorOperators.LE, Float.MAX_VALUE).not();
+        FloatVector m = FloatVector.fromArray(FLOATS, first, i).mul(absmax1).mul(c.beta1()).add(g.mul(c.gradient1()));
+        FloatVector v = FloatVector.fromArray(FLOATS, second, i).mul(absmax2).mul(c.beta2())
+            .add(g.mul(g).mul(c.gradient2()));
+        FloatVector update = m.div(v.sqrt().div(c.correction()).add(c.epsilon()));
+        FloatVector p = load(state.parameter, at + i);
+        FloatVector moved = p.mul(c.decay()).add(update.mul(c.stepSize()));
+        if (bad.anyTrue()) {
+          skipped += bad.trueCount();
+          m = m.blend(0, bad);
+          v = v.blend(0, bad);
+          moved = moved.blend(p, bad);
+        }
+        m.intoArray(first, i);
+        v.intoArray(second, i);
+        store(moved, state.parameter, at + i);
+      }
+      return skipped;
+    }
+
+    private float quantize(float[] values, NearestCodes nearest, byte[] codes, int firstCode) {
+      float absmax = absmax(values);
+      nearest.quantize(values, absmax == 0 ? 1 : absmax, bits, entries, codes, firstCode);
+      return absmax;
+    }
+
+    /** The greatest magnitude: magnitudes are in order as ints, NaN above all. */
+    private static float absmax(float[] values) {
+      IntVector greatest = IntVector.zero(INTS);
+      for (int i = 0; i < values.length; i += LANES) {
+        greatest = greatest.max(FloatVector.fromArray(FLOATS, values, i).reinterpretAsInts().and(Integer.MAX_VALUE));
+      }
+      float absmax = Float.intBitsToFloat(greatest.reduceLanes(VectorOperators.MAX));
+      return Float.isNaN(absmax) ? Float.NaN : absmax;
+    }
   }
 
   private static int step(State state, int tensor, long first, int count, float scale, BlockwiseAdamW.Maps maps,

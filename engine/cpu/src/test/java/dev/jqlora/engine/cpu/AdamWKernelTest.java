@@ -60,6 +60,9 @@ class AdamWKernelTest {
       float[] start = Guarded.normal(tensors * size, 1);
       float[] expected = new float[tensors * size];
       byte[] expectedCodes = new byte[tensors * size];
+      byte[] expectedCodes2 = new byte[tensors * size];
+      float[] expectedAbsmax1 = new float[tensors * blocks];
+      float[] expectedAbsmax2 = new float[tensors * blocks];
       for (int tensor = 0; tensor < tensors; tensor++) {
         float[] p = Arrays.copyOfRange(start, tensor * size, (tensor + 1) * size);
         byte[] codes1 = new byte[size];
@@ -76,23 +79,28 @@ class AdamWKernelTest {
         }
         System.arraycopy(p, 0, expected, tensor * size, size);
         System.arraycopy(codes1, 0, expectedCodes, tensor * size, size);
+        System.arraycopy(codes2, 0, expectedCodes2, tensor * size, size);
+        System.arraycopy(absmax1, 0, expectedAbsmax1, tensor * blocks, blocks);
+        System.arraycopy(absmax2, 0, expectedAbsmax2, tensor * blocks, blocks);
       }
       assertArrayEquals(expected, Kernels.onAnyThreads(workers -> {
         Guarded p = Guarded.of(start);
         byte[] codes1 = new byte[tensors * size];
-        MemorySegment codes2 = MemorySegment.ofArray(new byte[tensors * size]);
+        byte[] codes2 = new byte[tensors * size];
         Guarded absmax1 = Guarded.of(new float[tensors * blocks]);
         Guarded absmax2 = Guarded.of(new float[tensors * blocks]);
         for (int step = 1; step <= 3; step++) {
           long skipped = AdamW8bitKernel.step(workers,
               new AdamW8bitKernel.State(p.data(), Guarded.of(gradient(tensors * size, step)).data(),
-                  MemorySegment.ofArray(codes1), absmax1.data(), codes2, absmax2.data(), tensors, size),
+                  MemorySegment.ofArray(codes1), absmax1.data(), MemorySegment.ofArray(codes2), absmax2.data(), tensors,
+                  size),
               0.5f, BlockwiseAdamW.Maps.DEFAULT, BlockwiseAdamW.Coefficients.of(1e-3, 0.9, 0.999, 1e-8, 0.1, step));
           assertEquals(step == 2 ? 1 : 0, skipped);
         }
         assertArrayEquals(expectedCodes, codes1);
-        assertEquals(tensors * blocks, absmax1.floats().length);
-        assertEquals(tensors * blocks, absmax2.floats().length);
+        assertArrayEquals(expectedCodes2, codes2);
+        assertArrayEquals(expectedAbsmax1, absmax1.floats());
+        assertArrayEquals(expectedAbsmax2, absmax2.floats());
         return p.floats();
       }));
     }
