@@ -21,6 +21,13 @@ import org.jspecify.annotations.Nullable;
  * several dropouts of one layer.
  */
 public record Dropout(float p, int site) implements Primitive, Differentiable {
+  /** Constants of {@link #mix}, for kernels that compute it for many elements at once. */
+  public static final int INCREMENT = 0x9e3779b9;
+  public static final int FIRST_FACTOR = 0x7feb352d;
+  public static final int SECOND_FACTOR = 0x846ca68b;
+  /** The bits of an element's hash that decide. */
+  public static final int HASH_MASK = 0xffffff;
+
   public Dropout {
     if (!(p >= 0 && p < 1)) {
       throw new IllegalArgumentException("a dropout probability must be at least 0 and below 1, got " + p);
@@ -45,14 +52,19 @@ public record Dropout(float p, int site) implements Primitive, Differentiable {
 
   /** Whether an element is kept: its hash, as a number from 0 up to 1 in steps of 2⁻²⁴, is at least p. */
   public boolean keeps(int stream, int element) {
-    return (mix(stream + element) & 0xffffff) * 0x1p-24f >= p;
+    return (mix(stream + element) & HASH_MASK) >= leastKept();
+  }
+
+  /** The least hash of an element that is kept. */
+  public int leastKept() {
+    return (int) Math.ceil(p * 0x1p24);
   }
 
   /** A bijection of 32 bits in which each input bit moves about half of the output bits. */
-  private static int mix(int x) {
-    int h = x + 0x9e3779b9;
-    h = (h ^ (h >> 16 & 0xffff)) * 0x7feb352d;
-    h = (h ^ (h >> 15 & 0x1ffff)) * 0x846ca68b;
+  public static int mix(int x) {
+    int h = x + INCREMENT;
+    h = (h ^ (h >> 16 & 0xffff)) * FIRST_FACTOR;
+    h = (h ^ (h >> 15 & 0x1ffff)) * SECOND_FACTOR;
     return h ^ (h >> 16 & 0xffff);
   }
 

@@ -1,9 +1,20 @@
 package dev.jqlora.engine.cpu;
 
-import dev.jqlora.engine.op.Dropout;
+import static dev.jqlora.engine.cpu.FloatMemory.load;
+import static dev.jqlora.engine.cpu.FloatMemory.store;
+import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
+import static dev.jqlora.engine.cpu.VectorWidth.INTS;
+import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
-/** The op's own hash, element by element. */
+import dev.jqlora.engine.op.Dropout;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+
+/** The op's own hash, for a vector of elements at a time. */
 final class DropoutCpu implements CpuKernel<Dropout> {
+  private static final IntVector IOTA = IntVector.zero(INTS).addIndex(1);
+
   @Override
   public Class<Dropout> op() {
     return Dropout.class;
@@ -12,12 +23,23 @@ final class DropoutCpu implements CpuKernel<Dropout> {
   @Override
   public void run(Dropout op, Call call) {
     int stream = op.stream(FloatMemory.getInt(call.in(1), 0), FloatMemory.getInt(call.in(2), 0));
-    float kept = 1 / (1 - op.p());
+    float factor = 1 / (1 - op.p());
+    int least = op.leastKept();
     call.workers().ranges(call.output(0).type().elements(), (first, end) -> {
-      for (long i = first; i < end; i++) {
-        float x = op.keeps(stream, (int) i) ? FloatMemory.get(call.in(0), i) * kept : 0;
-        FloatMemory.set(call.out(0), i, x);
+      for (long i = first; i < end; i += LANES) {
+        VectorMask<Float> present = FloatMemory.tail(end - i);
+        IntVector hash = hash(IOTA.add(stream + (int) i)).and(Dropout.HASH_MASK);
+        VectorMask<Float> kept = hash.compare(VectorOperators.GE, least).cast(FLOATS);
+        store(load(call.in(0), i, present).mul(factor).blend(0, kept.not()), call.out(0), i, present);
       }
     });
+  }
+
+  /** {@link Dropout#mix} of every lane. */
+  private static IntVector hash(IntVector x) {
+    IntVector h = x.add(Dropout.INCREMENT);
+    h = h.lanewise(VectorOperators.XOR, h.lanewise(VectorOperators.LSHR, 16)).mul(Dropout.FIRST_FACTOR);
+    h = h.lanewise(VectorOperators.XOR, h.lanewise(VectorOperators.LSHR, 15)).mul(Dropout.SECOND_FACTOR);
+    return h.lanewise(VectorOperators.XOR, h.lanewise(VectorOperators.LSHR, 16));
   }
 }

@@ -11,8 +11,8 @@ import jdk.incubator.vector.VectorMask;
 
 /** Root-mean-square normalization of the rows of x {@code [rows, width]} and its gradients; all F32. */
 final class RmsNormKernel {
-  /** Columns of the weight's gradient that one task sums: whole cache lines of each row. */
-  private static final int COLUMNS = 256;
+  /** Columns of the weight's gradient that one task sums: a page of each row, since processors fetch ahead within pages. */
+  private static final int COLUMNS = 1024;
 
   private RmsNormKernel() {}
 
@@ -60,17 +60,27 @@ final class RmsNormKernel {
     float[] inverse = new float[rows];
     workers.rows(rows, width, row -> inverse[row] = inverseRms(x, (long) row * width, width, epsilon));
     workers.parallel(Math.ceilDiv(width, COLUMNS), task -> {
-      int end = Math.min(width, (task + 1) * COLUMNS);
-      for (int i = task * COLUMNS; i < end; i += LANES) {
-        VectorMask<Float> present = FloatMemory.tail(end - i);
-        FloatVector sum = FloatVector.zero(FLOATS);
-        for (int row = 0; row < rows; row++) {
-          long at = (long) row * width + i;
-          sum = load(dy, at, present).mul(inverse[row]).fma(load(x, at, present), sum);
-        }
-        store(sum, dweight, i, present);
+      int first = task * COLUMNS;
+      int count = Math.min(width - first, COLUMNS);
+      float[] sums = new float[Math.ceilDiv(count, LANES) * LANES];
+      for (int row = 0; row < rows; row++) {
+        addRow(x, dy, (long) row * width + first, count, inverse[row], sums);
       }
+      FloatMemory.write(sums, 0, dweight, first, count);
     });
+  }
+
+  private static void addRow(MemorySegment x, MemorySegment dy, long at, int count, float inverse, float[] sums) {
+    int i = 0;
+    for (; i < FLOATS.loopBound(count); i += LANES) {
+      FloatVector sum = FloatVector.fromArray(FLOATS, sums, i);
+      load(dy, at + i).mul(inverse).fma(load(x, at + i), sum).intoArray(sums, i);
+    }
+    if (i < count) {
+      VectorMask<Float> tail = FloatMemory.tail(count - i);
+      FloatVector sum = FloatVector.fromArray(FLOATS, sums, i);
+      load(dy, at + i, tail).mul(inverse).fma(load(x, at + i, tail), sum).intoArray(sums, i);
+    }
   }
 
   private static float inverseRms(MemorySegment x, long first, int width, float epsilon) {
