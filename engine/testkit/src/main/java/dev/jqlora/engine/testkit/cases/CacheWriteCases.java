@@ -7,6 +7,7 @@ import static dev.jqlora.engine.testkit.Input.scalar;
 import dev.jqlora.engine.op.CacheWrite;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.testkit.CaseList;
+import dev.jqlora.engine.testkit.ModelShape;
 import dev.jqlora.engine.testkit.OpCases;
 import dev.jqlora.engine.testkit.Tolerance;
 
@@ -23,5 +24,9 @@ final class CacheWriteCases implements OpCases {
         scalar(0));
     cases.fails("CacheWrite: position must have rank 0, got i32[1]", new CacheWrite(), f32(5, 7), f32(1, 7),
         ids(1, 1));
+    for (ModelShape model : ModelShape.ALL) {
+      cases.modelShape(model.name() + " keys of one token", new CacheWrite(), f32(model.tokens(), model.kvWidth()),
+          f32(1, model.kvWidth()), scalar(model.tokens() - 1));
+    }
   }
 }

@@ -10,6 +10,7 @@ import static dev.jqlora.engine.testkit.Input.ids;
 import dev.jqlora.engine.op.Cast;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.testkit.CaseList;
+import dev.jqlora.engine.testkit.ModelShape;
 import dev.jqlora.engine.testkit.OpCases;
 import dev.jqlora.engine.testkit.Tolerance;
 
@@ -30,5 +31,9 @@ final class CastCases implements OpCases {
     cases.add("from U8", new Cast(DType.F32), codes(17));
     cases.fails("Cast: no cast from f32[2] to I32", new Cast(DType.I32), f32(2));
     cases.fails("Cast: no cast from u8[2] to BF16", new Cast(DType.BF16), codes(2));
+    for (ModelShape model : ModelShape.ALL) {
+      cases.modelShape(model.name() + " carry to BF16", new Cast(DType.BF16), f32(model.tokens(), model.hidden()));
+      cases.modelShape(model.name() + " carry from BF16", new Cast(DType.F32), bf16(model.tokens(), model.hidden()));
+    }
   }
 }

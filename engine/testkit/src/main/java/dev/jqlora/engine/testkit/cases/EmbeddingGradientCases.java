@@ -8,6 +8,7 @@ import static dev.jqlora.engine.testkit.Input.ints;
 import dev.jqlora.engine.op.EmbeddingGradient;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.testkit.CaseList;
+import dev.jqlora.engine.testkit.ModelShape;
 import dev.jqlora.engine.testkit.OpCases;
 import dev.jqlora.engine.testkit.Tolerance;
 
@@ -24,5 +25,9 @@ final class EmbeddingGradientCases implements OpCases {
     cases.fails("EmbeddingGradient: i32[3] ids for f32[4, 5] rows", new EmbeddingGradient(9), ids(9, 3), f32(4, 5));
     cases.fails("EmbeddingGradient: dy must be [F32], got bf16[3, 5]", new EmbeddingGradient(9), ids(9, 3),
         bf16(3, 5));
+    for (ModelShape model : ModelShape.ALL) {
+      cases.modelShape(model.name() + " embed_tokens", new EmbeddingGradient(model.vocab() / 8),
+          ids(model.vocab() / 8, model.tokens()), f32(model.tokens(), model.hidden()));
+    }
   }
 }

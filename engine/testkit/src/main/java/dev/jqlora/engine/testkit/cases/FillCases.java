@@ -6,6 +6,7 @@ import dev.jqlora.engine.op.Fill;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.engine.testkit.CaseList;
+import dev.jqlora.engine.testkit.ModelShape;
 import dev.jqlora.engine.testkit.OpCases;
 import dev.jqlora.engine.testkit.Tolerance;
 
@@ -19,5 +20,9 @@ final class FillCases implements OpCases {
     cases.add("whole numbers", new Fill(TensorType.i32(15), -7));
     cases.add("codes", new Fill(TensorType.u8(33), 127));
     cases.fails("Fill: expected 0 inputs, got 1", new Fill(TensorType.f32(2), 0), f32(2));
+    for (ModelShape model : ModelShape.ALL) {
+      cases.modelShape(model.name() + " zeros of a LoRA matrix of 16 layers",
+          new Fill(TensorType.f32(16, 16, model.hidden()), 0));
+    }
   }
 }

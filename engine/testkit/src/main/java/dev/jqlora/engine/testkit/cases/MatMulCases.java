@@ -40,6 +40,12 @@ final class MatMulCases implements OpCases {
         f32(3));
     cases.fails("MatMul: a must be [F32], got bf16[2, 3]", MatMul.NT, bf16(2, 3), f32(4, 3));
     for (ModelShape model : ModelShape.ALL) {
+      cases.modelShape(model.name() + " q_proj in F32", MatMul.NT, f32(model.tokens(), model.hidden()),
+          f32(model.heads() * model.headDim(), model.hidden()));
+      cases.modelShape(model.name() + " q_proj in F32, input gradient", MatMul.NN,
+          f32(model.tokens(), model.heads() * model.headDim()), f32(model.heads() * model.headDim(), model.hidden()));
+      cases.modelShape(model.name() + " gradient of a LoRA matrix", MatMul.TN, f32(model.tokens(), 16),
+          f32(model.tokens(), model.hidden()));
       cases.modelShape(model.name() + " gate_proj", MatMul.NT, f32(model.tokens(), model.hidden()),
           bf16(model.intermediate(), model.hidden()));
       cases.modelShape(model.name() + " gate_proj, one token", MatMul.NT, f32(1, model.hidden()),

@@ -6,6 +6,7 @@ import static dev.jqlora.engine.testkit.Input.f32;
 import dev.jqlora.engine.op.Multiply;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.testkit.CaseList;
+import dev.jqlora.engine.testkit.ModelShape;
 import dev.jqlora.engine.testkit.OpCases;
 import dev.jqlora.engine.testkit.Tolerance;
 
@@ -25,5 +26,9 @@ final class MultiplyCases implements OpCases {
     cases.fails("Multiply: expected 2 inputs, got 3", new Multiply(), f32(2), f32(2), f32(2));
     cases.fails("Multiply: [2, 3] and [2] cannot be broadcast together", new Multiply(), f32(2, 3), f32(2));
     cases.fails("Multiply: element types differ: f32[2] and bf16[2]", new Multiply(), f32(2), bf16(2));
+    for (ModelShape model : ModelShape.ALL) {
+      cases.modelShape(model.name() + " gradient by the loss's", new Multiply(), f32(model.tokens(), model.hidden()),
+          f32());
+    }
   }
 }

@@ -5,6 +5,7 @@ import static dev.jqlora.engine.testkit.Input.f32;
 import dev.jqlora.engine.op.RmsNormWeightGradient;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.testkit.CaseList;
+import dev.jqlora.engine.testkit.ModelShape;
 import dev.jqlora.engine.testkit.OpCases;
 import dev.jqlora.engine.testkit.Tolerance;
 
@@ -22,5 +23,9 @@ final class RmsNormWeightGradientCases implements OpCases {
         f32(2, 4), f32(3, 4));
     cases.fails("RmsNormWeightGradient: x must have rank 2, got f32[4]", new RmsNormWeightGradient(1e-5f), f32(4),
         f32(4));
+    for (ModelShape model : ModelShape.ALL) {
+      cases.modelShape(model.name() + " input_layernorm", new RmsNormWeightGradient(1e-5f),
+          f32(model.tokens(), model.hidden()), f32(model.tokens(), model.hidden()));
+    }
   }
 }

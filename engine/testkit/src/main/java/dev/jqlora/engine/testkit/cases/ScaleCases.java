@@ -6,6 +6,7 @@ import static dev.jqlora.engine.testkit.Input.ids;
 import dev.jqlora.engine.op.Scale;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.testkit.CaseList;
+import dev.jqlora.engine.testkit.ModelShape;
 import dev.jqlora.engine.testkit.OpCases;
 import dev.jqlora.engine.testkit.Tolerance;
 
@@ -21,5 +22,8 @@ final class ScaleCases implements OpCases {
     cases.add("with offset", new Scale(3, -1), f32(5, 33));
     cases.fails("Scale: x must be [F32], got i32[2]", new Scale(2), ids(1, 2));
     cases.fails("Scale: expected 1 inputs, got 2", new Scale(2), f32(2), f32(2));
+    for (ModelShape model : ModelShape.ALL) {
+      cases.modelShape(model.name() + " LoRA hidden", new Scale(2), f32(model.tokens(), 16));
+    }
   }
 }
