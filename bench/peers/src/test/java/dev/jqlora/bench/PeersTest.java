@@ -34,7 +34,8 @@ class PeersTest {
             public void measured(RowResult result) {}
           });
       assertEquals(List.of("matmul NT", "matmul NN", "attention", "attention", "attention", "attention", "head +",
-          "decoder layer", "decoder layer"), report.rows().stream().map(row -> row.name().replaceFirst(
+          "decoder layer", "decoder layer"),
+          report.rows().stream().map(row -> row.name().replaceFirst(
               "^(matmul ..|attention|head .|decoder layer).*", "$1")).toList());
       for (RowResult row : report.rows()) {
         Double difference = row.rivals().getFirst().difference();

@@ -117,9 +117,11 @@ record TorchTask(TorchScript script, String result, SequencedMap<String, String>
   }
 
   private static void rmsNorm(StringBuilder body, Task.Layer task, String y, String x, String weight) {
-    body.append(String.format(Locale.ROOT, """
-        %1$s = torch.mul(%3$s, torch.mul(%2$s, torch.rsqrt(torch.add(torch.mean(torch.pow(%2$s, 2), [-1], True), %4$.9f))))
-        """, y, x, weight, task.epsilon()));
+    body.append(String.format(Locale.ROOT,
+        """
+            %1$s = torch.mul(%3$s, torch.mul(%2$s, torch.rsqrt(torch.add(torch.mean(torch.pow(%2$s, 2), [-1], True), %4$.9f))))
+            """,
+        y, x, weight, task.epsilon()));
   }
 
   private static void linear(StringBuilder body, Task.Layer task, String y, String x, String projection) {
