@@ -9,6 +9,7 @@ import dev.jqlora.engine.op.Nf4Weight;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.testkit.CaseList;
 import dev.jqlora.engine.testkit.Input;
+import dev.jqlora.engine.testkit.ModelShape;
 import dev.jqlora.engine.testkit.OpCases;
 import dev.jqlora.engine.testkit.Tolerance;
 import java.util.ArrayList;
@@ -27,11 +28,20 @@ final class Nf4LinearArgMaxCases implements OpCases {
     }
     cases.fails("Nf4LinearArgMax: x must have shape [3, 64], got f32[3, 63]",
         () -> new Nf4LinearArgMax(new Nf4Weight(2, 64, 64, false)), List.of(f32(3, 63), codes(64), f32(2)));
+    for (ModelShape model : ModelShape.ALL) {
+      Nf4Weight head = new Nf4Weight(model.vocab() / 8, model.hidden(), 64, true);
+      cases.modelShape(model.name() + " head, an eighth of the vocabulary", new Nf4LinearArgMax(head),
+          inputs(64, head));
+    }
   }
 
   private static void add(CaseList cases, String name, int n, Nf4Weight weight) {
+    cases.add(name, new Nf4LinearArgMax(weight), inputs(n, weight));
+  }
+
+  private static List<Input> inputs(int n, Nf4Weight weight) {
     List<Input> inputs = new ArrayList<>(List.of(f32(n, weight.in())));
     inputs.addAll(nf4(weight));
-    cases.add(name, new Nf4LinearArgMax(weight), inputs);
+    return inputs;
   }
 }
