@@ -36,8 +36,8 @@ final class NearestCodes {
   }
 
   /**
-   * Codes of {@code values[i] / divisor}. The look-ups are a loop of their own between two that the processor does with
-   * vectors: gathering by vectors takes twice as long on the machines measured.
+   * Codes of {@code values[i] / divisor}. The look-ups are a loop of their own between two
+   * that the compiler does with vectors.
    *
    * @param bits memory for as many ints as there are values, a multiple of the vectors' lanes; entries likewise
    */
