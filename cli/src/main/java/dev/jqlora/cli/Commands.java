@@ -19,7 +19,8 @@ import picocli.CommandLine.Spec;
 final class Commands {
   private static final List<Group> GROUPS = List.of(
       new Group("Start", DemoCommand.class),
-      new Group("Train", PreprocessCommand.class, InitCommand.class, TrainCommand.class, EvaluateCommand.class),
+      new Group("Train", PreprocessCommand.class, InitCommand.class, PlanCommand.class,
+          TrainCommand.class, EvaluateCommand.class),
       new Group("Use a model", GenerateCommand.class, ChatCommand.class, PerplexityCommand.class,
           TokenizeCommand.class, DownloadCommand.class),
       new Group("Look around", DevicesCommand.class, BenchCommand.class, VersionCommand.class,

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -65,7 +66,7 @@ final class TrainCommand implements Callable<Integer> {
     return 0;
   }
 
-  private static boolean isFile(String word) {
+  static boolean isFile(String word) {
     return !word.startsWith("-") && word.matches(".*\\.(ya?ml|json)") && !word.contains("=");
   }
 
@@ -81,6 +82,15 @@ final class TrainCommand implements Callable<Integer> {
           "there is no %s here; name a configuration, or run in jqlora's folder".formatted(name));
     }
     return home;
+  }
+
+  private static String memory(Trainer.DeviceMemoryUse memory) {
+    String resident = ResidentSet.peakBytes().isPresent()
+        ? String.format(Locale.ROOT, "; resident set of the process at most %,d bytes", ResidentSet.peakBytes()
+            .getAsLong())
+        : "";
+    return String.format(Locale.ROOT, "device memory: planned %,d bytes, counted peak %,d bytes%s",
+        memory.plannedBytes(), memory.countedBytes(), resident);
   }
 
   /** Runs one configuration; returns the exit code. */
@@ -111,6 +121,7 @@ final class TrainCommand implements Callable<Integer> {
         err.printf("trained %d steps, mean loss %.4f, in %s%n", result.steps(), result.trainLoss(),
             result.outputDir());
       }
+      err.println(memory(result.memory()));
       result.evaluation().forEach((name, value) -> {
         if (!name.endsWith("_second") && !name.endsWith("_runtime")) {
           err.printf("%s %.4f%n", name, value);

@@ -1,10 +1,13 @@
 package dev.jqlora.cli;
 
 import dev.jqlora.engine.backend.PagingCounts;
+import dev.jqlora.training.train.MemoryAdvice;
+import dev.jqlora.training.train.MemoryPlan;
 import dev.jqlora.training.train.TrainingListener;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import me.tongfei.progressbar.DelegatingProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
@@ -48,6 +51,11 @@ final class TrainingDisplay implements TrainingListener, AutoCloseable {
   @Override
   public void phase(String what) {
     line(what);
+  }
+
+  @Override
+  public void refused(MemoryPlan plan, List<MemoryAdvice.Option> advice) {
+    new MemoryTable(plan, advice).print(this::line);
   }
 
   @Override

@@ -5,6 +5,7 @@ import dev.jqlora.llama.config.Rope.Llama3Scaling;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.SequencedMap;
@@ -22,6 +23,12 @@ public final class KnownConfigs {
 
   public static Optional<LlamaConfig> named(String name) {
     return Optional.ofNullable(BY_NAME.get(name));
+  }
+
+  /** The model of a name on the hub, such as {@code meta-llama/Meta-Llama-3-8B-Instruct}. */
+  public static Optional<LlamaConfig> published(String hubName) {
+    String name = hubName.substring(hubName.indexOf('/') + 1).toLowerCase(Locale.ROOT);
+    return named(name.replaceFirst("^meta-", "").replaceFirst("-instruct$", ""));
   }
 
   private static SequencedMap<String, LlamaConfig> byName() {

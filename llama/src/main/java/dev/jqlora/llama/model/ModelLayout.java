@@ -135,6 +135,18 @@ public record ModelLayout(LlamaConfig config, Map<Projection, WeightFormat> form
     return states;
   }
 
+  public ModelLayout withFormats(Map<Projection, WeightFormat> others) {
+    return new ModelLayout(config, others, tableDtype, tableTrained, head, positions, lora);
+  }
+
+  public ModelLayout withHead(WeightFormat other) {
+    return new ModelLayout(config, formats, tableDtype, tableTrained, other, positions, lora);
+  }
+
+  public ModelLayout withPositions(int longest) {
+    return new ModelLayout(config, formats, tableDtype, tableTrained, head, longest, lora);
+  }
+
   public ModelLayout withLora(Optional<LoraSpec> adapters) {
     return new ModelLayout(config, formats, tableDtype, tableTrained, head, positions, adapters);
   }

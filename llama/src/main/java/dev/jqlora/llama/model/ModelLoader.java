@@ -13,6 +13,7 @@ import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.checkpoint.PrequantizedWeight;
 import dev.jqlora.llama.config.LlamaConfig;
+import dev.jqlora.llama.config.QuantizationConfig;
 import dev.jqlora.llama.safetensors.Checkpoint;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -46,6 +47,28 @@ public final class ModelLoader {
   public ModelLoader(LlamaConfig config, Checkpoint checkpoint) {
     this.config = config;
     this.checkpoint = checkpoint;
+  }
+
+  /**
+   * How a model would lie in memory of which only the configuration is there: its weights are taken to be stored as that
+   * says, in BF16 where it says nothing.
+   */
+  public static ModelLayout expected(LlamaConfig config, Options options, Optional<LoraSpec> lora) {
+    DType dtype = options.float32() ? DType.F32 : config.dtype().orElse(DType.BF16);
+    boolean stored = config.quantization().isPresent();
+    boolean nested = config.quantization().map(QuantizationConfig::doubleQuantization)
+        .orElse(options.quantization().nested());
+    WeightFormat format = (stored || options.quantization().projections()) && !options.float32()
+        ? new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, nested)
+        : new WeightFormat.Plain(dtype);
+    Map<Projection, WeightFormat> formats = new EnumMap<>(Projection.class);
+    for (Projection projection : Projection.values()) {
+      formats.put(projection, format);
+    }
+    WeightFormat head = options.quantization().head() && !options.float32()
+        ? new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, options.quantization().nested())
+        : new WeightFormat.Plain(dtype);
+    return new ModelLayout(config, formats, dtype, options.float32(), head, options.positions(), lora);
   }
 
   /** How the model will lie in memory; reads no weight. */

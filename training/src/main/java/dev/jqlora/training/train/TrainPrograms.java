@@ -22,6 +22,8 @@ import java.util.Map;
  * gradients to those of the update, the gradients' norm, and evaluation.
  */
 final class TrainPrograms {
+  /** The scope of the head and the loss. */
+  static final String HEAD = "head";
   /** Feed: the id that each token must predict, I32 {@code [n]}. */
   static final String LABELS = "labels";
   /** Feed: 1 / number of targets in the whole update. */
@@ -61,7 +63,7 @@ final class TrainPrograms {
     Value hidden = llama.hidden(n, true, save);
     Value labels = program.feed(LABELS, TensorType.i32(n));
     boolean trainsHead = trainables.stream().anyMatch(trainable -> layout.headStates().contains(trainable.state()));
-    Value loss = graph.scope("head", () -> llama.crossEntropy(hidden, labels, true, trainsHead).getFirst());
+    Value loss = graph.scope(HEAD, () -> llama.crossEntropy(hidden, labels, true, trainsHead).getFirst());
     Value scaled = graph.apply(new Multiply(), loss, program.feed(LOSS_SCALE, TensorType.f32()));
 
     List<Value> wanted = new ArrayList<>();
@@ -84,9 +86,9 @@ final class TrainPrograms {
     LlamaGraph llama = new LlamaGraph(layout, program);
     Value hidden = llama.hidden(n, false, SavePolicy.NOTHING);
     Value labels = program.feed(LABELS, TensorType.i32(n));
-    List<Value> outputs = llama.crossEntropy(hidden, labels, false, false);
+    List<Value> outputs = program.graph().scope(HEAD, () -> llama.crossEntropy(hidden, labels, false, false));
     if (predictions) {
-      program.fetch(PREDICTIONS, llama.likeliest(hidden));
+      program.fetch(PREDICTIONS, program.graph().scope(HEAD, () -> llama.likeliest(hidden)));
     }
     return program.fetch(NLL, outputs.get(1)).build();
   }

@@ -78,7 +78,8 @@ final class TrainedModel implements AutoCloseable {
     }
   }
 
-  private static AdapterConfig fresh(TrainingArguments arguments) {
+  /** The adapter that a configuration describes itself. */
+  static AdapterConfig fresh(TrainingArguments arguments) {
     FinetuningArguments lora = arguments.finetuning();
     return new AdapterConfig(arguments.model().modelNameOrPath(), lora.loraRank(), lora.loraAlpha(),
         lora.loraDropout(), lora.useRslora(), AdapterConfig.targets(lora.loraTarget()));
@@ -105,16 +106,21 @@ final class TrainedModel implements AutoCloseable {
   }
 
   /**
-   * Opens a session and fills it.
+   * How it will lie in memory; reads no weight.
    *
    * @param positions the longest sequence, in tokens
    */
-  void load(Backend backend, int positions) {
-    boolean full = arguments.finetuning().type() == FinetuningType.FULL;
-    ModelLayout planned = loader.layout(new ModelLoader.Options(arguments.model().quantization(), full, positions),
-        Optional.ofNullable(adapter).map(AdapterConfig::spec));
-    Long limit = arguments.engine().deviceMemoryBytes();
-    Session opened = backend.open(limit == null ? Long.MAX_VALUE : limit);
+  ModelLayout layout(int positions) {
+    return loader.layout(RunShape.loading(arguments, positions), Optional.ofNullable(adapter).map(AdapterConfig::spec));
+  }
+
+  /**
+   * Opens a session and fills it.
+   *
+   * @param limitBytes the most device memory that the session may take
+   */
+  void load(Backend backend, ModelLayout planned, long limitBytes) {
+    Session opened = backend.open(limitBytes);
     session = opened;
     layout = planned;
     embeddings = loader.load(planned, opened, _ -> {

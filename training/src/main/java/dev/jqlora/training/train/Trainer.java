@@ -29,7 +29,6 @@ import dev.jqlora.training.schedule.LearningRate;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -45,7 +44,12 @@ import java.util.stream.Stream;
 public final class Trainer {
   /** How a run ended. */
   public record Result(Path outputDir, int steps, int totalSteps, boolean interrupted, double trainLoss,
-      Map<String, Double> evaluation) {}
+      Map<String, Double> evaluation, DeviceMemoryUse memory) {}
+
+  /**
+   * The most device memory in use at once: as planned before anything was loaded, and as the session counted it.
+   */
+  public record DeviceMemoryUse(long plannedBytes, long countedBytes) {}
 
   private final TrainingArguments arguments;
   private final TrainerArguments trainer;
@@ -57,6 +61,8 @@ public final class Trainer {
   private final Checkpoints checkpoints;
   private final Optional<SavedRun> resume;
   private final RunLog log;
+  private final RunShape shape;
+  private final MemoryPlan memory;
   private final TrainingEngine engine;
   private final EvaluationPass evaluation;
   private final long begin = System.nanoTime();
@@ -104,11 +110,14 @@ public final class Trainer {
     state = new TrainerState(0, 0, false, 0, 0, runPlan(), Optional.empty(),
         Optional.ofNullable(arguments.finetuning().earlyStoppingPatience()).map(EarlyStopping::new), List.of());
 
+    shape = RunShape.of(arguments, model.layout(longest()), trainTokens(), evaluationTokens());
+    memory = plan(backend);
     listener.phase("loading " + arguments.model().modelNameOrPath());
-    model.load(backend, longest());
+    model.load(backend, shape.layout(),
+        memory.isLimited() ? memory.limitBytes() - memory.overheadBytes() : Long.MAX_VALUE);
     Double ratio = arguments.finetuning().loraPlusRatio();
-    engine = new TrainingEngine(model.session(), model.layout(), model.embeddings(), model.trainables(),
-        TrainPrograms.saved(arguments.model()), trainer.optimizer(), ratio == null ? 1 : ratio);
+    engine = new TrainingEngine(model.session(), model.layout(), model.embeddings(), shape.trainables(), shape.save(),
+        trainer.optimizer(), ratio == null ? 1 : ratio);
     evaluation = new EvaluationPass(engine, trainer.evalBatchSize(), arguments.finetuning());
   }
 
@@ -150,10 +159,30 @@ public final class Trainer {
         .mapToInt(Example::length).max().orElse(1);
   }
 
-  /** The most tokens that a micro-batch can have. */
-  private int mostTokens() {
-    return datasets.train().stream().map(Example::length).sorted(Comparator.reverseOrder())
-        .limit(trainer.trainBatchSize()).mapToInt(Integer::intValue).sum();
+  private RunShape.Tokens trainTokens() {
+    return RunShape.Tokens.most(datasets.train().stream().mapToInt(Example::length), trainer.trainBatchSize());
+  }
+
+  private RunShape.Tokens evaluationTokens() {
+    return datasets.evaluation().values().stream()
+        .map(examples -> RunShape.Tokens.inOrder(examples.stream().map(Example::length).toList(),
+            trainer.evalBatchSize()))
+        .reduce(RunShape.Tokens.NONE, RunShape.Tokens::max);
+  }
+
+  /** Refuses a run that cannot fit, before any weight is read. */
+  private MemoryPlan plan(Backend backend) {
+    Long limit = arguments.engine().deviceMemoryBytes();
+    MemoryPlanner planner = new MemoryPlanner(backend);
+    MemoryPlan planned = planner.plan(shape, limit == null ? Long.MAX_VALUE : limit);
+    if (!planned.fits()) {
+      List<MemoryAdvice.Option> advice = MemoryAdvice.of(planner, shape, planned.limitBytes());
+      listener.refused(planned, advice);
+      throw new JqloraException(Kind.MEMORY,
+          "the run takes at least %s of device memory, and device_memory is %s: raise it, or %s".formatted(
+              MemoryPlan.text(planned.leastBytes()), MemoryPlan.text(planned.limitBytes()), MemoryAdvice.line(advice)));
+    }
+    return planned;
   }
 
   /** What must be the same in all parts of a run. */
@@ -176,8 +205,8 @@ public final class Trainer {
   private Result run() {
     Map<String, Double> metrics = new TreeMap<>();
     boolean interrupted = false;
+    engine.prepare(shape);
     if (trainer.doTrain()) {
-      engine.prepare(mostTokens());
       resume.ifPresent(this::restore);
       listener.started(plan());
       interrupted = train();
@@ -188,7 +217,8 @@ public final class Trainer {
       metrics.putAll(evaluate());
       log.evaluationResults(metrics, state.epoch());
     }
-    return new Result(trainer.outputDir(), state.globalStep(), totalSteps, interrupted, meanLoss(), metrics);
+    return new Result(trainer.outputDir(), state.globalStep(), totalSteps, interrupted, meanLoss(), metrics,
+        new DeviceMemoryUse(memory.peakBytes() - memory.overheadBytes(), model.session().peakBytes()));
   }
 
   private void restore(SavedRun saved) {

@@ -47,14 +47,32 @@ final class TrainingEngine {
     trainables.forEach(trainable -> trainable.allocate(session, optimizer.type()));
   }
 
-  /** Compiles the largest step, so that a run that does not fit says so before it begins. */
-  void prepare(int mostTokens) {
-    step(Bucket.of(mostTokens));
-    updateProgram();
+  /** Compiles the largest programs of a run, so that all memory is asked for before it begins. */
+  void prepare(RunShape run) {
+    if (!run.train().isNone()) {
+      step(Bucket.of(run.train().total()));
+      normProgram();
+      updateProgram();
+    }
+    if (!run.evaluation().isNone()) {
+      evaluation(Bucket.of(run.evaluation().total()), run.predictions());
+    }
   }
 
   private Executable step(int n) {
     return steps.computeIfAbsent(n, tokens -> session.compile(programs.step(tokens)));
+  }
+
+  private Executable evaluation(int n, boolean predictions) {
+    return evaluations.computeIfAbsent(n,
+        tokens -> session.compile(TrainPrograms.evaluation(layout, tokens, predictions)));
+  }
+
+  private Executable normProgram() {
+    if (gradientNorm == null) {
+      gradientNorm = session.compile(programs.gradientNorm());
+    }
+    return gradientNorm;
   }
 
   private Executable updateProgram() {
@@ -92,8 +110,7 @@ final class TrainingEngine {
 
   Scores evaluate(MicroBatch batch, boolean predictions) {
     int n = Bucket.of(batch.length());
-    Executable program = evaluations.computeIfAbsent(n,
-        tokens -> session.compile(TrainPrograms.evaluation(layout, tokens, predictions)));
+    Executable program = evaluation(n, predictions);
     Map<String, Tensor> results = program.run(Bucket.feeds(batch, n, embeddings));
     float[] nll = Arrays.copyOf(fetched(results, TrainPrograms.NLL).toFloats(), batch.length());
     int[] ids = new int[predictions ? batch.length() : 0];
@@ -109,10 +126,7 @@ final class TrainingEngine {
 
   /** The L2 norm of all gradients of the update. */
   double gradientNorm() {
-    if (gradientNorm == null) {
-      gradientNorm = session.compile(programs.gradientNorm());
-    }
-    return Math.sqrt(fetched(gradientNorm.run(Map.of()), TrainPrograms.SUM_OF_SQUARES).get(0));
+    return Math.sqrt(fetched(normProgram().run(Map.of()), TrainPrograms.SUM_OF_SQUARES).get(0));
   }
 
   /**

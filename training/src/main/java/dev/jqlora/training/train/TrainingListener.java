@@ -2,6 +2,7 @@ package dev.jqlora.training.train;
 
 import dev.jqlora.engine.backend.PagingCounts;
 import java.nio.file.Path;
+import java.util.List;
 
 /** What a run tells whoever watches it, and the one thing that it asks. */
 public interface TrainingListener {
@@ -19,6 +20,9 @@ public interface TrainingListener {
 
   /** Something that takes a while begins. */
   void phase(String what);
+
+  /** The run does not fit on the device and is refused; what its memory is for, and what would make it fit. */
+  void refused(MemoryPlan plan, List<MemoryAdvice.Option> advice);
 
   void started(Plan plan);
 

@@ -2,6 +2,7 @@ package dev.jqlora.training.train;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -13,6 +14,10 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.llama.config.LlamaConfig;
+import dev.jqlora.llama.files.JsonObject;
+import dev.jqlora.llama.model.RandomModel;
+import dev.jqlora.llama.tokenizer.TokenizerFiles;
 import dev.jqlora.training.config.TrainingArguments;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -20,12 +25,15 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Whole runs on a real small Llama, by configuration. */
 class TrainerTest {
@@ -88,6 +96,8 @@ class TrainerTest {
     private int step;
     private long deviceBytes;
     private final List<PagingCounts> moved = new ArrayList<>();
+    private final List<MemoryAdvice.Option> advised = new ArrayList<>();
+    private @Nullable MemoryPlan refusal;
 
     Recorder(int stopAfter) {
       this.stopAfter = stopAfter;
@@ -107,6 +117,12 @@ class TrainerTest {
     @Override
     public void stepped(Step report) {
       step = report.step();
+    }
+
+    @Override
+    public void refused(MemoryPlan plan, List<MemoryAdvice.Option> advice) {
+      refusal = plan;
+      advised.addAll(advice);
     }
 
     @Override
@@ -207,6 +223,61 @@ class TrainerTest {
         () -> run(arguments("refused", with(more, paged, "device_memory=" + (least - 64))), 2, refused));
     assertEquals(JqloraException.Kind.MEMORY, failure.kind());
     assertEquals(0, refused.step);
+  }
+
+  /** What a run of every kind comes to allocate is what was planned before anything was loaded. */
+  @ParameterizedTest
+  @ValueSource(strings = {"optim=adamw_torch",
+      "optim=adamw_8bit quantization_bit=4 bf16=true quantize_head=true do_eval=true",
+      "optim=paged_adamw_8bit quantization_bit=4 double_quantization=false eval_strategy=steps eval_steps=2",
+      "optim=paged_adamw_32bit disable_gradient_checkpointing=true eval_strategy=epoch compute_accuracy=true",
+      "optim=adamw_8bit disable_gradient_checkpointing=true per_device_train_batch_size=1 lora_dropout=0.1",
+      "finetuning_type=full optim=adamw_8bit do_eval=true per_device_eval_batch_size=16",
+      "finetuning_type=full optim=adamw_torch", "do_train=false do_eval=true quantization_bit=4"})
+  void plannedMemoryIsWhatIsCounted(String words) throws IOException {
+    goldenDataset();
+    Path random = work.resolve("random");
+    LlamaConfig shape = LlamaConfig.of(JsonObject.parse("config", """
+        {"model_type": "llama", "vocab_size": 515, "hidden_size": 60, "intermediate_size": 101,
+         "num_hidden_layers": 3, "num_attention_heads": 6, "num_key_value_heads": 3, "bos_token_id": 1}"""));
+    RandomModel.write(random, shape, RandomModel.Storage.BF16, 3);
+    new TokenizerFiles(DATA.resolve("stories260K")).copyTo(random);
+    for (Path model : List.of(DATA.resolve("stories260K"), random)) {
+      List<String> more = new ArrayList<>(List.of("model_name_or_path=" + model, "max_steps=3", "save_strategy=no",
+          "plot_loss=false", "overwrite_output_dir=true"));
+      more.addAll(List.of(words.split(" ")));
+      if (words.contains("eval")) {
+        more.add("eval_dataset=golden");
+      }
+      Trainer.DeviceMemoryUse memory = run(arguments("out", more.toArray(String[]::new)), 2, -1).memory();
+      assertEquals(memory.plannedBytes(), memory.countedBytes(), model.toString());
+      assertTrue(memory.countedBytes() > 100_000, memory.toString());
+    }
+  }
+
+  /** A run that cannot fit is refused with the reason and the remedy, and the remedy helps. */
+  @Test
+  void aRunThatDoesNotFitIsRefusedWithWhatMakesItFit() throws IOException {
+    goldenDataset();
+    Recorder refused = new Recorder(-1);
+    String limit = "device_memory=1500000";
+    String[] large = {limit, "disable_gradient_checkpointing=true", "optim=adamw_torch", "save_strategy=no",
+        "max_steps=2"};
+    JqloraException failure = assertThrows(JqloraException.class, () -> run(arguments("out", large), 2, refused));
+    assertEquals(JqloraException.Kind.MEMORY, failure.kind());
+    MemoryPlan plan = Objects.requireNonNull(refused.refusal);
+    assertFalse(plan.fits());
+    assertEquals(1_500_000, plan.limitBytes());
+    assertEquals(0, refused.deviceBytes);
+    MemoryAdvice.Option last = refused.advised.getLast();
+    assertTrue(last.fits(), refused.advised.toString());
+    List<String> settings = new ArrayList<>(List.of(large));
+    refused.advised.forEach(option -> settings.addAll(List.of(option.setting().split(" "))));
+    assertTrue(String.valueOf(failure.getMessage()).contains("set disable_gradient_checkpointing=false "),
+        failure.getMessage());
+    Recorder fits = new Recorder(-1);
+    Trainer.DeviceMemoryUse memory = run(arguments("out", settings.toArray(String[]::new)), 2, fits).memory();
+    assertTrue(memory.countedBytes() <= 1_500_000, memory.toString());
   }
 
   private static String[] with(String[] words, String... more) {

@@ -9,6 +9,11 @@ public interface Backend extends Capabilities, AutoCloseable {
   /** The device in words, with what matters of it for speed and size. */
   String device();
 
+  /** Device memory that it takes beside its sessions, such as code and libraries' workspaces. */
+  default long overheadBytes() {
+    return 0;
+  }
+
   /**
    * Opens a session.
    *

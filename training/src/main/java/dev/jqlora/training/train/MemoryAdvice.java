@@ -1,0 +1,193 @@
+package dev.jqlora.training.train;
+
+import dev.jqlora.engine.graph.SavePolicy;
+import dev.jqlora.engine.tensor.Nf4;
+import dev.jqlora.llama.model.LoraSpec;
+import dev.jqlora.llama.model.ModelLayout;
+import dev.jqlora.llama.model.Projection;
+import dev.jqlora.llama.model.WeightFormat;
+import dev.jqlora.training.config.FinetuningType;
+import dev.jqlora.training.config.OptimizerType;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.function.Function;
+
+/**
+ * What would make a run fit, in the order to try: first what gives the same numbers, then what gives slightly other ones,
+ * then what makes it another run. Every figure is of a plan that was made again.
+ */
+public final class MemoryAdvice {
+  /**
+   * A change to the configuration.
+   *
+   * @param setting the keys to change, as they are written on the command line
+   * @param effect what else it does
+   * @param savedBytes of the least memory, where it is the only change
+   * @param leastBytes the least memory with this change and all those before it
+   * @param fits whether that is within the limit
+   */
+  public record Option(String setting, String effect, long savedBytes, long leastBytes, boolean fits) {}
+
+  private record Change(String setting, String effect, Function<RunShape, Optional<RunShape>> apply) {}
+
+  private static final int SHORTEST = 64;
+
+  private final MemoryPlanner planner;
+  private final RunShape run;
+  private final long limitBytes;
+  private final long wholeBytes;
+
+  private MemoryAdvice(MemoryPlanner planner, RunShape run, long limitBytes) {
+    this.planner = planner;
+    this.run = run;
+    this.limitBytes = limitBytes;
+    this.wholeBytes = planner.plan(run, limitBytes).leastBytes();
+  }
+
+  /** The options for a run that does not fit, up to the first with which it does; all of them where it never does. */
+  public static List<Option> of(MemoryPlanner planner, RunShape run, long limitBytes) {
+    return new MemoryAdvice(planner, run, limitBytes).options();
+  }
+
+  /** The options in one line. */
+  static String line(List<Option> options) {
+    if (options.isEmpty()) {
+      return "choose a smaller model";
+    }
+    String settings = String.join(" ", options.stream().map(Option::setting).toList());
+    return options.getLast().fits()
+        ? "set " + settings
+        : "choose a smaller model: with %s it still takes %s".formatted(settings,
+            MemoryPlan.text(options.getLast().leastBytes()));
+  }
+
+  private List<Option> options() {
+    List<Option> options = new ArrayList<>();
+    RunShape changed = run;
+    for (Change change : changes()) {
+      Optional<RunShape> next = change.apply().apply(changed);
+      if (next.isEmpty()) {
+        continue;
+      }
+      long alone = change.apply().apply(run).map(this::leastBytes).orElse(wholeBytes);
+      Option option = option(change.setting(), change.effect(), wholeBytes - alone, next.get());
+      if (option.savedBytes() > 0) {
+        options.add(option);
+        changed = next.get();
+      }
+      if (option.fits()) {
+        return options;
+      }
+    }
+    shorter(changed).ifPresent(options::add);
+    return options;
+  }
+
+  private Option option(String setting, String effect, long savedBytes, RunShape with) {
+    long least = leastBytes(with);
+    return new Option(setting, effect, savedBytes, least, least <= limitBytes);
+  }
+
+  private long leastBytes(RunShape changed) {
+    return planner.plan(changed, limitBytes).leastBytes();
+  }
+
+  private List<Change> changes() {
+    return List.of(
+        new Change("disable_gradient_checkpointing=false carry_dtype=float32",
+            "the same numbers; each layer is computed twice",
+            shape -> changeIf(shape.save() == SavePolicy.EVERYTHING, () -> shape.with(SavePolicy.NOTHING))),
+        new Change("per_device_train_batch_size=1 per_device_eval_batch_size=1",
+            "the same numbers with gradient_accumulation_steps multiplied",
+            shape -> changeIf(shape.train().sequences() > 1 || shape.evaluation().sequences() > 1,
+                () -> shape.with(shape.train().single(), shape.evaluation().single()))),
+        optimizer(OptimizerType.ADAMW_TORCH, OptimizerType.PAGED_ADAMW_32BIT),
+        optimizer(OptimizerType.ADAMW_8BIT, OptimizerType.PAGED_ADAMW_8BIT),
+        new Change("carry_dtype=bfloat16", "gradients from rounded layer inputs",
+            shape -> changeIf(shape.save() == SavePolicy.NOTHING, () -> shape.with(SavePolicy.ROUNDED))),
+        new Change("quantization_bit=4 double_quantization=true", "weights in 4 bits", this::quantized),
+        new Change("optim=paged_adamw_8bit", "moments in 8 bits",
+            shape -> changeIf(shape.optimizer().type() != OptimizerType.PAGED_ADAMW_8BIT,
+                () -> shape.with(shape.optimizer().withType(OptimizerType.PAGED_ADAMW_8BIT)))),
+        new Change("quantize_head=true", "less exact logits", this::quantizedHead),
+        new Change("lora_rank=%d".formatted(halfRank()), "smaller adapters", this::halvedRank));
+  }
+
+  private static Change optimizer(OptimizerType resident, OptimizerType paged) {
+    return new Change("optim=" + paged.name().toLowerCase(java.util.Locale.ROOT),
+        "the same numbers; moments leave for the host where they do not fit",
+        shape -> changeIf(!shape.train().isNone() && shape.optimizer().type() == resident,
+            () -> shape.with(shape.optimizer().withType(paged))));
+  }
+
+  private static Optional<RunShape> changeIf(boolean applies, java.util.function.Supplier<RunShape> changed) {
+    return applies ? Optional.of(changed.get()) : Optional.empty();
+  }
+
+  private Optional<RunShape> quantized(RunShape shape) {
+    WeightFormat nested = new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, true);
+    Map<Projection, WeightFormat> formats = new EnumMap<>(Projection.class);
+    shape.layout().formats().forEach((projection, format) -> formats.put(projection,
+        format instanceof WeightFormat.Nf4(int block, boolean _) ? new WeightFormat.Nf4(block, true) : nested));
+    boolean applies = shape.type() == FinetuningType.LORA && !formats.equals(shape.layout().formats())
+        && shape.layout().config().quantization().isEmpty();
+    return changeIf(applies, () -> shape.with(shape.layout().withFormats(formats)));
+  }
+
+  private Optional<RunShape> quantizedHead(RunShape shape) {
+    boolean nested = shape.layout().formats().values().stream()
+        .noneMatch(format -> format instanceof WeightFormat.Nf4(int _, boolean twice) && !twice);
+    return changeIf(shape.type() == FinetuningType.LORA && shape.layout().head() instanceof WeightFormat.Plain,
+        () -> shape.with(shape.layout().withHead(new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, nested))));
+  }
+
+  private int halfRank() {
+    return Math.max(1, run.layout().lora().stream().flatMap(lora -> lora.ranks().values().stream())
+        .mapToInt(Integer::intValue).max().orElse(1) / 2);
+  }
+
+  private Optional<RunShape> halvedRank(RunShape shape) {
+    Optional<LoraSpec> lora = shape.layout().lora();
+    int rank = halfRank();
+    boolean applies = shape.freshAdapter()
+        && lora.map(spec -> spec.ranks().values().stream().anyMatch(given -> given > rank)).orElse(false);
+    return changeIf(applies, () -> {
+      SequencedMap<Projection, Integer> ranks = new LinkedHashMap<>();
+      lora.orElseThrow().ranks().forEach((projection, given) -> ranks.put(projection, Math.min(given, rank)));
+      LoraSpec smaller = new LoraSpec(ranks, lora.orElseThrow().scales(), lora.orElseThrow().dropout());
+      return shape.with(shape.layout().withLora(Optional.of(smaller)));
+    });
+  }
+
+  /** The longest sequences that fit together with all other changes; the shortest of all where none do. */
+  private Optional<Option> shorter(RunShape shape) {
+    int longest = Math.max(shape.train().longest(), shape.evaluation().longest());
+    int fits = 1;
+    int tooLong = Math.ceilDiv(longest, SHORTEST);
+    while (tooLong - fits > 1) {
+      int middle = (fits + tooLong) / 2;
+      if (leastBytes(cut(shape, middle * SHORTEST)) <= limitBytes) {
+        fits = middle;
+      } else {
+        tooLong = middle;
+      }
+    }
+    int length = fits * SHORTEST;
+    if (length >= longest) {
+      return Optional.empty();
+    }
+    return Optional.of(option("cutoff_len=" + length, "shorter sequences",
+        wholeBytes - leastBytes(cut(run, length)), cut(shape, length)));
+  }
+
+  private static RunShape cut(RunShape shape, int length) {
+    ModelLayout layout = shape.layout();
+    return shape.with(layout.withPositions(Math.min(length, layout.positions())))
+        .with(shape.train().cut(length), shape.evaluation().cut(length));
+  }
+}

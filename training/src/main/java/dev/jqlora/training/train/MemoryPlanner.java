@@ -1,0 +1,172 @@
+package dev.jqlora.training.train;
+
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.PageTable;
+import dev.jqlora.engine.backend.SessionAccount;
+import dev.jqlora.engine.graph.Program;
+import dev.jqlora.engine.plan.Plan;
+import dev.jqlora.engine.plan.Planner;
+import dev.jqlora.engine.tensor.Shape;
+import dev.jqlora.engine.tensor.TensorType;
+import dev.jqlora.llama.model.ModelLayout;
+import dev.jqlora.llama.model.Projection;
+import dev.jqlora.training.config.OptimizerType;
+import dev.jqlora.training.train.MemoryPlan.Part;
+import dev.jqlora.training.train.MemoryPlan.ProgramMemory;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.Supplier;
+
+/**
+ * Plans the memory of runs: builds and plans the programs that a run will compile, and adds up the states that it will
+ * allocate. Opens no session and reads nothing. A program that several runs share is planned once.
+ */
+public final class MemoryPlanner {
+  private static final String HEAD = "head and loss";
+
+  private final Backend backend;
+  private final Map<Object, Planned> planned = new HashMap<>();
+
+  /** A program's memory, and the pages that it needs at once. */
+  private record Planned(ProgramMemory memory, long pageBytes) {}
+
+  public MemoryPlanner(Backend backend) {
+    this.backend = backend;
+  }
+
+  /**
+   * Plans a run.
+   *
+   * @param limitBytes the most device memory that may be used; {@link Long#MAX_VALUE} where nothing was said
+   */
+  public MemoryPlan plan(RunShape run, long limitBytes) {
+    List<Trainable> trainables = run.trainables();
+    OptimizerType optimizer = run.optimizer().type();
+    PageTable pages = Trainable.pages(trainables, optimizer);
+    List<Planned> programs = programs(run, trainables, pages);
+    Part states = states(run.layout(), trainables, optimizer);
+    long arena = programs.stream().mapToLong(program -> program.memory().arenaBytes()).max().orElse(0);
+    long rest = backend.overheadBytes() + states.bytes() + arena;
+    long least = programs.stream().mapToLong(Planned::pageBytes).max().orElse(0);
+    long resident = Math.max(least, pages.poolBytes(limitBytes - rest));
+    return new MemoryPlan(limitBytes, states, new MemoryPlan.Pages(pages.totalBytes(), least, resident),
+        programs.stream().map(Planned::memory).toList(), backend.overheadBytes(), hostTableBytes(run.layout()));
+  }
+
+  private List<Planned> programs(RunShape run, List<Trainable> trainables, PageTable pages) {
+    List<Planned> programs = new ArrayList<>();
+    if (!trainables.isEmpty()) {
+      TrainPrograms training = new TrainPrograms(run.layout(), trainables, run.save());
+      int n = Bucket.of(run.train().total());
+      programs.add(program(List.of("step", run.layout(), run.type(), run.save(), n), n, pages, () -> training.step(n)));
+      programs.add(program(List.of("norm", run.layout(), run.type()), 0, pages, training::gradientNorm));
+      programs.add(program(List.of("optimizer", run.layout(), run.type(), run.optimizer()), 0, pages,
+          () -> OptimizerProgram.of(trainables, run.optimizer())));
+    }
+    if (!run.evaluation().isNone()) {
+      int n = Bucket.of(run.evaluation().total());
+      programs.add(program(List.of("evaluation", run.layout(), n, run.predictions()), n, pages,
+          () -> TrainPrograms.evaluation(run.layout(), n, run.predictions())));
+    }
+    return programs;
+  }
+
+  /** @param key equal for equal programs */
+  private Planned program(Object key, int tokens, PageTable pages, Supplier<Program> program) {
+    Planned known = planned.get(key);
+    if (known == null) {
+      Plan plan = Planner.plan(program.get(), backend);
+      known = new Planned(new ProgramMemory(plan.program().name(), tokens, plan.arenaBytes(), plan.liveBytes(),
+          arena(plan)), pages.workingSetBytes(plan));
+      planned.put(key, known);
+    }
+    return known;
+  }
+
+  private static Part arena(Plan plan) {
+    Map<String, List<Part>> groups = new LinkedHashMap<>();
+    for (String group : List.of("feeds", "carries", "body", HEAD, "scratch", "other values")) {
+      groups.put(group, new ArrayList<>());
+    }
+    for (Plan.Row row : plan.peak()) {
+      boolean head = row.name().startsWith(TrainPrograms.HEAD);
+      String group = switch (row.kind()) {
+        case FEED -> "feeds";
+        case CARRY -> "carries";
+        case BODY -> "body";
+        case SCRATCH -> head ? HEAD : "scratch";
+        case VALUE -> head ? HEAD : "other values";
+      };
+      Objects.requireNonNull(groups.get(group)).add(Part.leaf(row.name(), row.bytes()));
+    }
+    List<Part> parts = new ArrayList<>();
+    groups.forEach((name, rows) -> parts.add(Part.sum(name, rows)));
+    parts.add(Part.leaf("gaps", plan.gapBytes()));
+    return Part.sum("arena", parts);
+  }
+
+  private static Part states(ModelLayout layout, List<Trainable> trainables, OptimizerType optimizer) {
+    List<Part> gradients = new ArrayList<>();
+    List<Part> moments = new ArrayList<>();
+    for (Trainable trainable : trainables) {
+      gradients.add(Part.leaf(trainable.state(), SessionAccount.deviceBytes(trainable.type())));
+      if (!optimizer.isPaged()) {
+        moments.add(Part.leaf(trainable.state(), bytes(trainable.optimizerStates(optimizer).values())));
+      }
+    }
+    List<Part> adapters = layout.adapterStates().entrySet().stream()
+        .map(state -> Part.leaf(state.getKey(), SessionAccount.deviceBytes(state.getValue()))).toList();
+    return Part.sum("states", List.of(weights(layout), Part.sum("adapters", adapters),
+        Part.sum("gradients", gradients), Part.sum("optimizer states", moments)));
+  }
+
+  private static Part weights(ModelLayout layout) {
+    Map<String, TensorType> outer = layout.outerStates();
+    Map<String, TensorType> layers = layout.layerStates();
+    List<Part> projections = Arrays.stream(Projection.values())
+        .map(projection -> matrix(projection.title(), layout.states(projection), layers)).toList();
+    List<Part> norms = List.of(leaf("input_layernorm", ModelLayout.INPUT_LAYERNORM, layers),
+        leaf("post_attention_layernorm", ModelLayout.POST_ATTENTION_LAYERNORM, layers),
+        leaf("norm", ModelLayout.NORM, outer));
+    Part rope = Part.sum("rope", List.of(leaf("cos", ModelLayout.ROPE_COS, outer),
+        leaf("sin", ModelLayout.ROPE_SIN, outer)));
+    List<Part> parts = new ArrayList<>(List.of(Part.sum("projections", projections), Part.sum("norms", norms), rope));
+    if (!layout.tableOnHost()) {
+      parts.add(leaf(layout.headIsTable() ? "embedding and head" : "embedding", ModelLayout.EMBED_TOKENS, outer));
+    }
+    if (!layout.headIsTable()) {
+      parts.add(matrix("head", layout.headStates(), outer));
+    }
+    return Part.sum("weights", parts);
+  }
+
+  /** A matrix: one state, or the codes and the scales of NF4. */
+  private static Part matrix(String name, List<String> names, Map<String, TensorType> types) {
+    if (names.size() == 1) {
+      return leaf(name, names.getFirst(), types);
+    }
+    List<TensorType> scales = names.stream().skip(1).map(types::get).toList();
+    return Part.sum(name, List.of(leaf("codes", names.getFirst(), types), Part.leaf("scales", bytes(scales))));
+  }
+
+  private static Part leaf(String name, String state, Map<String, TensorType> types) {
+    return Part.leaf(name, bytes(List.of(types.get(state))));
+  }
+
+  private static long bytes(Collection<TensorType> types) {
+    return types.stream().mapToLong(SessionAccount::deviceBytes).sum();
+  }
+
+  private static long hostTableBytes(ModelLayout layout) {
+    return layout.tableOnHost()
+        ? new TensorType(layout.tableDtype(), Shape.of(layout.config().vocabSize(),
+            layout.config().hiddenSize())).bytes()
+        : 0;
+  }
+}
