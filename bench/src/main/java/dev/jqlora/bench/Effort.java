@@ -1,13 +1,16 @@
 package dev.jqlora.bench;
 
 /**
- * How long something is measured.
+ * How long something is measured: at least {@link #FEWEST_RUNS} times, then until runs and seconds are enough, or the
+ * longest time is over.
  *
- * @param runs at least
- * @param seconds for which runs go on, at least
+ * @param runs that are enough
+ * @param seconds of each contender that are enough
+ * @param mostSeconds of all contenders, after which no further run begins
  */
-record Effort(int runs, double seconds) {
-  static final Effort FULL = new Effort(7, 3);
-  static final Effort QUICK = new Effort(3, 1);
-  static final Effort ONCE = new Effort(1, 0);
+record Effort(int runs, double seconds, double mostSeconds) {
+  /** A median of three already leaves out one that was disturbed. */
+  static final int FEWEST_RUNS = 3;
+  static final Effort FULL = new Effort(7, 1.5, 40);
+  static final Effort QUICK = new Effort(FEWEST_RUNS, 0.5, 15);
 }

@@ -30,8 +30,7 @@ final class Stopwatch {
     int[] repeats = contenders.stream().mapToInt(this::warmUp).toArray();
     List<double[]> samples = new ArrayList<>();
     double[] total = new double[contenders.size()];
-    while (samples.size() < effort.runs()
-        || samples.size() < MOST_RUNS && Arrays.stream(total).min().orElse(0) < effort.seconds()) {
+    while (samples.size() < Effort.FEWEST_RUNS || !enough(samples.size(), total)) {
       double[] round = new double[contenders.size()];
       for (int i = 0; i < round.length; i++) {
         if (round.length > 1) {
@@ -49,6 +48,11 @@ final class Stopwatch {
       times.add(Times.of(samples.stream().mapToDouble(round -> round[contender]).toArray()));
     }
     return times;
+  }
+
+  private boolean enough(int runs, double[] total) {
+    return runs >= MOST_RUNS || Arrays.stream(total).sum() >= effort.mostSeconds()
+        || runs >= effort.runs() && Arrays.stream(total).min().orElse(0) >= effort.seconds();
   }
 
   /** Returns how many runs make a sample. */

@@ -25,10 +25,12 @@ import java.util.OptionalInt;
 import java.util.SequencedMap;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class BenchTest {
+  private static final Effort SHORT = new Effort(3, 0, 0);
   private static final LlamaConfig TINY = tiny();
   private static final Sizes SIZES = new Sizes("tiny", TINY, 8, 20, 6, 2, 2, 40, true, decoded(), 3 << 20);
   private static final Bench.Listener SILENT = new Bench.Listener() {
@@ -51,7 +53,7 @@ class BenchTest {
 
   private static Bench bench(String filter, @Nullable Peer peer) {
     return new Bench(new Bench.Options(true, 2, Pattern.compile(filter), OptionalInt.empty(), OptionalInt.empty(),
-        peer), SIZES, Effort.ONCE);
+        peer), SIZES, SHORT);
   }
 
   @Test
@@ -86,6 +88,15 @@ class BenchTest {
     assertEquals(report, Report.read(json));
     String page = ReportText.markdown(report);
     measured.forEach(name -> assertTrue(page.contains("| " + name + " |"), name));
+  }
+
+  @Test
+  void thePageIsThatOfTheReport() throws Exception {
+    Path docs = Path.of(System.getProperty("jqlora.root", ".")).resolve("docs");
+    Path json = docs.resolve("benchmarks.json");
+    Assumptions.assumeTrue(Files.exists(json), () -> "skipped: there is no " + json);
+    assertEquals(ReportText.markdown(Report.read(json)), Files.readString(docs.resolve("benchmarks.md")),
+        "write it anew: ./jqlora bench --from docs/benchmarks.json --markdown docs/benchmarks.md");
   }
 
   @Test

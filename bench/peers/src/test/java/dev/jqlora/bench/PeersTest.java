@@ -26,7 +26,7 @@ class PeersTest {
       peer.open(2);
       assertEquals("PyTorch 2.7.1", peer.name());
       Report report = new Bench(new Bench.Options(true, 2, compared, OptionalInt.empty(), OptionalInt.empty(), peer),
-          sizes, Effort.ONCE).run(new Bench.Listener() {
+          sizes, new Effort(3, 0, 0)).run(new Bench.Listener() {
             @Override
             public void measuring(String row) {}
 
