@@ -10,6 +10,7 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.reference.ReferenceBackend;
+import dev.jqlora.engine.testkit.TestBackends;
 import dev.jqlora.llama.files.OneLineError;
 import dev.jqlora.llama.files.SharedData;
 import dev.jqlora.llama.inference.LoadedModel;
@@ -26,6 +27,8 @@ import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Generation with a real model. */
 class GeneratorTest {
@@ -51,9 +54,10 @@ class GeneratorTest {
     return new Generator.Options(Sampling.GREEDY, tokens, Set.of());
   }
 
-  @Test
-  void greedyTextIsThatOfPyTorch() throws IOException {
-    try (Backend backend = new CpuBackend(2);
+  @ParameterizedTest
+  @ValueSource(strings = {"cpu", "tornado"})
+  void greedyTextIsThatOfPyTorch(String name) throws IOException {
+    try (Backend backend = TestBackends.named(name, 2);
         LoadedModel model = open(backend);
         Tokenizer tokenizer = HuggingFaceTokenizer.open(SharedData.path("stories260K"))) {
       Generator generator = new Generator(model, CONTEXT);

@@ -8,7 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Session;
-import dev.jqlora.engine.cpu.CpuBackend;
+import dev.jqlora.engine.testkit.TestBackends;
 import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.model.EmbeddingTable;
@@ -44,9 +44,10 @@ class GoldenLoraTest {
   private static final ObjectMapper JSON = new ObjectMapper();
 
   @ParameterizedTest
-  @CsvSource({"float32, NOTHING, 2", "float32, EVERYTHING, 1", "nf4, NOTHING, 1", "nf4, ATTENTION, 3"})
-  void lossesAndNormsEqualPyTorch(String kind, SavePolicy save, int threads) throws IOException {
-    List<Update> updates = train(kind, save, threads);
+  @CsvSource({"float32, NOTHING, cpu, 2", "float32, EVERYTHING, cpu, 1", "nf4, NOTHING, cpu, 1",
+      "nf4, ATTENTION, cpu, 3", "float32, NOTHING, tornado, 1", "nf4, ATTENTION, tornado, 1"})
+  void lossesAndNormsEqualPyTorch(String kind, SavePolicy save, String name, int threads) throws IOException {
+    List<Update> updates = train(kind, save, name, threads);
     JsonNode log = log(kind);
     for (int step = 0; step < log.size(); step++) {
       JsonNode expected = log.get(step);
@@ -63,8 +64,8 @@ class GoldenLoraTest {
   @ParameterizedTest
   @ValueSource(strings = {"float32", "nf4"})
   void roundedCarriesStayNear(String kind) throws IOException {
-    List<Update> exact = train(kind, SavePolicy.NOTHING, 2);
-    List<Update> rounded = train(kind, SavePolicy.ROUNDED, 2);
+    List<Update> exact = train(kind, SavePolicy.NOTHING, "cpu", 2);
+    List<Update> rounded = train(kind, SavePolicy.ROUNDED, "cpu", 2);
     assertEquals(exact.getFirst().loss(), rounded.getFirst().loss());
     double loss = 0;
     double norm = 0;
@@ -83,7 +84,7 @@ class GoldenLoraTest {
     return JSON.readTree(DATA.resolve("golden/lora/log-" + kind + ".json").toFile());
   }
 
-  private static List<Update> train(String kind, SavePolicy save, int threads) throws IOException {
+  private static List<Update> train(String kind, SavePolicy save, String name, int threads) throws IOException {
     assumeTrue(Files.isDirectory(DATA), "reference data is not at " + DATA.toAbsolutePath() + ": skipped");
     JsonNode golden = JSON.readTree(DATA.resolve("golden/lora/batches.json").toFile());
     JsonNode log = log(kind);
@@ -95,7 +96,7 @@ class GoldenLoraTest {
       ranks.put(projection, 16);
       scales.put(projection, 2f);
     }
-    try (Backend backend = new CpuBackend(threads);
+    try (Backend backend = TestBackends.named(name, threads);
         Session session = backend.open(Long.MAX_VALUE);
         Checkpoint checkpoint = Checkpoint.open(folder);
         Checkpoint adapter = Checkpoint.open(DATA.resolve("golden/lora/initial/adapter_model.safetensors"))) {

@@ -1,0 +1,193 @@
+package dev.jqlora.engine.tornado;
+
+import dev.jqlora.engine.plan.Step;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import uk.ac.manchester.tornado.api.ImmutableTaskGraph;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.WorkerGrid;
+import uk.ac.manchester.tornado.api.WorkerGrid1D;
+import uk.ac.manchester.tornado.api.WorkerGrid3D;
+import uk.ac.manchester.tornado.api.enums.DataTransferMode;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/**
+ * Writes one task graph. Its tasks find their operands through a small array of offsets that belongs to the graph. In a graph
+ * that is the body of a loop, a first task counts the iterations and moves the offsets of slices: the host sends nothing, and
+ * one compiled graph serves all iterations.
+ */
+final class GraphWriter {
+  /** Work-items of a group, in kernels that have no reason for another size. */
+  static final int GROUP = 64;
+  /** More tasks would overflow TornadoVM's tables; a program goes on in another graph. */
+  private static final int MOST_TASKS = 48;
+  private static final int OFFSETS = 1 << 15;
+  private static final int COUNTER = 0;
+  private static final int TABLE_SIZE = 1;
+  private static final int TABLE = 2;
+  /** Where the loops' numbers go, outermost first. */
+  private static final int INDICES = 3;
+  private static final int FIRST_OFFSET = INDICES + 2;
+  /** Depth of nested loops that the first task can count. */
+  static final int MOST_LOOPS = 2;
+
+  private record Moving(int entry, int first, int[] strides) {}
+
+  private final String name;
+  private final TaskGraph graph;
+  private final KernelContext context = new KernelContext();
+  private final IntArray at = new IntArray(OFFSETS);
+  private final Map<String, WorkerGrid> grids = new LinkedHashMap<>();
+  private final List<Moving> moving = new ArrayList<>();
+  private int entries = FIRST_OFFSET;
+  private int tasks;
+
+  /**
+   * @param loops that the graph is run in, outermost first
+   * @param indices where the loops' numbers go, one for each, in the array of whole numbers
+   */
+  GraphWriter(String name, Object[] resident, List<Step.Loop> loops, List<Place> indices) {
+    this.name = name;
+    graph = new TaskGraph(name);
+    graph.transferToDevice(DataTransferMode.FIRST_EXECUTION, at);
+    if (resident.length > 0) {
+      graph.consumeFromDevice(resident);
+    }
+    if (loops.size() > MOST_LOOPS) {
+      throw new IllegalArgumentException(
+          "the TornadoVM backend runs loops within %d loops at most".formatted(MOST_LOOPS));
+    }
+    if (!loops.isEmpty()) {
+      Step.Loop outer = loops.getFirst();
+      boolean nested = loops.size() > 1;
+      at.set(INDICES, indices.getFirst().first());
+      at.set(INDICES + 1, indices.getLast().first());
+      groups(1).task(id(), GraphWriter::advance, context, at, (IntArray) indices.getFirst().array(), outer.count(),
+          outer.reverse() ? 1 : 0, nested ? loops.get(1).count() : 1, nested && loops.get(1).reverse() ? 1 : 0);
+    }
+  }
+
+  /** Takes the next iteration's numbers from the counter, and writes them and the offsets that depend on them. */
+  static void advance(KernelContext context, IntArray at, IntArray ints, int outerCount, int outerReverse,
+      int innerCount,
+      int innerReverse) {
+    int counter = at.get(COUNTER);
+    int inner = counter % innerCount;
+    int outer = counter / innerCount;
+    if (innerReverse == 1) {
+      inner = innerCount - 1 - inner;
+    }
+    if (outerReverse == 1) {
+      outer = outerCount - 1 - outer;
+    }
+    context.localBarrier();
+    if (context.localIdx == 0) {
+      at.set(COUNTER, (counter + 1) % (outerCount * innerCount));
+      ints.set(at.get(INDICES + 1), inner);
+      ints.set(at.get(INDICES), outer);
+    }
+    int size = at.get(TABLE_SIZE);
+    int table = at.get(TABLE);
+    for (int i = context.localIdx; i < size; i += GROUP) {
+      int row = table + 4 * i;
+      at.set(at.get(row), at.get(row + 1) + outer * at.get(row + 2) + inner * at.get(row + 3));
+    }
+  }
+
+  String name() {
+    return name;
+  }
+
+  boolean isEmpty() {
+    return tasks == 0;
+  }
+
+  boolean isFull() {
+    return tasks >= MOST_TASKS;
+  }
+
+  TaskGraph graph() {
+    return graph;
+  }
+
+  KernelContext context() {
+    return context;
+  }
+
+  /** The offsets; a kernel reads its operands' at the entries that {@link #enter} gave. */
+  IntArray at() {
+    return at;
+  }
+
+  /** Keeps a place's offset up to date in {@link #at()}; returns its entry there. */
+  int enter(Place place) {
+    if (entries + 5 * (moving.size() + 1) >= OFFSETS) {
+      throw new IllegalStateException(name + ": too many operands for one task graph");
+    }
+    int entry = entries++;
+    at.set(entry, place.first());
+    if (place.moves()) {
+      moving.add(new Moving(entry, place.first(), place.strides()));
+    }
+    return entry;
+  }
+
+  /** Numbers that go to the device once. */
+  IntArray numbers(int... numbers) {
+    IntArray array = IntArray.fromElements(numbers);
+    graph.transferToDevice(DataTransferMode.FIRST_EXECUTION, array);
+    return array;
+  }
+
+  /** The identifier of the task whose work-items were last declared. */
+  String id() {
+    return "t" + (tasks - 1);
+  }
+
+  /** The next task has a work-item for each of {@code count} elements, and some more that do nothing. */
+  TaskGraph over(long count) {
+    return groups(Math.toIntExact(Math.max(1, (count + GROUP - 1) / GROUP)));
+  }
+
+  /** The next task has so many groups of {@link #GROUP} work-items. */
+  TaskGraph groups(int count) {
+    WorkerGrid1D grid = new WorkerGrid1D(Math.multiplyExact(Math.max(1, count), GROUP));
+    grid.setLocalWork(GROUP, 1, 1);
+    return with(grid);
+  }
+
+  /** The next task has groups of {@code size} by {@code size} work-items. */
+  TaskGraph squares(int columns, int rows, int layers, int size) {
+    WorkerGrid3D grid = new WorkerGrid3D(Math.max(1, columns) * size, Math.max(1, rows) * size, Math.max(1, layers));
+    grid.setLocalWork(size, size, 1);
+    return with(grid);
+  }
+
+  private TaskGraph with(WorkerGrid grid) {
+    grids.put(name + ".t" + tasks++, grid);
+    return graph;
+  }
+
+  Map<String, WorkerGrid> grids() {
+    return grids;
+  }
+
+  /** Ends the graph. Arrays that it shares with others stay on the device. */
+  ImmutableTaskGraph finish(Object[] resident) {
+    at.set(TABLE_SIZE, moving.size());
+    at.set(TABLE, entries);
+    int row = entries;
+    for (Moving place : moving) {
+      at.set(row++, place.entry());
+      at.set(row++, place.first());
+      for (int depth = 0; depth < MOST_LOOPS; depth++) {
+        at.set(row++, depth < place.strides().length ? place.strides()[depth] : 0);
+      }
+    }
+    graph.persistOnDevice(resident);
+    return graph.snapshot();
+  }
+}

@@ -1,0 +1,150 @@
+package dev.jqlora.engine.tornado;
+
+import dev.jqlora.engine.tensor.TensorType;
+import java.util.List;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/**
+ * One launch of an op, as its kernel writes it into a task graph. Operands are numbered: the inputs, then the outputs, then
+ * the scratch memory.
+ */
+final class Launch {
+  private final GraphWriter writer;
+  private final List<TensorType> types;
+  private final List<Place> places;
+  private final int outputs;
+  private final FloatArray memory;
+  private final FloatArray tables;
+  private int first;
+
+  /** @param outputs number of the first output */
+  Launch(GraphWriter writer, List<TensorType> types, List<Place> places, int outputs, FloatArray memory,
+      FloatArray tables) {
+    this.writer = writer;
+    this.types = types;
+    this.places = places;
+    this.outputs = outputs;
+    this.memory = memory;
+    this.tables = tables;
+    places.forEach(place -> first = writer.enter(place));
+    first -= places.size() - 1;
+  }
+
+  TensorType type(int operand) {
+    return types.get(operand);
+  }
+
+  long elements(int operand) {
+    return type(operand).elements();
+  }
+
+  /** The number of an output's operand. */
+  int out(int output) {
+    return outputs + output;
+  }
+
+  /** The number of the scratch memory's operand. */
+  int scratch() {
+    return places.size() - 1;
+  }
+
+  /** The array that holds all F32 operands: 5.2.0 cannot take one array as two arguments of which it writes to one. */
+  FloatArray memory() {
+    return memory;
+  }
+
+  IntArray ints(int operand) {
+    return (IntArray) array(operand);
+  }
+
+  ByteArray bytes(int operand) {
+    return (ByteArray) array(operand);
+  }
+
+  ShortArray shorts(int operand) {
+    return (ShortArray) array(operand);
+  }
+
+  private TornadoNativeArray array(int operand) {
+    return places.get(operand).array();
+  }
+
+  /** Whether two operands lie at the same place. */
+  boolean isSame(int operand, int other) {
+    Place one = places.get(operand);
+    Place two = places.get(other);
+    return one.array() == two.array() && one.first() == two.first()
+        && java.util.Arrays.equals(one.strides(), two.strides());
+  }
+
+  KernelContext context() {
+    return writer.context();
+  }
+
+  /** The array of offsets. */
+  IntArray at() {
+    return writer.at();
+  }
+
+  /** The entry of the offset of operand 0; the other operands' follow in their order. */
+  int first() {
+    return first;
+  }
+
+  /** The entry of an operand's offset. */
+  int at(int operand) {
+    return first + operand;
+  }
+
+  /** A new entry for a place within an operand. */
+  int at(int operand, long element) {
+    Place place = places.get(operand);
+    return writer.enter(new Place(place.array(), Math.toIntExact(place.first() + element), place.strides()));
+  }
+
+  /**
+   * Whole numbers for one task, in an array of their own: as plain arguments they would be compiled in, and the driver would
+   * compile the same code again for each task.
+   */
+  IntArray call(int... numbers) {
+    return writer.numbers(numbers);
+  }
+
+  /** Constants of {@link Tables}. */
+  FloatArray tables() {
+    return tables;
+  }
+
+  String id() {
+    return writer.id();
+  }
+
+  /** See {@link GraphWriter#over}. */
+  TaskGraph over(long count) {
+    return writer.over(count);
+  }
+
+  /** See {@link GraphWriter#groups}. */
+  TaskGraph groups(long count) {
+    return writer.groups(Math.toIntExact(count));
+  }
+
+  /** See {@link GraphWriter#squares}. */
+  TaskGraph squares(int columns, int rows, int layers, int size) {
+    return writer.squares(columns, rows, layers, size);
+  }
+
+  /** Puts an input into an output, unless it is there already, for a kernel that then changes the output in place. */
+  void copyThrough(int input, int output) {
+    if (!isSame(input, out(output))) {
+      Copies.emit(writer, type(input).dtype(), array(input), at(input), array(out(output)), at(out(output)),
+          elements(input));
+    }
+  }
+}

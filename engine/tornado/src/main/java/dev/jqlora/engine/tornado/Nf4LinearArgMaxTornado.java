@@ -1,0 +1,31 @@
+package dev.jqlora.engine.tornado;
+
+import dev.jqlora.engine.op.Nf4LinearArgMax;
+import dev.jqlora.engine.plan.Support;
+import dev.jqlora.engine.tensor.TensorType;
+import java.util.List;
+
+/** {@link LinearArgMaxTornado} with a head that is decoded tile by tile. */
+final class Nf4LinearArgMaxTornado implements TornadoKernel<Nf4LinearArgMax> {
+  @Override
+  public Class<Nf4LinearArgMax> op() {
+    return Nf4LinearArgMax.class;
+  }
+
+  @Override
+  public Support supports(Nf4LinearArgMax op, List<TensorType> inputs, List<TensorType> outputs) {
+    return new Support.Native(Logits.scratchBytes(inputs.getFirst(), op.weight().out()));
+  }
+
+  @Override
+  public void emit(Nf4LinearArgMax op, Launch launch) {
+    int n = launch.type(0).shape().dim(0);
+    int vocab = op.weight().out();
+    int step = Logits.rows(launch.type(0), vocab);
+    for (int row = 0; row < n; row += step) {
+      int rows = Math.min(step, n - row);
+      Logits.emitNf4(launch, op.weight(), row, rows);
+      Logits.argMax(launch, row, rows, vocab);
+    }
+  }
+}

@@ -1,0 +1,36 @@
+package dev.jqlora.engine.tornado;
+
+import dev.jqlora.engine.op.Nf4LinearCrossEntropy;
+import dev.jqlora.engine.plan.Support;
+import dev.jqlora.engine.tensor.TensorType;
+import java.util.List;
+
+/** {@link LinearCrossEntropyTornado} with a head that is decoded tile by tile. */
+final class Nf4LinearCrossEntropyTornado implements TornadoKernel<Nf4LinearCrossEntropy> {
+  @Override
+  public Class<Nf4LinearCrossEntropy> op() {
+    return Nf4LinearCrossEntropy.class;
+  }
+
+  @Override
+  public Support supports(Nf4LinearCrossEntropy op, List<TensorType> inputs, List<TensorType> outputs) {
+    return new Support.Native(Logits.scratchBytes(inputs.getFirst(), op.weight().out()));
+  }
+
+  @Override
+  public void emit(Nf4LinearCrossEntropy op, Launch launch) {
+    int n = launch.type(0).shape().dim(0);
+    int vocab = op.weight().out();
+    int step = Logits.rows(launch.type(0), vocab);
+    for (int row = 0; row < n; row += step) {
+      int rows = Math.min(step, n - row);
+      Logits.emitNf4(launch, op.weight(), row, rows);
+      Logits.loss(launch, 1 + op.weight().inputs(), row, rows, vocab, op.inputGradient());
+      if (op.inputGradient()) {
+        Products.emitNf4(launch, op.weight(), false, rows, launch.at(launch.scratch()),
+            launch.at(launch.out(2), (long) row * op.weight().in()));
+      }
+    }
+    Logits.total(launch, n);
+  }
+}

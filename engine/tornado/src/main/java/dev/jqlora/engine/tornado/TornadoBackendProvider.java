@@ -1,0 +1,31 @@
+package dev.jqlora.engine.tornado;
+
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.BackendProvider;
+
+/** Offers the backend where Java was started with TornadoVM's argument file. */
+public final class TornadoBackendProvider implements BackendProvider {
+  @Override
+  public String name() {
+    return "tornado";
+  }
+
+  @Override
+  public String unavailable() {
+    if (System.getProperty("tornado.load.runtime.implementation") == null) {
+      return "Java was not started with TornadoVM's argument file: set TORNADOVM_HOME and start jqlora with"
+          + " --backend tornado";
+    }
+    if (!"false".equalsIgnoreCase(System.getProperty("tornado.recover.bailout"))) {
+      return "TornadoVM would replace kernels that it cannot compile by wrong ones: start Java with"
+          + " -Dtornado.recover.bailout=false";
+    }
+    return "";
+  }
+
+  /** @param threads not used: the device's driver decides */
+  @Override
+  public Backend create(int threads) {
+    return new TornadoBackend();
+  }
+}

@@ -1,0 +1,301 @@
+package dev.jqlora.engine.tornado;
+
+import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.backend.SessionAccount;
+import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.graph.Program;
+import dev.jqlora.engine.plan.Capabilities;
+import dev.jqlora.engine.plan.Plan;
+import dev.jqlora.engine.plan.Planner;
+import dev.jqlora.engine.tensor.Tensor;
+import dev.jqlora.engine.tensor.TensorType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import uk.ac.manchester.tornado.api.DataRange;
+import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
+import uk.ac.manchester.tornado.api.TornadoExecutionResult;
+import uk.ac.manchester.tornado.api.TornadoProfilerResult;
+import uk.ac.manchester.tornado.api.enums.ProfilerMode;
+import uk.ac.manchester.tornado.api.exceptions.TornadoExecutionPlanException;
+import uk.ac.manchester.tornado.api.exceptions.TornadoInternalError;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/**
+ * States and programs in one execution plan of TornadoVM, since two plans cannot share what is on the device. The plan is
+ * made when a program first runs. A program that is compiled later joins it if its arena fits and all states are there;
+ * otherwise the states come back to the host and go out again with a new plan.
+ */
+final class TornadoSession implements Session {
+  private final Capabilities capabilities;
+  private final SessionAccount account;
+  private final long mostBytes;
+  private final DeviceMemory memory;
+  /** States that have no home on the device yet, with what was written to them. */
+  private final Map<String, TensorType> homeless = new LinkedHashMap<>();
+  private final Map<String, MemorySegment> contents = new HashMap<>();
+  private final List<TornadoExecutable> programs = new ArrayList<>();
+  private Arena pending = Arena.ofShared();
+  private @Nullable Residents residents;
+  private @Nullable Traffic traffic;
+
+  TornadoSession(Capabilities capabilities, long limit, long mostBytes) {
+    this.capabilities = capabilities;
+    this.mostBytes = mostBytes;
+    account = new SessionAccount(limit);
+    memory = new DeviceMemory(mostBytes);
+  }
+
+  @Override
+  public void allocate(String state, TensorType type) {
+    account.allocate(state, type);
+    if (type.bytes() > mostBytes - 4096) {
+      throw new JqloraException(JqloraException.Kind.MEMORY,
+          "state %s takes %,d bytes, but the device allocates %,d at most at a time: choose a smaller model or another device"
+              .formatted(state, type.bytes(), mostBytes));
+    }
+    homeless.put(state, type);
+  }
+
+  @Override
+  public TensorType type(String state) {
+    return account.type(state);
+  }
+
+  @Override
+  public void write(String state, long offset, MemorySegment bytes) {
+    Objects.checkFromIndexSize(offset, bytes.byteSize(), account.type(state).bytes());
+    if (homeless.containsKey(state)) {
+      MemorySegment.copy(bytes, 0, content(state), offset, bytes.byteSize());
+    } else {
+      Objects.requireNonNull(residents).write(memory.home(state), offset, bytes);
+    }
+  }
+
+  private MemorySegment content(String state) {
+    return contents.computeIfAbsent(state, _ -> pending.allocate(account.type(state).bytes(), 64));
+  }
+
+  @Override
+  public void read(String state, long offset, MemorySegment target) {
+    Objects.checkFromIndexSize(offset, target.byteSize(), account.type(state).bytes());
+    if (homeless.containsKey(state)) {
+      MemorySegment.copy(content(state), offset, target, 0, target.byteSize());
+    } else {
+      Objects.requireNonNull(residents).read(memory.home(state), offset, target);
+    }
+  }
+
+  @Override
+  public long usedBytes() {
+    return account.usedBytes();
+  }
+
+  @Override
+  public Executable compile(Program program) {
+    account.checkStates(program);
+    Plan plan = Planner.plan(program, capabilities);
+    account.reserveArena(plan);
+    TornadoExecutable executable = new TornadoExecutable(plan);
+    programs.add(executable);
+    return executable;
+  }
+
+  /** The device's plan with all programs compiled so far. */
+  private Residents residents() {
+    Residents there = residents;
+    boolean enough = homeless.isEmpty();
+    for (TornadoExecutable program : programs) {
+      enough &= memory.reserve(program.arena.bytes());
+    }
+    if (there == null || !enough) {
+      if (there != null) {
+        there.close();
+      }
+      settle();
+      programs.forEach(program -> program.graphs = null);
+      there = new Residents();
+      residents = there;
+    }
+    there.join();
+    return there;
+  }
+
+  private void settle() {
+    homeless.forEach(memory::add);
+    memory.settle();
+    contents.forEach((state, content) -> memory.home(state).bytes().copyFrom(content));
+    homeless.clear();
+    contents.clear();
+    pending.close();
+    pending = Arena.ofShared();
+  }
+
+  /** Kernels of the programs on the device: each is compiled when its graph first runs. */
+  int kernels() {
+    return residents == null ? 0 : residents.graphs.kernels();
+  }
+
+  /**
+   * What has moved since {@link #profile}.
+   *
+   * @param graphs runs of task graphs
+   * @param kernels runs of kernels
+   */
+  record Traffic(long graphs, long kernels, long bytesIn, long bytesOut) {}
+
+  /** Begins to count what moves between host and device. */
+  void profile() {
+    traffic = new Traffic(0, 0, 0, 0);
+  }
+
+  Traffic traffic() {
+    return Objects.requireNonNull(traffic);
+  }
+
+  @Override
+  public void close() {
+    if (residents != null) {
+      residents.release();
+    }
+    pending.close();
+  }
+
+  /** What is on the device. */
+  private final class Residents {
+    private final Object[] arrays = memory.resident();
+    private final Graphs graphs = new Graphs();
+    private final int upload = Residence.upload(graphs, arrays);
+    private final int link = Residence.link(graphs, arrays);
+    private final Map<TornadoNativeArray, Residence.Staging> stagings = new IdentityHashMap<>();
+    private final List<TornadoExecutionPlan> plans = new ArrayList<>();
+    private TornadoExecutionPlan plan;
+    private TornadoExecutionResult last;
+
+    Residents() {
+      memory.withStates().forEach(heap -> {
+        TornadoNativeArray stage = Residence.stage(heap);
+        stagings.put(heap, Residence.staging(graphs, heap, stage, arrays));
+      });
+      write();
+      plan = graphs.plan();
+      plans.add(plan);
+      last = plan.withGraph(upload).execute();
+    }
+
+    /** Writes the graphs of programs that have none; returns whether there were any. */
+    private boolean write() {
+      boolean any = false;
+      for (TornadoExecutable program : programs) {
+        if (program.graphs == null) {
+          program.graphs = new DeviceProgram(program.plan, program.arena, memory, graphs);
+          any = true;
+        }
+      }
+      return any;
+    }
+
+    /** Takes in programs that were compiled since. */
+    void join() {
+      if (write()) {
+        plan = graphs.plan();
+        plans.add(plan);
+        execute(link);
+      }
+    }
+
+    void execute(int graph) {
+      Traffic before = traffic;
+      if (before == null) {
+        last = plan.withGraph(graph).execute();
+        return;
+      }
+      last = plan.withGraph(graph).withProfiler(ProfilerMode.SILENT).execute();
+      TornadoProfilerResult profile = last.getProfilerResult();
+      traffic = new Traffic(before.graphs + 1, before.kernels + graphs.kernels(graph),
+          before.bytesIn + profile.getTotalBytesCopyIn(),
+          before.bytesOut + profile.getTotalBytesCopyOut());
+    }
+
+    void write(DeviceMemory.Home home, long offset, MemorySegment bytes) {
+      Residence.Staging staging = Objects.requireNonNull(stagings.get(home.array()));
+      int width = home.type().dtype().bytes();
+      for (long done = 0; done < bytes.byteSize();) {
+        long count = Math.min(bytes.byteSize() - done, (long) Residence.STAGED * width);
+        if ((offset + done) % width != 0 || count % width != 0) {
+          throw new IllegalArgumentException("a part of an element is written to " + home.type());
+        }
+        MemorySegment.copy(bytes, done, staging.stage().getSegment(), 0, count);
+        staging.range().set(0, Math.toIntExact(home.first() + (offset + done) / width));
+        staging.range().set(1, Math.toIntExact(count / width));
+        execute(staging.graph());
+        done += count;
+      }
+    }
+
+    void read(DeviceMemory.Home home, long offset, MemorySegment target) {
+      if (target.byteSize() == 0) {
+        return;
+      }
+      int width = home.type().dtype().bytes();
+      long first = home.first() + offset / width;
+      long end = home.first() + (offset + target.byteSize() + width - 1) / width;
+      last.transferToHost(new DataRange(home.array()).withOffset(first).withSize(end - first));
+      target.copyFrom(home.bytes().asSlice(offset, target.byteSize()));
+    }
+
+    /** Brings all states to the host and releases the device. */
+    void close() {
+      memory.withStates().forEach(last::transferToHost);
+      release();
+    }
+
+    /**
+     * Frees the device. TornadoVM 5.2.0 frees a shared array once for each graph that shares it and complains the second
+     * time; by then it has freed what the graph has for itself.
+     */
+    void release() {
+      for (int graph = 0; graph < graphs.size(); graph++) {
+        plan.withGraph(graph);
+        try {
+          plan.close();
+        } catch (TornadoInternalError _) {
+          continue;
+        } catch (TornadoExecutionPlanException e) {
+          throw new IllegalStateException(e);
+        }
+      }
+    }
+  }
+
+  private final class TornadoExecutable implements Executable {
+    private final Plan plan;
+    private final ArenaMap arena;
+    private @Nullable DeviceProgram graphs;
+
+    TornadoExecutable(Plan plan) {
+      this.plan = plan;
+      arena = new ArenaMap(plan);
+    }
+
+    @Override
+    public Plan plan() {
+      return plan;
+    }
+
+    @Override
+    public Map<String, Tensor> run(Map<String, Tensor> feeds) {
+      SessionAccount.checkFeeds(plan, feeds);
+      Residents there = residents();
+      return Objects.requireNonNull(graphs).run(feeds, there::execute);
+    }
+  }
+}
