@@ -235,4 +235,45 @@ class LauncherTest {
     assertEquals(0, run.exitCode(), run.err());
     assertEquals(1, builds().size());
   }
+
+  private Path makeTornado() throws IOException {
+    Path home = folder.resolve("tornado vm");
+    Path jars = Files.createDirectories(home.resolve("share/java/tornado"));
+    Files.createFile(jars.resolve("tornado-api-5.2.0-jdk25.jar"));
+    return home;
+  }
+
+  @Test
+  void tornadoNeedsTornadoVm() throws Exception {
+    installMaven(MAVEN);
+    assertFailed(run(Map.of(), "--backend", "tornado"), "needs TornadoVM", "TORNADOVM_HOME");
+    assertFailed(run(Map.of("TORNADOVM_HOME", bin.toString()), "--backend=tornado"), bin + " is not TornadoVM 5.2.0");
+    Path home = makeTornado();
+    Map<String, String> environment = Map.of("TORNADOVM_HOME", home.toString());
+    assertFailed(run(environment, "train", "--backend", "tornado"), home + "/tornado-argfile is not there",
+        "bin/tornado --devices");
+    Files.createFile(home.resolve("tornado-argfile"));
+    jdk = makeJdk("jdk26", "26.0.1");
+    assertFailed(run(environment, "train", "--backend", "tornado"), "runs on JDK 25, which " + jdk + " is not");
+  }
+
+  @Test
+  void tornadoBringsItsFlagsAndIsBuiltOnce() throws Exception {
+    installMaven(MAVEN);
+    Path home = makeTornado();
+    Files.createFile(home.resolve("tornado-argfile"));
+    Map<String, String> environment = Map.of("TORNADOVM_HOME", home.toString());
+    assertFalse(run(Map.of(), "train").out().contains("tornado"));
+    assertEquals(1, builds().size());
+    for (int i = 0; i < 2; i++) {
+      List<String> arguments = run(environment, "train", "--backend", "tornado").out().lines().toList();
+      assertEquals("@" + home + "/tornado-argfile", arguments.get(1));
+      assertTrue(arguments.contains("-Dtornado.recover.bailout=false"), arguments.toString());
+      assertFalse(arguments.contains("-XX:+UseSerialGC"), arguments.toString());
+      assertEquals(2, builds().size());
+    }
+    assertTrue(run(environment, "devices").out().contains("tornado-argfile"));
+    assertFalse(run(Map.of(), "devices").out().contains("tornado-argfile"));
+    assertFalse(run(environment, "train", "--backend", "cpu").out().contains("tornado-argfile"));
+  }
 }
