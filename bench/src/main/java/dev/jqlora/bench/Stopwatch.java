@@ -13,8 +13,9 @@ final class Stopwatch {
   /** A run is repeated until the clock and a moment's disturbance no longer matter. */
   private static final double SHORTEST_SAMPLE = 0.02;
   private static final int MOST_RUNS = 100;
-  /** Runs in a row that are no faster than the best before, after which code counts as compiled. */
+  /** Runs in a row that are no faster than the best before, after which code counts as compiled; of long runs one. */
   private static final int STABLE_RUNS = 3;
+  private static final int MOST_WARM_UPS = 10_000;
   private static final double FASTER = 0.98;
   /** Threads of one contender may wait a moment for more work before they sleep. */
   private static final long PAUSE_NANOS = 20_000_000;
@@ -60,13 +61,17 @@ final class Stopwatch {
     double best = time(contender, 1);
     double total = best;
     int stable = 0;
-    while (stable < STABLE_RUNS && total < Math.max(effort.seconds(), SHORTEST_SAMPLE)) {
+    for (int runs = 1; runs < MOST_WARM_UPS && !warm(stable, total); runs++) {
       double seconds = time(contender, 1);
       total += seconds;
       stable = seconds > best * FASTER ? stable + 1 : 0;
       best = Math.min(best, seconds);
     }
     return (int) Math.clamp(Math.ceil(SHORTEST_SAMPLE / best), 1, 1_000_000);
+  }
+
+  private boolean warm(int stable, double seconds) {
+    return stable >= STABLE_RUNS || stable > 0 && seconds >= effort.seconds();
   }
 
   private static double time(Runnable contender, int repeats) {
