@@ -1,0 +1,11 @@
+#include "gemm.cuh"
+#include "nf4.cuh"
+
+// dx = dy · w in float.
+KERNEL(256) nf4_linear_gradient(const float *dy, const unsigned char *codes, const float *absmax,
+                                const unsigned char *absmax_codes, const float *map, const float *nested,
+                                const float *offset, int shift, int rows, int out, int in, float *dx) {
+  __shared__ GemmRoom room;
+  Nf4Weight weight = {codes, absmax, absmax_codes, map, nested, offset, in, shift};
+  gemm(Matrix<float>{dy, out, 1}, transposed(weight), rows, in, out, 1.0f, nullptr, dx, room);
+}

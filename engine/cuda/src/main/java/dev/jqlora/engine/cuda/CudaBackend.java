@@ -1,0 +1,42 @@
+package dev.jqlora.engine.cuda;
+
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.graph.Op;
+import dev.jqlora.engine.plan.Support;
+import dev.jqlora.engine.tensor.TensorType;
+import java.util.List;
+
+/** Runs programs on an NVIDIA GPU. */
+public final class CudaBackend implements Backend {
+  private final Gpu gpu;
+
+  public CudaBackend(Precision precision) {
+    gpu = new Gpu(0, precision);
+  }
+
+  @Override
+  public String name() {
+    return CudaBackendProvider.NAME;
+  }
+
+  @Override
+  public String device() {
+    return gpu.describe();
+  }
+
+  @Override
+  public Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
+    return CudaKernels.supports(op, inputs, outputs);
+  }
+
+  @Override
+  public Session open(long memoryLimitBytes) {
+    return new CudaSession(gpu, this, memoryLimitBytes);
+  }
+
+  @Override
+  public void close() {
+    gpu.close();
+  }
+}

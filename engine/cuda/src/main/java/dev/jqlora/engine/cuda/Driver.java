@@ -1,0 +1,221 @@
+package dev.jqlora.engine.cuda;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import jcuda.Pointer;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
+import jcuda.driver.CUfunction;
+import jcuda.driver.CUgraph;
+import jcuda.driver.CUgraphExec;
+import jcuda.driver.CUmodule;
+import jcuda.driver.CUresult;
+import jcuda.driver.CUstream;
+import jcuda.driver.CUstreamCaptureMode;
+import jcuda.driver.CUstream_flags;
+import jcuda.driver.JCudaDriver;
+
+/**
+ * The calls of the CUDA driver that the backend makes. Each throws {@link dev.jqlora.engine.error.JqloraException} where the
+ * driver answers with an error. Device addresses are plain numbers.
+ */
+final class Driver {
+  /** The longest that one direct buffer can be. */
+  private static final long MOST_PINNED = Integer.MAX_VALUE;
+
+  private Driver() {}
+
+  static {
+    JCudaDriver.setExceptionsEnabled(false);
+  }
+
+  static void check(int code, String doing) {
+    if (code != 0) {
+      throw DriverCode.failure(code, doing);
+    }
+  }
+
+  static int initialize() {
+    return JCudaDriver.cuInit(0);
+  }
+
+  /** The newest CUDA that the driver serves, such as 13000. */
+  static int version() {
+    int[] version = new int[1];
+    check(JCudaDriver.cuDriverGetVersion(version), "asking for the driver's version");
+    return version[0];
+  }
+
+  static CUdevice device(int ordinal) {
+    CUdevice device = new CUdevice();
+    check(JCudaDriver.cuDeviceGet(device, ordinal), "looking for GPU " + ordinal);
+    return device;
+  }
+
+  static String name(CUdevice device) {
+    byte[] name = new byte[256];
+    check(JCudaDriver.cuDeviceGetName(name, name.length, device), "asking for the GPU's name");
+    int length = 0;
+    while (length < name.length && name[length] != 0) {
+      length++;
+    }
+    return new String(name, 0, length, java.nio.charset.StandardCharsets.UTF_8);
+  }
+
+  static long totalBytes(CUdevice device) {
+    long[] bytes = new long[1];
+    check(JCudaDriver.cuDeviceTotalMem(bytes, device), "asking for the GPU's memory");
+    return bytes[0];
+  }
+
+  static int attribute(CUdevice device, int attribute) {
+    int[] value = new int[1];
+    check(JCudaDriver.cuDeviceGetAttribute(value, attribute, device), "asking for attribute " + attribute);
+    return value[0];
+  }
+
+  static CUcontext retainContext(CUdevice device) {
+    CUcontext context = new CUcontext();
+    check(JCudaDriver.cuDevicePrimaryCtxRetain(context, device), "opening the GPU");
+    return context;
+  }
+
+  static void releaseContext(CUdevice device) {
+    check(JCudaDriver.cuDevicePrimaryCtxRelease(device), "closing the GPU");
+  }
+
+  /** Makes the context that of the calling thread, as all calls below need it. */
+  static void enter(CUcontext context) {
+    check(JCudaDriver.cuCtxSetCurrent(context), "turning to the GPU");
+  }
+
+  static CUstream stream() {
+    CUstream stream = new CUstream();
+    check(JCudaDriver.cuStreamCreate(stream, CUstream_flags.CU_STREAM_NON_BLOCKING), "making a stream");
+    return stream;
+  }
+
+  static void destroy(CUstream stream) {
+    check(JCudaDriver.cuStreamDestroy(stream), "closing a stream");
+  }
+
+  static void synchronize(CUstream stream, String doing) {
+    check(JCudaDriver.cuStreamSynchronize(stream), doing);
+  }
+
+  /** Whether the context is beyond use: the driver then answers each call with what ended it. */
+  static boolean isLost(CUstream stream) {
+    int code = JCudaDriver.cuStreamQuery(stream);
+    return code != 0 && code != CUresult.CUDA_ERROR_NOT_READY;
+  }
+
+  static long allocate(long bytes, String what) {
+    DeviceAddress address = new DeviceAddress();
+    check(JCudaDriver.cuMemAlloc(address, Math.max(1, bytes)), "%s, %,d bytes".formatted(what, bytes));
+    return address.value();
+  }
+
+  static void free(long address) {
+    check(JCudaDriver.cuMemFree(DeviceAddress.of(address)), "giving memory back");
+  }
+
+  /** Host memory that the device can copy from and to by itself. */
+  record Pinned(Pointer pointer, MemorySegment segment) {
+    static Pinned allocate(long bytes) {
+      if (bytes > MOST_PINNED) {
+        throw new IllegalArgumentException("%,d bytes of page-locked memory in one piece".formatted(bytes));
+      }
+      Pointer pointer = new Pointer();
+      check(JCudaDriver.cuMemAllocHost(pointer, Math.max(1, bytes)), "page-locking %,d bytes".formatted(bytes));
+      ByteBuffer buffer = pointer.getByteBuffer(0, Math.max(1, bytes));
+      return new Pinned(pointer, MemorySegment.ofBuffer(buffer));
+    }
+
+    Pointer at(long offset) {
+      return pointer.withByteOffset(offset);
+    }
+
+    void free() {
+      check(JCudaDriver.cuMemFreeHost(pointer), "giving page-locked memory back");
+    }
+  }
+
+  static void copyIn(long to, Pinned from, long offset, long bytes, CUstream stream) {
+    if (bytes > 0) {
+      check(JCudaDriver.cuMemcpyHtoDAsync(DeviceAddress.of(to), from.at(offset), bytes, stream), "copying to the GPU");
+    }
+  }
+
+  static void copyOut(Pinned to, long offset, long from, long bytes, CUstream stream) {
+    if (bytes > 0) {
+      check(JCudaDriver.cuMemcpyDtoHAsync(to.at(offset), DeviceAddress.of(from), bytes, stream),
+          "copying from the GPU");
+    }
+  }
+
+  static void copy(long to, long from, long bytes, CUstream stream) {
+    if (bytes > 0) {
+      check(JCudaDriver.cuMemcpyDtoDAsync(DeviceAddress.of(to), DeviceAddress.of(from), bytes, stream),
+          "copying on the GPU");
+    }
+  }
+
+  /** Sets elements of 1, 2 or 4 bytes. */
+  static void fill(long address, int bits, int elementBytes, long count, CUstream stream) {
+    if (count > 0) {
+      int code = switch (elementBytes) {
+        case 1 -> JCudaDriver.cuMemsetD8Async(DeviceAddress.of(address), (byte) bits, count, stream);
+        case 2 -> JCudaDriver.cuMemsetD16Async(DeviceAddress.of(address), (short) bits, count, stream);
+        case 4 -> JCudaDriver.cuMemsetD32Async(DeviceAddress.of(address), bits, count, stream);
+        default -> throw new IllegalArgumentException("elements of %d bytes".formatted(elementBytes));
+      };
+      check(code, "filling memory");
+    }
+  }
+
+  /** @param ptx the module's text, as bytes that end in 0 */
+  static CUmodule load(byte[] ptx, String name) {
+    CUmodule module = new CUmodule();
+    check(JCudaDriver.cuModuleLoadData(module, ptx), "loading the kernels of " + name);
+    return module;
+  }
+
+  static void unload(CUmodule module) {
+    check(JCudaDriver.cuModuleUnload(module), "unloading kernels");
+  }
+
+  static CUfunction function(CUmodule module, String name) {
+    CUfunction function = new CUfunction();
+    check(JCudaDriver.cuModuleGetFunction(function, module, name), "looking for the kernel " + name);
+    return function;
+  }
+
+  static void launch(CUfunction function, String name, Grid grid, int threads, CUstream stream, Pointer arguments) {
+    check(JCudaDriver.cuLaunchKernel(function, grid.x(), grid.y(), grid.z(), threads, 1, 1, 0, stream, arguments, null),
+        "launching " + name);
+  }
+
+  /** Records what is put into the stream, instead of doing it, until {@link #endCapture}. */
+  static void beginCapture(CUstream stream) {
+    check(JCudaDriver.cuStreamBeginCapture(stream, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL),
+        "recording a step");
+  }
+
+  /** What was recorded, ready to be launched. */
+  static CUgraphExec endCapture(CUstream stream) {
+    CUgraph graph = new CUgraph();
+    check(JCudaDriver.cuStreamEndCapture(stream, graph), "recording a step");
+    CUgraphExec executable = new CUgraphExec();
+    check(JCudaDriver.cuGraphInstantiate(executable, graph, 0), "preparing a recorded step");
+    check(JCudaDriver.cuGraphDestroy(graph), "closing a recorded step");
+    return executable;
+  }
+
+  static void launch(CUgraphExec graph, CUstream stream) {
+    check(JCudaDriver.cuGraphLaunch(graph, stream), "launching a recorded step");
+  }
+
+  static void destroy(CUgraphExec graph) {
+    check(JCudaDriver.cuGraphExecDestroy(graph), "closing a recorded step");
+  }
+}

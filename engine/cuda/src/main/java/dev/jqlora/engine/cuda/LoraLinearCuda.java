@@ -1,0 +1,24 @@
+package dev.jqlora.engine.cuda;
+
+import dev.jqlora.engine.op.LoraLinear;
+import dev.jqlora.engine.op.MatMul;
+import dev.jqlora.engine.tensor.DType;
+
+/** {@code u = x · aᵀ} by {@code mat_mul.cu}, then {@code lora_linear.cu} adds its product with b to the base. */
+final class LoraLinearCuda implements CudaKernel<LoraLinear> {
+  @Override
+  public Class<LoraLinear> op() {
+    return LoraLinear.class;
+  }
+
+  @Override
+  public void enqueue(LoraLinear op, Call call) {
+    int rows = call.output(1).dim(0);
+    int rank = call.output(1).dim(1);
+    int out = call.output(0).dim(1);
+    MatMulCuda.multiply(call, MatMul.NT, call.in(1), call.in(2), DType.F32,
+        new MatMulCuda.Extents(rows, rank, call.input(1).dim(1)), false, call.out(1));
+    call.launch("lora_linear", "lora_linear", MatMulCuda.tiles(rows, out), call.in(0), call.out(1), call.in(3), rows,
+        out, rank, op.scale(), call.out(0));
+  }
+}

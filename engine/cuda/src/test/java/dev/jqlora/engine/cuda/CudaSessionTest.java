@@ -1,0 +1,176 @@
+package dev.jqlora.engine.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.engine.graph.Program;
+import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.op.Add;
+import dev.jqlora.engine.tensor.Tensor;
+import dev.jqlora.engine.tensor.TensorType;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What sessions ask of the driver, and what they make of its errors. */
+class CudaSessionTest {
+  private static final TensorType TYPE = TensorType.f32(1000);
+
+  @BeforeEach
+  void driver() {
+    TestDriver.use();
+  }
+
+  /** {@code state ← state + x}, fetched too. */
+  private static Program sum() {
+    Program.Builder program = new Program.Builder("sum");
+    Value sum = program.graph().apply(new Add(), program.state("state", TYPE), program.feed("x", TYPE));
+    return program.write("state", sum).fetch("sum", sum).build();
+  }
+
+  private static Map<String, Tensor> ones() {
+    float[] ones = new float[1000];
+    java.util.Arrays.fill(ones, 1);
+    return Map.of("x", Tensor.of(TYPE, ones));
+  }
+
+  private static void assertNothingLeft() {
+    for (String what : List.of("allocations", "streams", "events", "modules", "graphs", "contexts", "brokenFences")) {
+      assertEquals(0, TestDriver.count(what), what);
+    }
+  }
+
+  @Test
+  void aProgramIsRecordedAtItsSecondRunAndThenLaunchedAsAWhole() {
+    try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
+      session.allocate("state", TYPE);
+      Executable executable = session.compile(sum());
+      for (int run = 1; run <= 4; run++) {
+        Tensor sum = Objects.requireNonNull(executable.run(ones()).get("sum"));
+        assertEquals(run, sum.get(999));
+        assertEquals(run - 1, TestDriver.count("graphLaunches"));
+      }
+      assertEquals(4, TestDriver.count("launches"));
+    }
+    assertNothingLeft();
+  }
+
+  @Test
+  void aRecordingIsForgottenWhereTheArenaMoves() {
+    try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
+      session.allocate("state", TYPE);
+      Executable executable = session.compile(sum());
+      executable.run(ones());
+      executable.run(ones());
+      Program.Builder larger = new Program.Builder("larger");
+      TensorType type = TensorType.f32(100_000);
+      Value twice = larger.graph().apply(new Add(), larger.feed("a", type), larger.feed("b", type));
+      session.compile(larger.fetch("c", twice).build());
+      assertEquals(3, Objects.requireNonNull(executable.run(ones()).get("sum")).get(0));
+    }
+    assertNothingLeft();
+  }
+
+  @Test
+  void deviceMemoryIsWhatTheAccountSays() {
+    try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
+      session.allocate("state", TYPE);
+      session.compile(sum()).run(ones());
+      assertEquals(session.usedBytes(), TestDriver.count("allocated"));
+      assertEquals(session.usedBytes(), TestDriver.count("peak"));
+      assertEquals(session.usedBytes(), session.peakBytes());
+    }
+    assertNothingLeft();
+  }
+
+  @Test
+  void memoryThatTheDeviceHasNotIsOneClearLine() {
+    TestDriver.set("memory", 10_000);
+    try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
+      session.allocate("state", TYPE);
+      JqloraException thrown = assertThrows(JqloraException.class,
+          () -> session.allocate("large", TensorType.f32(2000)));
+      assertEquals(Kind.MEMORY, thrown.kind());
+      assertEquals("CUDA: state large, 8,000 bytes: the GPU has no room for it (CUDA_ERROR_OUT_OF_MEMORY): close other"
+          + " programs that use the GPU, lower device_memory so that more is paged, or lower cutoff_len",
+          thrown.getMessage());
+    }
+    assertNothingLeft();
+  }
+
+  /** The context is gone; closing gives back what is left of it, and a new backend works. */
+  @Test
+  void aFailedLaunchEndsTheSessionButNotTheProcess() {
+    try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
+      session.allocate("state", TYPE);
+      Executable executable = session.compile(sum());
+      executable.run(ones());
+      TestDriver.fail("cuStreamSynchronize", 0, 719);
+      JqloraException thrown = assertThrows(JqloraException.class, () -> executable.run(ones()));
+      assertEquals(Kind.BACKEND, thrown.kind());
+      assertTrue(String.valueOf(thrown.getMessage()).startsWith(
+          "CUDA: running program sum: a kernel failed (CUDA_ERROR_LAUNCH_FAILED): the run ends here: start it again"),
+          thrown.getMessage());
+      assertThrows(JqloraException.class, () -> executable.run(ones()));
+    }
+    assertNothingLeft();
+    TestDriver.use();
+    aProgramIsRecordedAtItsSecondRunAndThenLaunchedAsAWhole();
+  }
+
+  @Test
+  void aThreadThatDidNotOpenTheSessionMayUseIt() throws InterruptedException {
+    try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
+      session.allocate("state", TYPE);
+      Executable executable = session.compile(sum());
+      double[] first = new double[1];
+      Thread thread = new Thread(
+          () -> first[0] = Objects.requireNonNull(executable.run(ones()).get("sum")).get(0));
+      thread.start();
+      thread.join();
+      assertEquals(1, first[0]);
+    }
+    assertNothingLeft();
+  }
+
+  @Test
+  void whyNoGpuCanBeUsedIsOneClearLine() {
+    assertEquals("", Gpu.unavailable());
+    TestDriver.set("devices", 0);
+    assertEquals("CUDA: starting the driver: there is no NVIDIA GPU, or the process may not see it"
+        + " (CUDA_ERROR_NO_DEVICE): check nvidia-smi and CUDA_VISIBLE_DEVICES, or use --backend cpu",
+        Gpu.unavailable());
+    TestDriver.use();
+    TestDriver.set("driver", 12_060);
+    assertEquals("the NVIDIA driver serves CUDA 12.6, the kernels need 13.0: update it to 580 or newer",
+        Gpu.unavailable());
+    TestDriver.use();
+    TestDriver.set("capability", 75);
+    assertEquals("the GPU has compute capability 7.5, the kernels need 8.0 or newer: use --backend cpu",
+        Gpu.unavailable());
+  }
+
+  @Test
+  void theDeviceIsDescribed() {
+    try (CudaBackend backend = new CudaBackend(Precision.FLOAT32)) {
+      assertEquals("test device, 8.0 GiB, compute capability 8.9, driver for CUDA 13.0", backend.device());
+    }
+    assertNothingLeft();
+  }
+
+  @Test
+  void kernelsAreCheckedAgainstTheirParameters() {
+    PtxModule add = PtxModule.read("add");
+    add.check("add", 1L, 1, 1L, 1, 1L, 1L);
+    assertThrows(IllegalArgumentException.class, () -> add.check("add", 1L, 1, 1L, 1, 1L));
+    assertThrows(IllegalArgumentException.class, () -> add.check("add", 1L, 1, 1L, 1, 1L, 1));
+    assertThrows(IllegalArgumentException.class, () -> add.check("subtract"));
+  }
+}

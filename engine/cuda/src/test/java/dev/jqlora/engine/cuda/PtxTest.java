@@ -1,0 +1,83 @@
+package dev.jqlora.engine.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+
+/**
+ * The PTX in the repository is that of its sources: by a digest anywhere, and to the letter where nvcc is. With
+ * {@code -Djqlora.ptx=write} the test writes it anew.
+ */
+class PtxTest {
+  private static final Path FOLDER = KernelSources.MODULE.resolve("src/main/resources/dev/jqlora/engine/cuda/ptx");
+  private static final List<String> COMPILER = List.of("nvcc", "-ptx", "-arch=compute_80", "-std=c++17", "-O3",
+      "-Werror", "all-warnings");
+  private static final boolean WRITE = "write".equals(System.getProperty("jqlora.ptx"));
+
+  private static Path ptx(Path source) {
+    return FOLDER.resolve(KernelSources.stem(source) + ".ptx");
+  }
+
+  /** The first line of a PTX file, which names what it was made from. */
+  private static String head(Path source) {
+    return "// %s and what it includes, sha256 %s\n".formatted(source.getFileName(),
+        KernelSources.digest(KernelSources.withIncludes(source), COMPILER.toString()));
+  }
+
+  private static String compile(Path source) throws IOException {
+    Path target = Files.createTempFile("jqlora", ".ptx");
+    try {
+      List<String> command = new ArrayList<>(COMPILER);
+      command.addAll(List.of(source.toString(), "-o", target.toString()));
+      KernelSources.run(command);
+      return head(source) + Files.readString(target);
+    } finally {
+      Files.delete(target);
+    }
+  }
+
+  @Test
+  void eachFileIsMadeFromItsSource() throws IOException {
+    Set<Path> expected = new HashSet<>();
+    for (Path source : KernelSources.files()) {
+      if (WRITE) {
+        Files.createDirectories(FOLDER);
+        if (!Files.exists(ptx(source)) || !KernelSources.read(ptx(source)).startsWith(head(source))) {
+          Files.writeString(ptx(source), compile(source));
+        }
+      }
+      String text = KernelSources.read(ptx(source));
+      assertEquals(head(source), text.substring(0, text.indexOf('\n') + 1),
+          ptx(source) + " is stale: with nvcc 13.0 at hand run this test with -Djqlora.ptx=write");
+      expected.add(ptx(source));
+    }
+    assertEquals(expected, Set.copyOf(KernelSources.list(FOLDER, ".ptx")));
+  }
+
+  @Test
+  void nvccMakesTheSameOfTheSources() throws IOException {
+    assumeTrue(KernelSources.have("nvcc"), "there is no nvcc to compile the kernels with: skipped");
+    String version = KernelSources.run(List.of("nvcc", "--version"));
+    String builtBy = Pattern.compile("Cuda compilation tools, (.*)").matcher(version).results().findFirst()
+        .orElseThrow().group(1).strip();
+    assumeTrue(KernelSources.read(ptx(KernelSources.files().getFirst())).contains(builtBy),
+        "nvcc is " + builtBy + " and not the one that made the PTX in the repository: skipped");
+    List<String> differing = KernelSources.files().parallelStream().filter(source -> {
+      try {
+        return !KernelSources.read(ptx(source)).equals(compile(source));
+      } catch (IOException e) {
+        throw new java.io.UncheckedIOException(e);
+      }
+    }).map(source -> source.getFileName().toString()).toList();
+    assertEquals(List.of(), differing, "their PTX differs from what nvcc makes of them");
+  }
+}
