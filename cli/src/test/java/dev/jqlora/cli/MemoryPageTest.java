@@ -40,8 +40,10 @@ class MemoryPageTest {
   }
 
   private static JsonNode plan(String model, int tokens) {
-    return Shell.run("plan", STAGE1, "--backend", "cpu", "--model", model, "--tokens", String.valueOf(tokens),
-        "--json").json();
+    return Shell
+        .run("plan", STAGE1, "--backend", "cpu", "--model", model, "threads=2", "--tokens", String.valueOf(tokens),
+            "--json")
+        .json();
   }
 
   private static String byLength() {

@@ -70,7 +70,8 @@ class PlannedMemoryTest {
 
   /**
    * A training step of 1,024 tokens: all carries, and in the widest place, the gradient of the feed-forward part, four
-   * values of its width and no more than five of the hidden states' width.
+   * values of its width and no more than five of the hidden states' width, beside what a product packs, which is another of
+   * those.
    */
   @Test
   void aStepOfThe8bModelTakes() {
@@ -83,7 +84,7 @@ class PlannedMemoryTest {
       long wide = 1024L * 14336 * Float.BYTES;
       assertEquals(carries, plan.peak().getFirst().bytes());
       long hidden = 1024L * 4096 * Float.BYTES;
-      assertTrue(plan.arenaBytes() <= carries + 4 * wide + 5 * hidden, () -> plan.peak().toString());
+      assertTrue(plan.arenaBytes() <= carries + 4 * wide + 6 * hidden, () -> plan.peak().toString());
     }
   }
 

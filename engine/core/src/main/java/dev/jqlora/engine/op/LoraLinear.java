@@ -14,9 +14,10 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A low-rank adapter beside a linear layer (Hu et al. 2021, arXiv 2106.09685): {@code u = x · aᵀ},
- * {@code y = base + scale · u · bᵀ}. Inputs: base F32 {@code [n, out]}, x F32 {@code [n, in]}, a F32 {@code [rank, in]},
- * b F32 {@code [out, rank]}. Outputs: y like base, and u F32 {@code [n, rank]}, which the gradient needs.
+ * A low-rank adapter beside a linear layer (Hu et al. 2021, arXiv 2106.09685): {@code y = base + scale · (x · aᵀ) · bᵀ}.
+ * Inputs: base F32 {@code [n, out]}, x F32 {@code [n, in]}, a F32 {@code [rank, in]},
+ * b F32 {@code [out, rank]}. Output: y like base. The gradient computes {@code x · aᵀ} again: little work,
+ * where reading it from here would keep base alive, and so have a layer's last product computed again for nothing.
  */
 public record LoraLinear(float scale) implements Composite, Differentiable {
   @Override
@@ -31,22 +32,19 @@ public record LoraLinear(float scale) implements Composite, Differentiable {
     ShapeException.shape(name(), "a", inputs.get(2), Shape.of(rank, inputs.get(1).shape().last()));
     ShapeException.shape(name(), "b", inputs.get(3), Shape.of(inputs.get(0).shape().last(), rank));
     ShapeException.shape(name(), "base", inputs.get(0), Shape.of(n, inputs.get(3).shape().dim(0)));
-    return List.of(inputs.getFirst(), TensorType.f32(n, rank));
+    return List.of(inputs.getFirst());
   }
 
   @Override
   public List<Value> decompose(GraphBuilder builder, List<Value> inputs) {
     Value u = builder.apply(MatMul.NT, inputs.get(1), inputs.get(2));
     Value delta = builder.apply(MatMul.NT, builder.apply(new Scale(scale), u), inputs.get(3));
-    return List.of(builder.apply(new Add(), inputs.getFirst(), delta), u);
+    return List.of(builder.apply(new Add(), inputs.getFirst(), delta));
   }
 
   @Override
   public List<@Nullable Value> gradient(Gradient gradient) {
     GraphBuilder builder = gradient.builder();
-    if (gradient.outputGradients().get(1) != null) {
-      throw new IllegalStateException("LoraLinear: u is there for the gradient and has none itself");
-    }
     Value dy = gradient.of(0);
     Value x = gradient.input(1);
     Value du = null;
@@ -57,7 +55,8 @@ public record LoraLinear(float scale) implements Composite, Differentiable {
     Value da = gradient.needs(2) && du != null ? builder.apply(MatMul.TN, du, x) : null;
     Value dx = gradient.needs(1) && du != null ? builder.apply(MatMul.NN, du, gradient.input(2)) : null;
     Value db = gradient.needs(3)
-        ? builder.apply(MatMul.TN, dy, builder.apply(new Scale(scale), gradient.output(1)))
+        ? builder.apply(MatMul.TN, dy,
+            builder.apply(new Scale(scale), builder.apply(MatMul.NT, x, gradient.input(2))))
         : null;
     return Arrays.asList(dy, dx, da, db);
   }
@@ -69,7 +68,7 @@ public record LoraLinear(float scale) implements Composite, Differentiable {
 
   @Override
   public Cost cost(List<TensorType> inputs, List<TensorType> outputs) {
-    double rank = outputs.get(1).shape().last();
+    double rank = inputs.get(2).shape().dim(0);
     return Cost.of(2 * rank * (inputs.get(1).elements() + outputs.getFirst().elements()), inputs, outputs);
   }
 }

@@ -1,10 +1,15 @@
 package dev.jqlora.engine.cpu;
 
+import static dev.jqlora.engine.cpu.FloatMemory.get;
+import static dev.jqlora.engine.cpu.FloatMemory.load;
+import static dev.jqlora.engine.cpu.FloatMemory.set;
+import static dev.jqlora.engine.cpu.FloatMemory.store;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
@@ -31,79 +36,59 @@ final class AttentionGradientKernel {
   private static final int KEYS = KEY_PANELS * GemmTile.COLUMNS;
 
   private final Workers workers;
-  private final Scratch[] scratch;
 
   AttentionGradientKernel(Workers workers) {
     this.workers = workers;
-    scratch = new Scratch[workers.threads()];
-    for (int i = 0; i < scratch.length; i++) {
-      scratch[i] = new Scratch();
-    }
   }
 
   /** What the gradient is computed from, and the gradients; shapes as in {@link AttentionKernel#forward}. */
   record Tensors(MemorySegment q, MemorySegment k, MemorySegment v, MemorySegment out, MemorySegment logSumExp,
       MemorySegment dout, MemorySegment dq, MemorySegment dk, MemorySegment dv) {}
 
-  /** Gradients by q, k and v of attention within a run of tokens. */
-  void backward(AttentionShape shape, Tensors tensors, int tokens, AttentionShape.Visible visible) {
-    workers.parallel(shape.kvHeads(), (kvHead, worker) -> {
-      scratch[worker].prepare(shape.headDim(), tokens);
-      new Head(shape, tensors, tokens, visible, kvHead, scratch[worker]).run();
-    });
+  /**
+   * Gradients by q, k and v of attention within a run of tokens.
+   *
+   * @param scratch at least {@link #scratchBytes}
+   */
+  void backward(AttentionShape shape, Tensors tensors, int tokens, AttentionShape.Visible visible,
+      MemorySegment scratch) {
+    List<Memory> memory = Memory.of(ScratchParts.of(scratch), shape, tokens, workers.threads());
+    workers.parallel(shape.kvHeads(),
+        (kvHead, worker) -> new Head(shape, tensors, tokens, visible, kvHead, memory.get(worker)).run());
   }
 
-  /** Memory of one thread, sized for the widest head and longest run met. */
-  private static final class Scratch {
-    private int headDim;
-    private int keyCount;
-    /** k and v as columns, [panel][headDim][COLUMNS]. */
-    private float[] keys = {};
-    private float[] values = {};
-    /** kᵀ as rows, [block][row tile][keys][ROWS]. */
-    private float[] keysTransposed = {};
-    /** [panel][headDim][COLUMNS] */
-    private float[] dk = {};
-    private float[] dv = {};
-    private float[] q = {};
-    private float[] qTransposed = {};
-    private float[] dout = {};
-    private float[] doutTransposed = {};
-    private float[] dq = {};
-    private float[] packing = {};
-    private float[] row = {};
-    private float[] otherRow = {};
-    private final float[] p = new float[KEYS * ROWS];
-    private final float[] ds = new float[KEYS * ROWS];
-    private final float[] dsTransposed = new float[KEYS * ROWS];
-    private final float[] tile = new float[GemmTile.ROWS * GemmTile.COLUMNS];
-    private final float[] otherTile = new float[GemmTile.ROWS * GemmTile.COLUMNS];
-    private final float[] logSumExp = new float[ROWS];
-    private final float[] delta = new float[ROWS];
-    private final int[] first = new int[ROWS];
-    private final int[] last = new int[ROWS];
+  /** Bytes of scratch that {@link #backward} needs. */
+  static long scratchBytes(AttentionShape shape, int tokens, int threads) {
+    ScratchParts parts = ScratchParts.counting();
+    Memory.of(parts, shape, tokens, threads);
+    return parts.bytes();
+  }
 
-    void prepare(int wantedHeadDim, int tokens) {
-      int wantedKeys = Math.ceilDiv(tokens, KEYS) * KEYS;
-      if (headDim >= wantedHeadDim && keyCount >= wantedKeys) {
-        return;
-      }
-      headDim = Math.max(headDim, wantedHeadDim);
-      keyCount = Math.max(keyCount, wantedKeys);
-      int padded = padded(headDim);
-      keys = new float[keyCount * padded];
-      values = new float[keyCount * padded];
-      keysTransposed = new float[keyCount * padded];
-      dk = new float[keyCount * padded];
-      dv = new float[keyCount * padded];
-      q = new float[ROWS * padded];
-      qTransposed = new float[ROWS * padded];
-      dout = new float[ROWS * padded];
-      doutTransposed = new float[ROWS * padded];
-      dq = new float[ROWS * padded];
-      packing = new float[Panels.scratch(Math.max(padded, KEYS), Math.max(padded, ROWS))];
-      row = new float[padded];
-      otherRow = new float[padded];
+  /**
+   * Memory of one thread.
+   *
+   * @param keys and values as columns, {@code [panel][headDim][COLUMNS]}
+   * @param keysTransposed as rows, {@code [block][row tile][keys][ROWS]}
+   * @param dk and dv {@code [panel][headDim][COLUMNS]}
+   */
+  private record Memory(MemorySegment keys, MemorySegment values, MemorySegment keysTransposed, MemorySegment dk,
+      MemorySegment dv, MemorySegment q, MemorySegment qTransposed, MemorySegment dout, MemorySegment doutTransposed,
+      MemorySegment dq, MemorySegment packing, MemorySegment p, MemorySegment ds, MemorySegment dsTransposed,
+      float[] tile, float[] otherTile, float[] logSumExp, float[] delta, int[] first, int[] last) {
+    static Memory of(ScratchParts parts, AttentionShape shape, int tokens) {
+      int padded = padded(shape.headDim());
+      long keys = (long) Math.ceilDiv(tokens, KEYS) * KEYS * padded;
+      long rows = (long) ROWS * padded;
+      return new Memory(parts.floats(keys), parts.floats(keys), parts.floats(keys), parts.floats(keys),
+          parts.floats(keys), parts.floats(rows), parts.floats(rows), parts.floats(rows), parts.floats(rows),
+          parts.floats(rows), parts.floats(Panels.scratch(Math.max(padded, KEYS), Math.max(padded, ROWS))),
+          parts.floats(KEYS * ROWS), parts.floats(KEYS * ROWS), parts.floats(KEYS * ROWS),
+          new float[GemmTile.ROWS * GemmTile.COLUMNS], new float[GemmTile.ROWS * GemmTile.COLUMNS],
+          new float[ROWS], new float[ROWS], new int[ROWS], new int[ROWS]);
+    }
+
+    static List<Memory> of(ScratchParts parts, AttentionShape shape, int tokens, int threads) {
+      return Stream.generate(() -> of(parts, shape, tokens)).limit(threads).toList();
     }
   }
 
@@ -118,12 +103,12 @@ final class AttentionGradientKernel {
     private final int tokens;
     private final AttentionShape.Visible visible;
     private final int kvHead;
-    private final Scratch memory;
+    private final Memory memory;
     private final int headDim;
     private final int padded;
 
     Head(AttentionShape shape, Tensors tensors, int tokens, AttentionShape.Visible visible, int kvHead,
-        Scratch memory) {
+        Memory memory) {
       this.shape = shape;
       this.tensors = tensors;
       this.tokens = tokens;
@@ -141,11 +126,11 @@ final class AttentionGradientKernel {
       Panels.pack(values, true, 0, tokens, 0, headDim, GemmTile.COLUMNS, memory.values, 0, memory.packing);
       for (int key = 0; key < tokens; key += KEYS) {
         Panels.pack(keys, false, 0, headDim, key, Math.min(KEYS, tokens - key), GemmTile.ROWS, memory.keysTransposed,
-            key * padded, memory.packing);
+            (long) key * padded, memory.packing);
       }
       int keyCount = Math.ceilDiv(tokens, GemmTile.COLUMNS) * GemmTile.COLUMNS;
-      Arrays.fill(memory.dk, 0, keyCount * padded, 0f);
-      Arrays.fill(memory.dv, 0, keyCount * padded, 0f);
+      FloatMemory.fill(memory.dk, 0, (long) keyCount * padded, 0f);
+      FloatMemory.fill(memory.dv, 0, (long) keyCount * padded, 0f);
       int rows = tokens * shape.group();
       for (int row = 0; row < rows; row += ROWS) {
         rows(row, Math.min(ROWS, rows - row));
@@ -164,7 +149,7 @@ final class AttentionGradientKernel {
       Panels.pack(dout, true, firstRow, rows, 0, headDim, GemmTile.ROWS, memory.dout, 0, memory.packing);
       Panels.pack(q, false, 0, headDim, firstRow, rows, GemmTile.ROWS, memory.qTransposed, 0, memory.packing);
       Panels.pack(dout, false, 0, headDim, firstRow, rows, GemmTile.ROWS, memory.doutTransposed, 0, memory.packing);
-      Arrays.fill(memory.dq, 0f);
+      FloatMemory.fill(memory.dq, 0, (long) ROWS * padded, 0f);
       int least = Integer.MAX_VALUE;
       int greatest = -1;
       for (int row = 0; row < ROWS; row++) {
@@ -190,13 +175,10 @@ final class AttentionGradientKernel {
 
     /** Σ dout · out of one row. */
     private float delta(long at) {
-      FloatMemory.read(tensors.dout, at, memory.row, 0, headDim);
-      FloatMemory.read(tensors.out, at, memory.otherRow, 0, headDim);
       FloatVector sum = FloatVector.zero(FLOATS);
       for (int i = 0; i < headDim; i += LANES) {
         VectorMask<Float> present = FloatMemory.tail(headDim - i);
-        sum = FloatVector.fromArray(FLOATS, memory.row, i, present)
-            .fma(FloatVector.fromArray(FLOATS, memory.otherRow, i, present), sum);
+        sum = load(tensors.dout, at + i, present).fma(load(tensors.out, at + i, present), sum);
       }
       return LaneSum.of(sum);
     }
@@ -205,32 +187,35 @@ final class AttentionGradientKernel {
       int paddedRows = padded(rows);
       for (int panel = 0; panel * GemmTile.COLUMNS < keys; panel++) {
         int key = firstKey + panel * GemmTile.COLUMNS;
-        int offset = panel * GemmTile.COLUMNS * rows;
+        long offset = (long) panel * GemmTile.COLUMNS * rows;
         int firstSeen = paddedRows;
         for (int row = paddedRows - GemmTile.ROWS; row >= 0; row -= GemmTile.ROWS) {
           if (sees(row, key)) {
             firstSeen = row;
-            scores(row, Math.min(GemmTile.ROWS, rows - row), key, offset + row * GemmTile.COLUMNS);
+            scores(row, Math.min(GemmTile.ROWS, rows - row), key, offset + (long) row * GemmTile.COLUMNS);
           } else {
             int end = Math.min(row + GemmTile.ROWS, rows);
-            Arrays.fill(memory.p, offset + row * GemmTile.COLUMNS, offset + end * GemmTile.COLUMNS, 0f);
-            Arrays.fill(memory.ds, offset + row * GemmTile.COLUMNS, offset + end * GemmTile.COLUMNS, 0f);
+            FloatMemory.fill(memory.p, offset + (long) row * GemmTile.COLUMNS, (long) (end - row) * GemmTile.COLUMNS,
+                0f);
+            FloatMemory.fill(memory.ds, offset + (long) row * GemmTile.COLUMNS, (long) (end - row) * GemmTile.COLUMNS,
+                0f);
           }
         }
         int depth = rows - firstSeen;
         if (depth > 0) {
-          int at = offset + firstSeen * GemmTile.COLUMNS;
-          accumulate(memory.doutTransposed, firstSeen * GemmTile.ROWS, rows, memory.p, at, depth, memory.dv,
-              key * padded);
-          accumulate(memory.qTransposed, firstSeen * GemmTile.ROWS, rows, memory.ds, at, depth, memory.dk,
-              key * padded);
+          long at = offset + (long) firstSeen * GemmTile.COLUMNS;
+          accumulate(memory.doutTransposed, (long) firstSeen * GemmTile.ROWS, rows, memory.p, at, depth, memory.dv,
+              (long) key * padded);
+          accumulate(memory.qTransposed, (long) firstSeen * GemmTile.ROWS, rows, memory.ds, at, depth, memory.dk,
+              (long) key * padded);
         }
         transpose(offset, rows, panel * GemmTile.COLUMNS, Math.min(GemmTile.COLUMNS, keys - panel * GemmTile.COLUMNS),
             keys);
       }
       for (int row = 0; row < rows; row += GemmTile.COLUMNS) {
-        accumulate(memory.keysTransposed, firstKey * padded, keys, memory.dsTransposed, row * keys, keys, memory.dq,
-            row * padded);
+        accumulate(memory.keysTransposed, (long) firstKey * padded, keys, memory.dsTransposed, (long) row * keys, keys,
+            memory.dq,
+            (long) row * padded);
       }
     }
 
@@ -245,9 +230,11 @@ final class AttentionGradientKernel {
     }
 
     /** p and ds of a tile of rows and a panel of keys. */
-    private void scores(int row, int rows, int key, int target) {
-      GemmTile.multiply(memory.q, row * headDim, memory.keys, key * headDim, headDim, GemmTile.COLUMNS, memory.tile, 0);
-      GemmTile.multiply(memory.dout, row * headDim, memory.values, key * headDim, headDim, GemmTile.COLUMNS,
+    private void scores(int row, int rows, int key, long target) {
+      GemmTile.multiply(memory.q, (long) row * headDim, memory.keys, (long) key * headDim, headDim, GemmTile.COLUMNS,
+          memory.tile, 0);
+      GemmTile.multiply(memory.dout, (long) row * headDim, memory.values, (long) key * headDim, headDim,
+          GemmTile.COLUMNS,
           memory.otherTile, 0);
       FloatVector scale = FloatVector.broadcast(FLOATS, shape.scale());
       for (int r = 0; r < rows; r++) {
@@ -260,8 +247,8 @@ final class AttentionGradientKernel {
             p = p.blend(0f, hidden(memory.first[row + r] - key - lane, memory.last[row + r] - key - lane));
           }
           FloatVector dp = FloatVector.fromArray(FLOATS, memory.otherTile, at);
-          p.intoArray(memory.p, target + at);
-          p.mul(dp.sub(memory.delta[row + r])).mul(scale).intoArray(memory.ds, target + at);
+          store(p, memory.p, target + at);
+          store(p.mul(dp.sub(memory.delta[row + r])).mul(scale), memory.ds, target + at);
         }
       }
     }
@@ -277,39 +264,38 @@ final class AttentionGradientKernel {
      *
      * @param aStride depth that A was packed with, of which {@code depth} is used from aOffset on
      */
-    private void accumulate(float[] a, int aOffset, int aStride, float[] b, int bOffset, int depth, float[] target,
-        int targetOffset) {
+    private void accumulate(MemorySegment a, long aOffset, int aStride, MemorySegment b, long bOffset, int depth,
+        MemorySegment target, long targetOffset) {
       for (int i = 0; i < headDim; i += GemmTile.ROWS) {
-        GemmTile.multiply(a, aOffset + i * aStride, b, bOffset, depth, GemmTile.COLUMNS, memory.tile, 0);
-        int to = targetOffset + i * GemmTile.COLUMNS;
+        GemmTile.multiply(a, aOffset + (long) i * aStride, b, bOffset, depth, GemmTile.COLUMNS, memory.tile, 0);
+        long to = targetOffset + (long) i * GemmTile.COLUMNS;
         for (int at = 0; at < GemmTile.ROWS * GemmTile.COLUMNS; at += LANES) {
-          FloatVector.fromArray(FLOATS, target, to + at).add(FloatVector.fromArray(FLOATS, memory.tile, at))
-              .intoArray(target, to + at);
+          store(load(target, to + at).add(FloatVector.fromArray(FLOATS, memory.tile, at)), target, to + at);
         }
       }
     }
 
     /** A panel of ds, [rows][COLUMNS] at offset, into [panel of rows][keys][COLUMNS]. */
-    private void transpose(int offset, int rows, int firstKey, int count, int keys) {
+    private void transpose(long offset, int rows, int firstKey, int count, int keys) {
       for (int panel = 0; panel < rows; panel += GemmTile.COLUMNS) {
         int width = Math.min(GemmTile.COLUMNS, rows - panel);
         for (int key = 0; key < count; key++) {
-          int target = panel * keys + (firstKey + key) * GemmTile.COLUMNS;
+          long target = (long) panel * keys + (long) (firstKey + key) * GemmTile.COLUMNS;
           for (int r = 0; r < width; r++) {
-            memory.dsTransposed[target + r] = memory.ds[offset + (panel + r) * GemmTile.COLUMNS + key];
+            set(memory.dsTransposed, target + r, get(memory.ds, offset + (long) (panel + r) * GemmTile.COLUMNS + key));
           }
-          Arrays.fill(memory.dsTransposed, target + width, target + GemmTile.COLUMNS, 0f);
+          FloatMemory.fill(memory.dsTransposed, target + width, GemmTile.COLUMNS - width, 0f);
         }
       }
     }
 
     /** Column {@code index} of {@code [panel][headDim][COLUMNS]} becomes a row of a tensor. */
-    private void write(float[] panels, int index, MatrixSource.Heads target, int row) {
-      int from = index / GemmTile.COLUMNS * GemmTile.COLUMNS * padded + index % GemmTile.COLUMNS;
+    private void write(MemorySegment panels, int index, MatrixSource.Heads target, int row) {
+      long from = (long) index / GemmTile.COLUMNS * GemmTile.COLUMNS * padded + index % GemmTile.COLUMNS;
+      long to = target.at(row);
       for (int i = 0; i < headDim; i++) {
-        memory.row[i] = panels[from + i * GemmTile.COLUMNS];
+        set(target.data(), to + i, get(panels, from + (long) i * GemmTile.COLUMNS));
       }
-      FloatMemory.write(memory.row, 0, target.data(), target.at(row), headDim);
     }
   }
 }

@@ -1,10 +1,15 @@
 package dev.jqlora.engine.cpu;
 
+import static dev.jqlora.engine.cpu.FloatMemory.get;
+import static dev.jqlora.engine.cpu.FloatMemory.load;
+import static dev.jqlora.engine.cpu.FloatMemory.set;
+import static dev.jqlora.engine.cpu.FloatMemory.store;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
 
@@ -30,50 +35,42 @@ final class AttentionKernel {
   private static final int KEYS = 128;
   /** Most panels of queries that share packed keys; they and their outputs stay in the second-level cache. */
   private static final int MAX_PANELS = 16;
+  private static final int MAX_COLUMNS = MAX_PANELS * GemmTile.COLUMNS;
   private static final int TASKS_PER_THREAD = 4;
   /** Stands for no key yet: finite, so that differences of it are numbers. */
   private static final float NO_MAXIMUM = -1e30f;
 
   private final Workers workers;
-  private final Scratch[] scratch;
 
   AttentionKernel(Workers workers) {
     this.workers = workers;
-    scratch = new Scratch[workers.threads()];
-    for (int i = 0; i < scratch.length; i++) {
-      scratch[i] = new Scratch();
+  }
+
+  /** Memory of one thread. */
+  private record Memory(MemorySegment queries, MemorySegment keys, MemorySegment values, MemorySegment out,
+      MemorySegment packing, float[] scores, MemorySegment p, float[] tile, MemorySegment maximum,
+      MemorySegment denominator,
+      MemorySegment correction, MemorySegment first, MemorySegment last) {
+    static Memory of(ScratchParts parts, int headDim) {
+      int padded = padded(headDim);
+      return new Memory(parts.floats((long) MAX_COLUMNS * headDim), parts.floats((long) KEYS * headDim),
+          parts.floats((long) KEYS * padded), parts.floats((long) MAX_COLUMNS * padded),
+          parts.floats(Panels.scratch(padded, Math.max(headDim, KEYS))), new float[KEYS * GemmTile.COLUMNS],
+          parts.floats(KEYS * GemmTile.COLUMNS), new float[GemmTile.ROWS * GemmTile.COLUMNS], parts.floats(MAX_COLUMNS),
+          parts.floats(MAX_COLUMNS),
+          parts.floats(GemmTile.COLUMNS), parts.floats(MAX_COLUMNS), parts.floats(MAX_COLUMNS));
+    }
+
+    static List<Memory> of(ScratchParts parts, int headDim, int threads) {
+      return Stream.generate(() -> of(parts, headDim)).limit(threads).toList();
     }
   }
 
-  /** Memory of one thread, sized for the widest head met. */
-  private static final class Scratch {
-    private int headDim;
-    private float[] queries = {};
-    private float[] keys = {};
-    private float[] values = {};
-    private float[] out = {};
-    private float[] packing = {};
-    private float[] row = {};
-    private final float[] scores = new float[KEYS * GemmTile.COLUMNS];
-    private final float[] tile = new float[GemmTile.ROWS * GemmTile.COLUMNS];
-    private final float[] maximum = new float[MAX_PANELS * GemmTile.COLUMNS];
-    private final float[] denominator = new float[MAX_PANELS * GemmTile.COLUMNS];
-    private final float[] correction = new float[GemmTile.COLUMNS];
-    private final float[] first = new float[MAX_PANELS * GemmTile.COLUMNS];
-    private final float[] last = new float[MAX_PANELS * GemmTile.COLUMNS];
-
-    void prepare(int wanted) {
-      if (headDim < wanted) {
-        int padded = padded(wanted);
-        headDim = wanted;
-        queries = new float[MAX_PANELS * GemmTile.COLUMNS * wanted];
-        keys = new float[KEYS * wanted];
-        values = new float[KEYS * padded];
-        out = new float[MAX_PANELS * GemmTile.COLUMNS * padded];
-        packing = new float[Panels.scratch(padded, Math.max(wanted, KEYS))];
-        row = new float[wanted];
-      }
-    }
+  /** Bytes of scratch that {@link #forward} needs. */
+  static long scratchBytes(AttentionShape shape, int threads) {
+    ScratchParts parts = ScratchParts.counting();
+    Memory.of(parts, shape.headDim(), threads);
+    return parts.bytes();
   }
 
   /**
@@ -82,9 +79,11 @@ final class AttentionKernel {
    * @param tokens rows of q and out, {@code [tokens, heads, headDim]}
    * @param keys rows of k and v, {@code [keys, kvHeads, headDim]}
    * @param logSumExp {@code [tokens, heads]}, the logarithm of each softmax's denominator
+   * @param scratch at least {@link #scratchBytes}
    */
   void forward(AttentionShape shape, MemorySegment q, MemorySegment k, MemorySegment v, int tokens, int keys,
-      AttentionShape.Visible visible, MemorySegment out, MemorySegment logSumExp) {
+      AttentionShape.Visible visible, MemorySegment out, MemorySegment logSumExp, MemorySegment scratch) {
+    List<Memory> memory = Memory.of(ScratchParts.of(scratch), shape.headDim(), workers.threads());
     int columns = tokens * shape.group();
     int panels = Math.ceilDiv(columns, GemmTile.COLUMNS);
     int wanted = Math.ceilDiv(TASKS_PER_THREAD * workers.threads(), shape.kvHeads());
@@ -94,8 +93,8 @@ final class AttentionKernel {
       // Later queries see more keys: they go first, so that the last tasks are short.
       int firstColumn = (blocks - 1 - task / shape.kvHeads()) * panelsPerTask * GemmTile.COLUMNS;
       int count = Math.min(panelsPerTask * GemmTile.COLUMNS, columns - firstColumn);
-      scratch[worker].prepare(shape.headDim());
-      new Block(shape, task % shape.kvHeads(), firstColumn, count, scratch[worker]).run(q, k, v, tokens, keys, visible,
+      new Block(shape, task % shape.kvHeads(), firstColumn, count, memory.get(worker)).run(q, k, v, tokens, keys,
+          visible,
           out, logSumExp);
     });
   }
@@ -111,9 +110,9 @@ final class AttentionKernel {
     private final int firstColumn;
     private final int columns;
     private final int headDim;
-    private final Scratch memory;
+    private final Memory memory;
 
-    Block(AttentionShape shape, int kvHead, int firstColumn, int columns, Scratch memory) {
+    Block(AttentionShape shape, int kvHead, int firstColumn, int columns, Memory memory) {
       this.shape = shape;
       this.kvHead = kvHead;
       this.firstColumn = firstColumn;
@@ -126,9 +125,10 @@ final class AttentionKernel {
         MemorySegment out, MemorySegment logSumExp) {
       Panels.pack(shape.queries(q, tokens, kvHead), true, firstColumn, columns, 0, headDim, GemmTile.COLUMNS,
           memory.queries, 0, memory.packing);
-      Arrays.fill(memory.out, 0, Math.ceilDiv(columns, GemmTile.COLUMNS) * GemmTile.COLUMNS * padded(headDim), 0f);
-      Arrays.fill(memory.maximum, NO_MAXIMUM);
-      Arrays.fill(memory.denominator, 0f);
+      FloatMemory.fill(memory.out, 0,
+          (long) Math.ceilDiv(columns, GemmTile.COLUMNS) * GemmTile.COLUMNS * padded(headDim), 0f);
+      FloatMemory.fill(memory.maximum, 0, MAX_COLUMNS, NO_MAXIMUM);
+      FloatMemory.fill(memory.denominator, 0, MAX_COLUMNS, 0f);
       for (int begin = 0; begin < columns;) {
         int end = endOfSequence(visible, begin);
         look(visible, begin, end);
@@ -153,16 +153,16 @@ final class AttentionKernel {
 
     /** Notes which keys the columns of one sequence see; all others see none. */
     private void look(AttentionShape.Visible visible, int begin, int end) {
-      Arrays.fill(memory.first, Float.MAX_VALUE);
-      Arrays.fill(memory.last, -1);
+      FloatMemory.fill(memory.first, 0, MAX_COLUMNS, Float.MAX_VALUE);
+      FloatMemory.fill(memory.last, 0, MAX_COLUMNS, -1);
       for (int column = begin; column < end; column++) {
-        memory.first[column] = visible.first()[token(column)];
-        memory.last[column] = visible.last()[token(column)];
+        set(memory.first, column, visible.first()[token(column)]);
+        set(memory.last, column, visible.last()[token(column)]);
       }
       if (end == columns) {
         // Lanes past the last column see what it sees, so that they call for no mask.
-        Arrays.fill(memory.first, end, memory.first.length, memory.first[end - 1]);
-        Arrays.fill(memory.last, end, memory.last.length, memory.last[end - 1]);
+        FloatMemory.fill(memory.first, end, MAX_COLUMNS - end, get(memory.first, end - 1));
+        FloatMemory.fill(memory.last, end, MAX_COLUMNS - end, get(memory.last, end - 1));
       }
     }
 
@@ -189,7 +189,8 @@ final class AttentionKernel {
     /** One panel of queries meets the keys that any of it sees of the {@code packed} ones. */
     private void attend(int column, int width, int firstKey, int keys, int packed) {
       for (int key = 0; key < keys; key += GemmTile.ROWS) {
-        GemmTile.multiply(memory.keys, key * headDim, memory.queries, column * headDim, headDim, width, memory.scores,
+        GemmTile.multiply(memory.keys, (long) key * headDim, memory.queries, (long) column * headDim, headDim, width,
+            memory.scores,
             key * GemmTile.COLUMNS);
       }
       for (int lane = 0; lane < width; lane += LANES) {
@@ -199,23 +200,22 @@ final class AttentionKernel {
         }
         softmax(column, lane, keys);
       }
-      int out = column * padded(headDim);
+      long out = (long) column * padded(headDim);
       for (int i = 0; i < headDim; i += GemmTile.ROWS) {
-        GemmTile.multiply(memory.values, i * packed, memory.scores, 0, keys, width, memory.tile, 0);
-        accumulate(out + i * GemmTile.COLUMNS, width);
+        GemmTile.multiply(memory.values, (long) i * packed, memory.p, 0, keys, width, memory.tile, 0);
+        accumulate(out + (long) i * GemmTile.COLUMNS, width);
       }
     }
 
     private void mask(int column, int lane, int firstKey, int keys) {
-      FloatVector first = FloatVector.fromArray(FLOATS, memory.first, column + lane);
-      FloatVector last = FloatVector.fromArray(FLOATS, memory.last, column + lane);
+      FloatVector first = load(memory.first, column + lane);
+      FloatVector last = load(memory.last, column + lane);
       for (int key = 0; key < keys; key++) {
         FloatVector index = FloatVector.broadcast(FLOATS, firstKey + key);
         int at = key * GemmTile.COLUMNS + lane;
-        FloatVector.fromArray(FLOATS, memory.scores, at)
-            .blend(Float.NEGATIVE_INFINITY,
-                index.compare(VectorOperators.LT, first).or(index.compare(VectorOperators.GT, last)))
-            .intoArray(memory.scores, at);
+        FloatVector visible = FloatVector.fromArray(FLOATS, memory.scores, at).blend(Float.NEGATIVE_INFINITY,
+            index.compare(VectorOperators.LT, first).or(index.compare(VectorOperators.GT, last)));
+        visible.intoArray(memory.scores, at);
       }
     }
 
@@ -226,7 +226,7 @@ final class AttentionKernel {
       for (int key = 1; key < keys; key++) {
         greatest = greatest.max(FloatVector.fromArray(FLOATS, memory.scores, key * GemmTile.COLUMNS + lane));
       }
-      FloatVector before = FloatVector.fromArray(FLOATS, memory.maximum, column + lane);
+      FloatVector before = load(memory.maximum, column + lane);
       FloatVector maximum = before.max(greatest.mul(scale));
       FloatVector sum = FloatVector.zero(FLOATS);
       FloatVector factor = FloatVector.broadcast(FLOATS, scale);
@@ -234,23 +234,22 @@ final class AttentionKernel {
       for (int key = 0; key < keys; key++) {
         int at = key * GemmTile.COLUMNS + lane;
         FloatVector p = VectorExp.exp(FloatVector.fromArray(FLOATS, memory.scores, at).fma(factor, negative));
-        p.intoArray(memory.scores, at);
+        store(p, memory.p, at);
         sum = sum.add(p);
       }
       FloatVector correction = VectorExp.exp(before.sub(maximum));
-      maximum.intoArray(memory.maximum, column + lane);
-      correction.intoArray(memory.correction, lane);
-      FloatVector.fromArray(FLOATS, memory.denominator, column + lane).fma(correction, sum)
-          .intoArray(memory.denominator, column + lane);
+      store(maximum, memory.maximum, column + lane);
+      store(correction, memory.correction, lane);
+      store(load(memory.denominator, column + lane).fma(correction, sum), memory.denominator, column + lane);
     }
 
-    private void accumulate(int out, int width) {
+    private void accumulate(long out, int width) {
       for (int lane = 0; lane < width; lane += LANES) {
-        FloatVector correction = FloatVector.fromArray(FLOATS, memory.correction, lane);
+        FloatVector correction = load(memory.correction, lane);
         for (int row = 0; row < GemmTile.ROWS; row++) {
           int at = row * GemmTile.COLUMNS + lane;
-          FloatVector.fromArray(FLOATS, memory.out, out + at)
-              .fma(correction, FloatVector.fromArray(FLOATS, memory.tile, at)).intoArray(memory.out, out + at);
+          store(load(memory.out, out + at).fma(correction, FloatVector.fromArray(FLOATS, memory.tile, at)), memory.out,
+              out + at);
         }
       }
     }
@@ -258,30 +257,29 @@ final class AttentionKernel {
     private void write(MemorySegment out, MemorySegment logSumExp, int tokens) {
       MatrixSource.Heads target = shape.queries(out, tokens, kvHead);
       for (int column = 0; column < columns; column++) {
-        int from = column / GemmTile.COLUMNS * GemmTile.COLUMNS * padded(headDim) + column % GemmTile.COLUMNS;
-        float sum = memory.denominator[column];
+        long from = (long) column / GemmTile.COLUMNS * GemmTile.COLUMNS * padded(headDim) + column % GemmTile.COLUMNS;
+        float sum = get(memory.denominator, column);
         float inverse = sum > 0 ? 1 / sum : 0;
-        for (int i = 0; i < headDim; i++) {
-          memory.row[i] = memory.out[from + i * GemmTile.COLUMNS] * inverse;
-        }
         long at = target.at(firstColumn + column);
-        FloatMemory.write(memory.row, 0, out, at, headDim);
-        FloatMemory.set(logSumExp, at / headDim, (float) (memory.maximum[column] + Math.log(sum)));
+        for (int i = 0; i < headDim; i++) {
+          set(out, at + i, get(memory.out, from + (long) i * GemmTile.COLUMNS) * inverse);
+        }
+        set(logSumExp, at / headDim, (float) (get(memory.maximum, column) + Math.log(sum)));
       }
     }
 
-    private static float least(float[] values, int offset, int count) {
+    private static float least(MemorySegment values, long offset, int count) {
       float least = Float.MAX_VALUE;
       for (int i = 0; i < count; i++) {
-        least = Math.min(least, values[offset + i]);
+        least = Math.min(least, get(values, offset + i));
       }
       return least;
     }
 
-    private static float greatest(float[] values, int offset, int count) {
+    private static float greatest(MemorySegment values, long offset, int count) {
       float greatest = -1;
       for (int i = 0; i < count; i++) {
-        greatest = Math.max(greatest, values[offset + i]);
+        greatest = Math.max(greatest, get(values, offset + i));
       }
       return greatest;
     }

@@ -15,9 +15,14 @@ import java.util.List;
 interface CpuKernel<O extends Op> {
   Class<O> op();
 
-  /** Whether it computes this op on these types, and the scratch memory that it wants. */
+  /** Whether it computes this op on these types; what scratch it wants, {@link #scratchBytes} says. */
   default Support supports(O op, List<TensorType> inputs, List<TensorType> outputs) {
     return Support.NATIVE;
+  }
+
+  /** Bytes of scratch that {@link #run} wants on so many threads: all memory that grows with the operands. */
+  default long scratchBytes(O op, List<TensorType> inputs, List<TensorType> outputs, int threads) {
+    return 0;
   }
 
   void run(O op, Call call);

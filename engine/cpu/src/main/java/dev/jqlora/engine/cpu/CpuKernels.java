@@ -27,16 +27,20 @@ final class CpuKernels {
 
   private CpuKernels() {}
 
-  static Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
+  static Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs, int threads) {
     CpuKernel<?> kernel = BY_OP.get(op.getClass());
     return kernel == null
         ? new Support.Unsupported("the CPU backend has no kernel for it")
-        : supports(kernel, op, inputs, outputs);
+        : supports(kernel, op, inputs, outputs, threads);
   }
 
   private static <O extends Op> Support supports(CpuKernel<O> kernel, Op op, List<TensorType> inputs,
-      List<TensorType> outputs) {
-    return kernel.supports(kernel.op().cast(op), inputs, outputs);
+      List<TensorType> outputs, int threads) {
+    O own = kernel.op().cast(op);
+    return switch (kernel.supports(own, inputs, outputs)) {
+      case Support.Native _ -> new Support.Native(kernel.scratchBytes(own, inputs, outputs, threads));
+      case Support.Unsupported no -> no;
+    };
   }
 
   static void run(Op op, CpuKernel.Call call) {

@@ -29,17 +29,19 @@ final class CpuSession implements Session {
   private final SessionAccount account;
   private final CpuPages pages;
   private final CpuContext context;
+  private final KernelListener listener;
   private final DeviceMemory memory = new DeviceMemory();
   private final DeviceMemory.Region states = memory.region();
   private final Map<String, Tensor> tensors = new HashMap<>();
   private DeviceMemory.Region scratch = memory.region();
   private MemorySegment arena = MemorySegment.NULL;
 
-  CpuSession(Capabilities capabilities, long limit, CpuContext context) {
+  CpuSession(Capabilities capabilities, long limit, CpuContext context, KernelListener listener) {
     this.capabilities = capabilities;
     account = new SessionAccount(limit);
     pages = new CpuPages(account, memory);
     this.context = context;
+    this.listener = listener;
   }
 
   @Override
@@ -168,10 +170,12 @@ final class CpuSession implements Session {
     }
 
     private void launch(Step.Launch launch, int[] indices) {
+      long begin = System.nanoTime();
       pages.bring(launch.inputs(), launch.outputs(), indices);
       CpuKernels.run(launch.node().op(),
           new CpuKernel.Call(resolve(launch.inputs(), indices), resolve(launch.outputs(), indices),
               memory(launch.scratch(), indices, launch.scratchBytes()), context));
+      listener.ran(launch.node(), System.nanoTime() - begin);
     }
 
     private List<Tensor> resolve(List<Operand> operands, int[] indices) {

@@ -49,6 +49,19 @@ final class FloatMemory {
     return FLOATS.indexInRange(0, remaining);
   }
 
+  /** Sets {@code count} floats to a value. */
+  static void fill(MemorySegment memory, long index, long count, float value) {
+    FloatVector values = FloatVector.broadcast(FLOATS, value);
+    long end = index + count;
+    long i = index;
+    for (; i + FLOATS.length() <= end; i += FLOATS.length()) {
+      store(values, memory, i);
+    }
+    for (; i < end; i++) {
+      set(memory, i, value);
+    }
+  }
+
   /** Copies floats out of memory. */
   static void read(MemorySegment memory, long index, float[] target, int offset, int count) {
     MemorySegment.copy(memory, F32, index * Float.BYTES, target, offset, count);

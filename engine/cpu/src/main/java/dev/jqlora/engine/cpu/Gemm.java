@@ -1,8 +1,8 @@
 package dev.jqlora.engine.cpu;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
+import java.util.List;
+import java.util.stream.Stream;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -14,10 +14,10 @@ import jdk.incubator.vector.FloatVector;
  * {@link #DEPTH} of the summed axis it packs its part of B, which then stays in its core's second-level cache, and runs
  * the register tile over all rows.
  *
- * <p><b>Speed</b>, 1024 × 4096 × 4096 on two cores with AVX-512 (fused multiply-add roof 230 GFLOP/s): 201 with B transposed,
- * 212 with it as it is, 210 with A transposed; an NF4 weight, decoded on the way, 197 and 207, double-quantized 195 and 212.
- * What each choice is worth, by one core's processor time: tiles one vector wide 75 GFLOP/s, three vectors wide 97; those
- * with vectors of 256 bits 67, of 128 bits 41.
+ * <p><b>Speed</b>, 1024 × 4096 × 4096 on two cores with AVX-512 (fused multiply-add roof 230 to 250 GFLOP/s): 223 with B
+ * transposed, 224 with it as it is; a double-quantized NF4 weight, decoded on the way, 234 and 224. What each choice is
+ * worth, by one core: tiles one vector wide 97 GFLOP/s, three vectors wide 125, with B at multiples of a cache line 145;
+ * packing by transposing squares of vectors takes 2 % of the time instead of 6.
  *
  * <p><b>Order of sums.</b> The summed axis is cut at multiples of {@link #DEPTH}. Within a cut each number is a chain of
  * fused multiply-adds in ascending order from 0; the first cut is stored times alpha (or added to C), the others are
@@ -32,23 +32,19 @@ final class Gemm {
   private static final int MAX_PACKED_A = 1 << 22;
   /** Panels of B that a task packs: with {@link #DEPTH}, 400 KiB at most, a part of the second-level cache. */
   private static final int MAX_PANELS = 4;
+  /** Where the summed axis is shorter than {@link #DEPTH}, more panels go into the same memory: at most so many. */
+  private static final int MAX_SHORT_PANELS = 128;
   /** Rows that a task of packing A takes. */
   private static final int PACK_ROWS = 8 * GemmTile.ROWS;
+  /** The same where A is read transposed, so that its rows run along memory: long runs, one from each page. */
+  private static final int PACK_COLUMNS = 1024;
   /** Where the columns alone give fewer tasks than this for each thread, the rows are shared out too. */
   private static final int TASKS_PER_THREAD = 4;
 
-  private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
   private final Workers workers;
-  private final Scratch[] scratch;
-  private float[] packedA = new float[0];
 
   Gemm(Workers workers) {
     this.workers = workers;
-    scratch = new Scratch[workers.threads()];
-    for (int i = 0; i < scratch.length; i++) {
-      scratch[i] = new Scratch();
-    }
   }
 
   /** An operand: a matrix, and whether it is to be read transposed. */
@@ -72,19 +68,49 @@ final class Gemm {
     }
   }
 
+  /** How many rows of A, and how much of the summed axis, are packed at a time. */
+  private record Blocking(int rows, int depth) {
+    // Long enough runs of the summed axis come first: they keep C's tiles in cache. Rows then take what is left.
+    static Blocking of(int rows, int depth) {
+      int depthLimit = Math.clamp(roundUp(depth, DEPTH), DEPTH, 8 * DEPTH);
+      int rowLimit = Math.max(MAX_PACKED_A / depthLimit / PACK_ROWS, 1) * PACK_ROWS;
+      int rowsAtOnce = Math.clamp(roundUp(rows, GemmTile.ROWS), GemmTile.ROWS, rowLimit);
+      int depthAtOnce = Math.max(MAX_PACKED_A / roundUp(rowsAtOnce, PACK_ROWS) / DEPTH, 1) * DEPTH;
+      return new Blocking(rowsAtOnce, Math.min(depthAtOnce, depth));
+    }
+  }
+
   /** Memory of one thread. */
-  private static final class Scratch {
-    private final float[] packedB = new float[MAX_PANELS * GemmTile.COLUMNS * DEPTH];
-    private final float[] packing = new float[Panels.scratch(
-        Math.max(MAX_PANELS * GemmTile.COLUMNS, PACK_ROWS), DEPTH)];
-    private final float[] tile = new float[GemmTile.ROWS * GemmTile.COLUMNS];
+  private record Packing(MemorySegment panels, MemorySegment rows, float[] tile) {
+    static Packing of(ScratchParts parts) {
+      return new Packing(parts.floats(MAX_PANELS * GemmTile.COLUMNS * DEPTH),
+          parts.floats(Panels.scratch(Math.max(MAX_SHORT_PANELS * GemmTile.COLUMNS, PACK_COLUMNS), DEPTH)),
+          new float[GemmTile.ROWS * GemmTile.COLUMNS]);
+    }
+  }
+
+  /** Scratch memory of a product. */
+  private record Memory(MemorySegment packedA, List<Packing> threads) {
+    static Memory of(ScratchParts parts, Blocking blocking, int threads) {
+      return new Memory(parts.floats((long) blocking.rows * blocking.depth),
+          Stream.generate(() -> Packing.of(parts)).limit(threads).toList());
+    }
+  }
+
+  /** Bytes of scratch that a product of {@code [rows, depth]} and {@code [depth, anything]} needs. */
+  static long scratchBytes(int rows, int depth, int threads) {
+    ScratchParts parts = ScratchParts.counting();
+    Memory.of(parts, Blocking.of(rows, depth), threads);
+    return parts.bytes();
   }
 
   /**
    * @param c F32 {@code [a.rows, b.columns]}, row-major, distinct from A and B
    * @param accumulate whether to add to C rather than overwrite it
+   * @param scratch at least {@link #scratchBytes}
    */
-  void multiply(Operand a, Operand b, float alpha, boolean accumulate, MemorySegment c) {
+  void multiply(Operand a, Operand b, float alpha, boolean accumulate, MemorySegment c,
+      MemorySegment scratch) {
     if (a.columns() != b.rows()) {
       throw new IllegalArgumentException("inner extents differ: %d and %d".formatted(a.columns(), b.rows()));
     }
@@ -98,15 +124,12 @@ final class Gemm {
     if (a.rows() == 0 || b.columns() == 0 || a.columns() == 0) {
       return;
     }
-    // Long enough runs of the summed axis come first: they keep C's tiles in cache. Rows then take what is left.
-    int depthLimit = Math.min(roundUp(a.columns(), DEPTH), 8 * DEPTH);
-    int rowLimit = Math.max(MAX_PACKED_A / depthLimit / PACK_ROWS, 1) * PACK_ROWS;
-    int rows = Math.min(rowLimit, roundUp(a.rows(), GemmTile.ROWS));
-    int depth = Math.max(MAX_PACKED_A / roundUp(rows, PACK_ROWS) / DEPTH, 1) * DEPTH;
-    for (int row = 0; row < a.rows(); row += rows) {
-      for (int k = 0; k < a.columns(); k += depth) {
-        Block block = new Block(a, b, alpha, accumulate, c, row, Math.min(rows, a.rows() - row), k,
-            Math.min(depth, a.columns() - k));
+    Blocking blocking = Blocking.of(a.rows(), a.columns());
+    Memory memory = Memory.of(ScratchParts.of(scratch), blocking, workers.threads());
+    for (int row = 0; row < a.rows(); row += blocking.rows) {
+      for (int k = 0; k < a.columns(); k += blocking.depth) {
+        Block block = new Block(a, b, alpha, accumulate, c, memory, row, Math.min(blocking.rows, a.rows() - row), k,
+            Math.min(blocking.depth, a.columns() - k));
         block.packA();
         block.multiply();
       }
@@ -124,20 +147,21 @@ final class Gemm {
     private final float alpha;
     private final boolean accumulate;
     private final MemorySegment c;
+    private final Memory memory;
     private final int firstRow;
     private final int rows;
     private final int firstDepth;
     private final int depth;
     private final int paddedRows;
 
-    Block(Operand a, Operand b, float alpha, boolean accumulate, MemorySegment c, int firstRow, int rows,
-        int firstDepth,
-        int depth) {
+    Block(Operand a, Operand b, float alpha, boolean accumulate, MemorySegment c, Memory memory, int firstRow,
+        int rows, int firstDepth, int depth) {
       this.a = a;
       this.b = b;
       this.alpha = alpha;
       this.accumulate = accumulate;
       this.c = c;
+      this.memory = memory;
       this.firstRow = firstRow;
       this.rows = rows;
       this.firstDepth = firstDepth;
@@ -147,24 +171,22 @@ final class Gemm {
 
     /** Lays A out as [cut of the summed axis][panel of rows][depth][ROWS]. */
     void packA() {
-      int needed = Math.multiplyExact(paddedRows, depth);
-      if (packedA.length < needed) {
-        packedA = new float[needed];
-      }
-      int groups = Math.ceilDiv(rows, PACK_ROWS);
+      int perTask = a.transposed ? PACK_COLUMNS : PACK_ROWS;
+      int groups = Math.ceilDiv(rows, perTask);
       int cuts = Math.ceilDiv(depth, DEPTH);
       workers.parallel(groups * cuts, (task, worker) -> {
-        int row = task % groups * PACK_ROWS;
+        int row = task % groups * perTask;
         int k = task / groups * DEPTH;
         int cut = Math.min(DEPTH, depth - k);
-        Panels.pack(a.matrix, !a.transposed, firstRow + row, Math.min(PACK_ROWS, rows - row), firstDepth + k, cut,
-            GemmTile.ROWS, packedA, k * paddedRows + row * cut, scratch[worker].packing);
+        Panels.pack(a.matrix, !a.transposed, firstRow + row, Math.min(perTask, rows - row), firstDepth + k, cut,
+            GemmTile.ROWS, memory.packedA, (long) k * paddedRows + (long) row * cut, memory.threads.get(worker).rows);
       });
     }
 
     void multiply() {
       int panels = Math.ceilDiv(b.columns(), GemmTile.COLUMNS);
-      int columnTasks = roundUp(Math.ceilDiv(panels, MAX_PANELS), workers.threads());
+      int together = Math.min(MAX_PANELS * DEPTH / Math.min(depth, DEPTH), MAX_SHORT_PANELS);
+      int columnTasks = roundUp(Math.ceilDiv(panels, together), workers.threads());
       columnTasks = Math.min(columnTasks, panels);
       int wanted = TASKS_PER_THREAD * workers.threads();
       int rowTiles = paddedRows / GemmTile.ROWS;
@@ -174,7 +196,7 @@ final class Gemm {
         int columnTask = task / rowTasks;
         int rowTask = task % rowTasks;
         multiply(part(panels, columnParts, columnTask), part(panels, columnParts, columnTask + 1),
-            part(rowTiles, rowTasks, rowTask), part(rowTiles, rowTasks, rowTask + 1), scratch[worker]);
+            part(rowTiles, rowTasks, rowTask), part(rowTiles, rowTasks, rowTask + 1), memory.threads.get(worker));
       });
     }
 
@@ -182,21 +204,21 @@ final class Gemm {
       return (int) ((long) whole * index / parts);
     }
 
-    private void multiply(int firstPanel, int lastPanel, int firstTile, int lastTile, Scratch memory) {
+    private void multiply(int firstPanel, int lastPanel, int firstTile, int lastTile, Packing packing) {
       int firstColumn = firstPanel * GemmTile.COLUMNS;
       int columns = Math.min(lastPanel * GemmTile.COLUMNS, b.columns()) - firstColumn;
       for (int k = 0; k < depth; k += DEPTH) {
         int cut = Math.min(DEPTH, depth - k);
-        Panels.pack(b.matrix, b.transposed, firstColumn, columns, firstDepth + k, cut, GemmTile.COLUMNS, memory.packedB,
-            0, memory.packing);
+        Panels.pack(b.matrix, b.transposed, firstColumn, columns, firstDepth + k, cut, GemmTile.COLUMNS, packing.panels,
+            0, packing.rows);
         boolean add = accumulate || firstDepth + k > 0;
         for (int rowTile = firstTile; rowTile < lastTile; rowTile++) {
           int row = rowTile * GemmTile.ROWS;
           for (int column = 0; column < columns; column += GemmTile.COLUMNS) {
             int width = Math.min(GemmTile.COLUMNS, columns - column);
-            GemmTile.multiply(packedA, k * paddedRows + row * cut, memory.packedB, column * cut, cut, width,
-                memory.tile, 0);
-            store(memory.tile, firstRow + row, Math.min(GemmTile.ROWS, rows - row), firstColumn + column, width, add);
+            GemmTile.multiply(memory.packedA, (long) k * paddedRows + (long) row * cut, packing.panels,
+                (long) column * cut, cut, width, packing.tile, 0);
+            store(packing.tile, firstRow + row, Math.min(GemmTile.ROWS, rows - row), firstColumn + column, width, add);
           }
         }
       }
@@ -205,21 +227,18 @@ final class Gemm {
     private void store(float[] tile, int row, int height, int column, int width, boolean add) {
       int vectorEnd = VectorWidth.FLOATS.loopBound(width);
       for (int r = 0; r < height; r++) {
-        long target = ((long) (row + r) * b.columns() + column) * Float.BYTES;
+        long target = (long) (row + r) * b.columns() + column;
         int source = r * GemmTile.COLUMNS;
         for (int j = 0; j < vectorEnd; j += VectorWidth.LANES) {
           FloatVector sum = FloatVector.fromArray(VectorWidth.FLOATS, tile, source + j);
-          long at = target + (long) j * Float.BYTES;
           FloatVector value = add
-              ? sum.fma(FloatVector.broadcast(VectorWidth.FLOATS, alpha),
-                  FloatVector.fromMemorySegment(VectorWidth.FLOATS, c, at, ByteOrder.LITTLE_ENDIAN))
+              ? sum.fma(FloatVector.broadcast(VectorWidth.FLOATS, alpha), FloatMemory.load(c, target + j))
               : sum.mul(alpha);
-          value.intoMemorySegment(c, at, ByteOrder.LITTLE_ENDIAN);
+          FloatMemory.store(value, c, target + j);
         }
         for (int j = vectorEnd; j < width; j++) {
-          long at = target + (long) j * Float.BYTES;
           float sum = tile[source + j];
-          c.set(F32, at, add ? Math.fma(alpha, sum, c.get(F32, at)) : alpha * sum);
+          FloatMemory.set(c, target + j, add ? Math.fma(alpha, sum, FloatMemory.get(c, target + j)) : alpha * sum);
         }
       }
     }

@@ -2,7 +2,10 @@ package dev.jqlora.engine.cpu;
 
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -12,7 +15,7 @@ import jdk.incubator.vector.FloatVector;
  * the sum loads 3 vectors and 8 broadcast numbers for 24 fused multiply-adds, so arithmetic and not loading sets the
  * pace. With 16 registers it is 4 rows, 12 accumulators. Where only one or two vectors of columns remain, narrower kernels
  * finish. The accumulators are local variables written out one by one because an array of vectors would live
- * in memory.
+ * in memory; and memory is read without helper methods, because the compiler inlines only so much into one method.
  *
  * <p>Every number of the tile is a chain of fused multiply-adds over the summed axis in ascending order, whatever the
  * tile's place or the kernel.
@@ -23,13 +26,16 @@ final class GemmTile {
   /** Columns of a tile, the width of B's panels. */
   static final int COLUMNS = 3 * LANES;
 
+  private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
+
   private GemmTile() {}
 
   /**
    * Overwrites {@code [ROWS][COLUMNS]} of {@code tile} with the product of {@code a[depth][ROWS]} transposed and
    * {@code b[depth][COLUMNS]}. Vectors of columns beyond {@code columns} are left as they are.
    */
-  static void multiply(float[] a, int aOffset, float[] b, int bOffset, int depth, int columns, float[] tile,
+  static void multiply(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, int columns,
+      float[] tile,
       int tileOffset) {
     boolean tall = ROWS == 8;
     if (columns > 2 * LANES) {
@@ -51,7 +57,8 @@ final class GemmTile {
     }
   }
 
-  private static void eightByThree(float[] a, int aOffset, float[] b, int bOffset, int depth, float[] tile,
+  private static void eightByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth,
+      float[] tile,
       int tileOffset) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
@@ -78,38 +85,41 @@ final class GemmTile {
     FloatVector c71 = FloatVector.zero(FLOATS);
     FloatVector c72 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromArray(FLOATS, b, bOffset + k * COLUMNS);
-      FloatVector b1 = FloatVector.fromArray(FLOATS, b, bOffset + k * COLUMNS + LANES);
-      FloatVector b2 = FloatVector.fromArray(FLOATS, b, bOffset + k * COLUMNS + 2 * LANES);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 0]);
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS) * Float.BYTES,
+          LITTLE_ENDIAN);
+      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS + LANES) * Float.BYTES,
+          LITTLE_ENDIAN);
+      FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, b,
+          (bOffset + (long) k * COLUMNS + 2 * LANES) * Float.BYTES, LITTLE_ENDIAN);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS) * Float.BYTES));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
       c02 = a0.fma(b2, c02);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 1]);
+      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 1) * Float.BYTES));
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
       c12 = a1.fma(b2, c12);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 2]);
+      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 2) * Float.BYTES));
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
       c22 = a2.fma(b2, c22);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 3]);
+      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 3) * Float.BYTES));
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
       c32 = a3.fma(b2, c32);
-      FloatVector a4 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 4]);
+      FloatVector a4 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 4) * Float.BYTES));
       c40 = a4.fma(b0, c40);
       c41 = a4.fma(b1, c41);
       c42 = a4.fma(b2, c42);
-      FloatVector a5 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 5]);
+      FloatVector a5 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 5) * Float.BYTES));
       c50 = a5.fma(b0, c50);
       c51 = a5.fma(b1, c51);
       c52 = a5.fma(b2, c52);
-      FloatVector a6 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 6]);
+      FloatVector a6 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 6) * Float.BYTES));
       c60 = a6.fma(b0, c60);
       c61 = a6.fma(b1, c61);
       c62 = a6.fma(b2, c62);
-      FloatVector a7 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 7]);
+      FloatVector a7 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 7) * Float.BYTES));
       c70 = a7.fma(b0, c70);
       c71 = a7.fma(b1, c71);
       c72 = a7.fma(b2, c72);
@@ -140,7 +150,7 @@ final class GemmTile {
     c72.intoArray(tile, tileOffset + 7 * COLUMNS + 2 * LANES);
   }
 
-  private static void fourByThree(float[] a, int aOffset, float[] b, int bOffset, int depth, float[] tile,
+  private static void fourByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
       int tileOffset) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
@@ -155,22 +165,25 @@ final class GemmTile {
     FloatVector c31 = FloatVector.zero(FLOATS);
     FloatVector c32 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromArray(FLOATS, b, bOffset + k * COLUMNS);
-      FloatVector b1 = FloatVector.fromArray(FLOATS, b, bOffset + k * COLUMNS + LANES);
-      FloatVector b2 = FloatVector.fromArray(FLOATS, b, bOffset + k * COLUMNS + 2 * LANES);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 0]);
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS) * Float.BYTES,
+          LITTLE_ENDIAN);
+      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS + LANES) * Float.BYTES,
+          LITTLE_ENDIAN);
+      FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, b,
+          (bOffset + (long) k * COLUMNS + 2 * LANES) * Float.BYTES, LITTLE_ENDIAN);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS) * Float.BYTES));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
       c02 = a0.fma(b2, c02);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 1]);
+      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 1) * Float.BYTES));
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
       c12 = a1.fma(b2, c12);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 2]);
+      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 2) * Float.BYTES));
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
       c22 = a2.fma(b2, c22);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 3]);
+      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 3) * Float.BYTES));
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
       c32 = a3.fma(b2, c32);
@@ -189,7 +202,7 @@ final class GemmTile {
     c32.intoArray(tile, tileOffset + 3 * COLUMNS + 2 * LANES);
   }
 
-  private static void eightByTwo(float[] a, int aOffset, float[] b, int bOffset, int depth, float[] tile,
+  private static void eightByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
       int tileOffset) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
@@ -208,30 +221,32 @@ final class GemmTile {
     FloatVector c70 = FloatVector.zero(FLOATS);
     FloatVector c71 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromArray(FLOATS, b, bOffset + k * COLUMNS);
-      FloatVector b1 = FloatVector.fromArray(FLOATS, b, bOffset + k * COLUMNS + LANES);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 0]);
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS) * Float.BYTES,
+          LITTLE_ENDIAN);
+      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS + LANES) * Float.BYTES,
+          LITTLE_ENDIAN);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS) * Float.BYTES));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 1]);
+      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 1) * Float.BYTES));
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 2]);
+      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 2) * Float.BYTES));
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 3]);
+      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 3) * Float.BYTES));
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
-      FloatVector a4 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 4]);
+      FloatVector a4 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 4) * Float.BYTES));
       c40 = a4.fma(b0, c40);
       c41 = a4.fma(b1, c41);
-      FloatVector a5 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 5]);
+      FloatVector a5 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 5) * Float.BYTES));
       c50 = a5.fma(b0, c50);
       c51 = a5.fma(b1, c51);
-      FloatVector a6 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 6]);
+      FloatVector a6 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 6) * Float.BYTES));
       c60 = a6.fma(b0, c60);
       c61 = a6.fma(b1, c61);
-      FloatVector a7 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 7]);
+      FloatVector a7 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 7) * Float.BYTES));
       c70 = a7.fma(b0, c70);
       c71 = a7.fma(b1, c71);
     }
@@ -253,7 +268,7 @@ final class GemmTile {
     c71.intoArray(tile, tileOffset + 7 * COLUMNS + LANES);
   }
 
-  private static void fourByTwo(float[] a, int aOffset, float[] b, int bOffset, int depth, float[] tile,
+  private static void fourByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
       int tileOffset) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
@@ -264,18 +279,20 @@ final class GemmTile {
     FloatVector c30 = FloatVector.zero(FLOATS);
     FloatVector c31 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromArray(FLOATS, b, bOffset + k * COLUMNS);
-      FloatVector b1 = FloatVector.fromArray(FLOATS, b, bOffset + k * COLUMNS + LANES);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 0]);
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS) * Float.BYTES,
+          LITTLE_ENDIAN);
+      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS + LANES) * Float.BYTES,
+          LITTLE_ENDIAN);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS) * Float.BYTES));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 1]);
+      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 1) * Float.BYTES));
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 2]);
+      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 2) * Float.BYTES));
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 3]);
+      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 3) * Float.BYTES));
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
     }
@@ -289,7 +306,7 @@ final class GemmTile {
     c31.intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
   }
 
-  private static void eightByOne(float[] a, int aOffset, float[] b, int bOffset, int depth, float[] tile,
+  private static void eightByOne(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
       int tileOffset) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
@@ -300,22 +317,23 @@ final class GemmTile {
     FloatVector c60 = FloatVector.zero(FLOATS);
     FloatVector c70 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromArray(FLOATS, b, bOffset + k * COLUMNS);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 0]);
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS) * Float.BYTES,
+          LITTLE_ENDIAN);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS) * Float.BYTES));
       c00 = a0.fma(b0, c00);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 1]);
+      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 1) * Float.BYTES));
       c10 = a1.fma(b0, c10);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 2]);
+      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 2) * Float.BYTES));
       c20 = a2.fma(b0, c20);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 3]);
+      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 3) * Float.BYTES));
       c30 = a3.fma(b0, c30);
-      FloatVector a4 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 4]);
+      FloatVector a4 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 4) * Float.BYTES));
       c40 = a4.fma(b0, c40);
-      FloatVector a5 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 5]);
+      FloatVector a5 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 5) * Float.BYTES));
       c50 = a5.fma(b0, c50);
-      FloatVector a6 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 6]);
+      FloatVector a6 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 6) * Float.BYTES));
       c60 = a6.fma(b0, c60);
-      FloatVector a7 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 7]);
+      FloatVector a7 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 7) * Float.BYTES));
       c70 = a7.fma(b0, c70);
     }
     c00.intoArray(tile, tileOffset + 0 * COLUMNS);
@@ -328,21 +346,22 @@ final class GemmTile {
     c70.intoArray(tile, tileOffset + 7 * COLUMNS);
   }
 
-  private static void fourByOne(float[] a, int aOffset, float[] b, int bOffset, int depth, float[] tile,
+  private static void fourByOne(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
       int tileOffset) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
     FloatVector c20 = FloatVector.zero(FLOATS);
     FloatVector c30 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromArray(FLOATS, b, bOffset + k * COLUMNS);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 0]);
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS) * Float.BYTES,
+          LITTLE_ENDIAN);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS) * Float.BYTES));
       c00 = a0.fma(b0, c00);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 1]);
+      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 1) * Float.BYTES));
       c10 = a1.fma(b0, c10);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 2]);
+      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 2) * Float.BYTES));
       c20 = a2.fma(b0, c20);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a[aOffset + k * ROWS + 3]);
+      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 3) * Float.BYTES));
       c30 = a3.fma(b0, c30);
     }
     c00.intoArray(tile, tileOffset + 0 * COLUMNS);

@@ -1,7 +1,6 @@
 package dev.jqlora.engine.cpu;
 
 import dev.jqlora.engine.op.LinearCrossEntropy;
-import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.List;
 
@@ -13,8 +12,8 @@ final class LinearCrossEntropyCpu implements CpuKernel<LinearCrossEntropy> {
   }
 
   @Override
-  public Support supports(LinearCrossEntropy op, List<TensorType> inputs, List<TensorType> outputs) {
-    return new Support.Native(LogitsBlock.bytes(inputs.get(0), inputs.get(1)));
+  public long scratchBytes(LinearCrossEntropy op, List<TensorType> inputs, List<TensorType> outputs, int threads) {
+    return HeadKernel.scratchBytes(inputs.get(0), inputs.get(1), threads);
   }
 
   @Override

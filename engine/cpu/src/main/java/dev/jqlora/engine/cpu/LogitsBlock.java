@@ -17,11 +17,6 @@ final class LogitsBlock {
     return (int) Math.max(1, Math.min(x.shape().dim(0), fit));
   }
 
-  /** Bytes of their logits. */
-  static long bytes(TensorType x, TensorType w) {
-    return (long) rows(x, w) * w.shape().dim(0) * Float.BYTES;
-  }
-
   /** Some rows of F32 memory. */
   static Tensor of(MemorySegment memory, int first, int rows, int width) {
     TensorType type = TensorType.f32(rows, width);

@@ -1,10 +1,21 @@
 package dev.jqlora.engine.cpu;
 
-import dev.jqlora.engine.tensor.FloatReader;
+import static dev.jqlora.engine.cpu.VectorWidth.INTS;
+import static dev.jqlora.engine.cpu.VectorWidth.LANES;
+
+import dev.jqlora.engine.tensor.BFloat16;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Nf4Tensor;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
 
 /** A row-major matrix in whatever form it is stored, read as runs of float32. */
 sealed interface MatrixSource {
@@ -12,8 +23,13 @@ sealed interface MatrixSource {
 
   int columns();
 
-  /** Decodes {@code count} values of a row, from a column on. */
-  void read(int row, int column, int count, float[] target, int offset);
+  /** Decodes {@code count} values of a row, from a column on, to {@code target} from float {@code index} on. */
+  void read(int row, int column, int count, MemorySegment target, long index);
+
+  /** The same to an array. */
+  default void read(int row, int column, int count, float[] target, int offset) {
+    read(row, column, count, MemorySegment.ofArray(target), offset);
+  }
 
   /** A matrix of F32, F16 or BF16; leading axes are folded into rows. */
   static MatrixSource of(Tensor tensor) {
@@ -33,17 +49,49 @@ sealed interface MatrixSource {
 
   /** Numbers as they are, widened to float32. */
   record Plain(Tensor tensor, int rows, int columns) implements MatrixSource {
+    private static final ValueLayout.OfShort I16 = ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    /** As many shorts as there are floats in a vector. */
+    private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_PREFERRED
+        .withShape(VectorShape.forBitSize(LANES * Short.SIZE));
+
     @Override
-    public void read(int row, int column, int count, float[] target, int offset) {
-      FloatReader.read(tensor, (long) row * columns + column, target, offset, count);
+    public void read(int row, int column, int count, MemorySegment target, long index) {
+      long first = (long) row * columns + column;
+      MemorySegment data = tensor.data();
+      DType dtype = tensor.type().dtype();
+      switch (dtype) {
+        case F32 ->
+          MemorySegment.copy(data, first * Float.BYTES, target, index * Float.BYTES, (long) count * Float.BYTES);
+        case BF16 -> readBFloat16(data, first, count, target, index);
+        case F16 -> {
+          for (int i = 0; i < count; i++) {
+            FloatMemory.set(target, index + i, Float.float16ToFloat(data.get(I16, (first + i) * Short.BYTES)));
+          }
+        }
+        case I32, U8 -> throw new IllegalArgumentException("not a matrix of real numbers: " + tensor.type());
+      }
+    }
+
+    /** Every BF16 number is the upper half of the same number in F32. */
+    private static void readBFloat16(MemorySegment data, long first, int count, MemorySegment target, long index) {
+      int i = 0;
+      for (; i < SHORTS.loopBound(count); i += LANES) {
+        ShortVector halves = ShortVector.fromMemorySegment(SHORTS, data, (first + i) * Short.BYTES,
+            ByteOrder.LITTLE_ENDIAN);
+        IntVector bits = (IntVector) halves.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
+        FloatMemory.store(bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), target, index + i);
+      }
+      for (; i < count; i++) {
+        FloatMemory.set(target, index + i, BFloat16.toFloat(data.get(I16, (first + i) * Short.BYTES)));
+      }
     }
   }
 
   /** NF4 codes, decoded on the way. */
   record Quantized(Nf4Decoder decoder, int rows, int columns) implements MatrixSource {
     @Override
-    public void read(int row, int column, int count, float[] target, int offset) {
-      decoder.read((long) row * columns + column, count, target, offset);
+    public void read(int row, int column, int count, MemorySegment target, long index) {
+      decoder.read((long) row * columns + column, count, target, index);
     }
   }
 
@@ -65,8 +113,9 @@ sealed interface MatrixSource {
     }
 
     @Override
-    public void read(int row, int column, int count, float[] target, int offset) {
-      FloatMemory.read(data, at(row) + column, target, offset, count);
+    public void read(int row, int column, int count, MemorySegment target, long index) {
+      MemorySegment.copy(data, (at(row) + column) * Float.BYTES, target, index * Float.BYTES,
+          (long) count * Float.BYTES);
     }
 
     /** Where a row begins, in floats. */

@@ -1,7 +1,6 @@
 package dev.jqlora.engine.cpu;
 
 import dev.jqlora.engine.op.Nf4LinearArgMax;
-import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.List;
 
@@ -13,9 +12,8 @@ final class Nf4LinearArgMaxCpu implements CpuKernel<Nf4LinearArgMax> {
   }
 
   @Override
-  public Support supports(Nf4LinearArgMax op, List<TensorType> inputs, List<TensorType> outputs) {
-    return new Support.Native(
-        LogitsBlock.bytes(inputs.getFirst(), TensorType.f32(op.weight().out(), op.weight().in())));
+  public long scratchBytes(Nf4LinearArgMax op, List<TensorType> inputs, List<TensorType> outputs, int threads) {
+    return HeadKernel.scratchBytes(inputs.getFirst(), TensorType.f32(op.weight().out(), op.weight().in()), threads);
   }
 
   @Override

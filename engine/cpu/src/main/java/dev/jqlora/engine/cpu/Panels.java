@@ -1,79 +1,213 @@
 package dev.jqlora.engine.cpu;
 
-import java.util.Arrays;
+import static dev.jqlora.engine.cpu.FloatMemory.load;
+import static dev.jqlora.engine.cpu.FloatMemory.store;
+import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
+import static dev.jqlora.engine.cpu.VectorWidth.LANES;
+
+import java.lang.foreign.MemorySegment;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorShuffle;
 
 /**
  * Copies a part of a matrix into panels, the order in which the matrix product reads it: panel p holds lanes
  * {@code p * width .. p * width + width - 1}, stored as {@code [depth][width]}. Lanes past the matrix's edge are zero.
  * A lane is a row or a column of the matrix, whichever does not run along the summed axis.
+ *
+ * <p>Where rows become lanes, squares of {@link VectorWidth#LANES} rows and columns are transposed: for each power of two s
+ * below LANES, rows i and i + s exchange the lanes that belong to the other (Eklundh 1972). Two powers at a time need four
+ * vectors, so a first pass over the decoded rows does 1 and 2, and a second the others on the way to the panels. That packs
+ * three times as many numbers a second as moving one at a time.
  */
 final class Panels {
-  /** At most so many rows are transposed together: a full cache line is written, and scratch stays in the first cache. */
-  private static final int MAX_GROUP = 16;
-  /** Keeps the rows of a group out of each other's cache sets. */
+  /** Keeps the decoded rows out of each other's cache sets. */
   private static final int PADDING = 16;
-  private static final int MAX_WIDTH = 64;
 
-  private Panels() {}
+  private static final VectorShuffle<Float> BY_1 = exchange(1);
+  private static final VectorShuffle<Float> BY_2 = exchange(2);
+  private static final VectorShuffle<Float> BY_4 = exchange(4);
+  private static final VectorShuffle<Float> BY_8 = exchange(8);
+  /** Lanes whose number has the bit. */
+  private static final VectorMask<Float> WITH_1 = with(1);
+  private static final VectorMask<Float> WITH_2 = with(2);
+  private static final VectorMask<Float> WITH_4 = with(4);
+  private static final VectorMask<Float> WITH_8 = with(8);
+  private static final VectorMask<Float> WITHOUT_1 = with(1).not();
+  private static final VectorMask<Float> WITHOUT_2 = with(2).not();
+  private static final VectorMask<Float> WITHOUT_4 = with(4).not();
+  private static final VectorMask<Float> WITHOUT_8 = with(8).not();
+  private static final VectorMask<Float> LOWER_HALF = with(LANES / 2).not();
+  private static final VectorMask<Float> UPPER_HALF = with(LANES / 2);
+
+  private final MatrixSource source;
+  private final int firstLane;
+  private final int lanes;
+  private final int firstDepth;
+  private final int depth;
+  private final int width;
+  private final int padded;
+  private final MemorySegment panels;
+  private final long offset;
+  private final MemorySegment scratch;
+
+  private Panels(MatrixSource source, int firstLane, int lanes, int firstDepth, int depth, int width,
+      MemorySegment panels, long offset, MemorySegment scratch) {
+    this.source = source;
+    this.firstLane = firstLane;
+    this.lanes = lanes;
+    this.firstDepth = firstDepth;
+    this.depth = depth;
+    this.width = width;
+    this.padded = roundUp(lanes, width);
+    this.panels = panels;
+    this.offset = offset;
+    this.scratch = scratch;
+  }
+
+  private static VectorShuffle<Float> exchange(int bit) {
+    return VectorShuffle.fromOp(FLOATS, lane -> (lane ^ bit) % LANES);
+  }
+
+  private static VectorMask<Float> with(int bit) {
+    boolean[] lanes = new boolean[LANES];
+    for (int lane = 0; lane < LANES; lane++) {
+      lanes[lane] = (lane & bit) != 0;
+    }
+    return VectorMask.fromArray(FLOATS, lanes, 0);
+  }
+
+  private static int roundUp(int value, int multiple) {
+    return Math.ceilDiv(value, multiple) * multiple;
+  }
 
   /** Floats of scratch that {@link #pack} needs. */
   static int scratch(int lanes, int depth) {
-    return Math.max(MAX_GROUP * (depth + PADDING), lanes + MAX_WIDTH);
+    return Math.max(LANES * stride(depth), roundUp(lanes, LANES) + GemmTile.COLUMNS);
+  }
+
+  private static int stride(int depth) {
+    return roundUp(depth, LANES) + PADDING;
   }
 
   /**
    * @param lanesAreRows whether rows of the matrix become lanes (the summed axis runs along a row), else columns do
    * @param firstLane first row or column taken, {@code lanes} of them
    * @param firstDepth first index taken of the summed axis, {@code depth} of them
+   * @param width of a panel: {@link GemmTile#ROWS} or {@link GemmTile#COLUMNS}
+   * @param offset where in {@code panels} the first begins, in floats
    */
   static void pack(MatrixSource source, boolean lanesAreRows, int firstLane, int lanes, int firstDepth, int depth,
-      int width, float[] panels, int offset, float[] scratch) {
-    int padded = (lanes + width - 1) / width * width;
+      int width, MemorySegment panels, long offset, MemorySegment scratch) {
+    Panels packing = new Panels(source, firstLane, lanes, firstDepth, depth, width, panels, offset, scratch);
     if (lanesAreRows) {
-      int group = group(width);
-      for (int lane = 0; lane < padded; lane += group) {
-        int target = offset + lane / width * width * depth + lane % width;
-        int present = Math.clamp(lanes - lane, 0, group);
-        packRows(source, firstLane + lane, present, group, firstDepth, depth, width, panels, target, scratch);
-      }
+      packing.rows();
     } else {
-      packColumns(source, firstLane, lanes, padded, firstDepth, depth, width, panels, offset, scratch);
+      packing.columns();
     }
   }
 
-  private static void packRows(MatrixSource source, int firstRow, int rows, int group, int firstDepth, int depth,
-      int width, float[] panels, int target, float[] scratch) {
-    int stride = depth + PADDING;
-    for (int row = 0; row < rows; row++) {
-      source.read(firstRow + row, firstDepth, depth, scratch, row * stride);
-    }
-    for (int row = rows; row < group; row++) {
-      Arrays.fill(scratch, row * stride, row * stride + depth, 0f);
-    }
-    for (int k = 0; k < depth; k++) {
-      for (int row = 0; row < group; row++) {
-        panels[target + k * width + row] = scratch[row * stride + k];
+  private void rows() {
+    int stride = stride(depth);
+    for (int lane = 0; lane < padded; lane += LANES) {
+      int present = Math.clamp(lanes - lane, 0, LANES);
+      for (int row = 0; row < present; row++) {
+        source.read(firstLane + lane + row, firstDepth, depth, scratch, (long) row * stride);
+      }
+      scratch.asSlice((long) present * stride * Float.BYTES, (long) (LANES - present) * stride * Float.BYTES)
+          .fill((byte) 0);
+      exchangeWithinFour(stride);
+      long place = place(lane);
+      for (int k = 0; k < depth; k += LANES) {
+        exchangeFours(lane, place, k, stride);
       }
     }
   }
 
-  private static void packColumns(MatrixSource source, int firstColumn, int columns, int padded, int firstDepth,
-      int depth, int width, float[] panels, int offset, float[] scratch) {
-    Arrays.fill(scratch, columns, padded, 0f);
-    for (int k = 0; k < depth; k++) {
-      source.read(firstDepth + k, firstColumn, columns, scratch, 0);
-      for (int lane = 0; lane < padded; lane += width) {
-        System.arraycopy(scratch, lane, panels, offset + lane * depth + k * width, width);
+  /** The exchanges by 1 and 2, in place. */
+  private void exchangeWithinFour(int stride) {
+    for (int row = 0; row < LANES; row += 4) {
+      long at = (long) row * stride;
+      for (int k = 0; k < depth; k += LANES) {
+        FloatVector v0 = load(scratch, at + k);
+        FloatVector v1 = load(scratch, at + stride + k);
+        FloatVector v2 = load(scratch, at + 2L * stride + k);
+        FloatVector v3 = load(scratch, at + 3L * stride + k);
+        FloatVector w0 = v0.blend(v1.rearrange(BY_1), WITH_1);
+        FloatVector w1 = v1.blend(v0.rearrange(BY_1), WITHOUT_1);
+        FloatVector w2 = v2.blend(v3.rearrange(BY_1), WITH_1);
+        FloatVector w3 = v3.blend(v2.rearrange(BY_1), WITHOUT_1);
+        store(w0.blend(w2.rearrange(BY_2), WITH_2), scratch, at + k);
+        store(w1.blend(w3.rearrange(BY_2), WITH_2), scratch, at + stride + k);
+        store(w2.blend(w0.rearrange(BY_2), WITHOUT_2), scratch, at + 2L * stride + k);
+        store(w3.blend(w1.rearrange(BY_2), WITHOUT_2), scratch, at + 3L * stride + k);
       }
     }
   }
 
-  /** The greatest divisor of a panel's width that is no more than {@link #MAX_GROUP}. */
-  private static int group(int width) {
-    int group = Math.min(width, MAX_GROUP);
-    while (width % group != 0) {
-      group--;
+  /** The exchanges by 4 and 8, where vectors are that wide, from LANES columns on of the scratch rows to the panels. */
+  private void exchangeFours(int lane, long place, int k, int stride) {
+    for (int row = 0; row < 4; row++) {
+      long at = (long) row * stride + k;
+      FloatVector v0 = load(scratch, at);
+      if (LANES == 4) {
+        put(v0, lane, place, k + row);
+        continue;
+      }
+      FloatVector v1 = load(scratch, at + 4L * stride);
+      FloatVector w0 = v0.blend(v1.rearrange(BY_4), WITH_4);
+      FloatVector w1 = v1.blend(v0.rearrange(BY_4), WITHOUT_4);
+      if (LANES == 8) {
+        put(w0, lane, place, k + row);
+        put(w1, lane, place, k + row + 4);
+        continue;
+      }
+      FloatVector v2 = load(scratch, at + 8L * stride);
+      FloatVector v3 = load(scratch, at + 12L * stride);
+      FloatVector w2 = v2.blend(v3.rearrange(BY_4), WITH_4);
+      FloatVector w3 = v3.blend(v2.rearrange(BY_4), WITHOUT_4);
+      put(w0.blend(w2.rearrange(BY_8), WITH_8), lane, place, k + row);
+      put(w1.blend(w3.rearrange(BY_8), WITH_8), lane, place, k + row + 4);
+      put(w2.blend(w0.rearrange(BY_8), WITHOUT_8), lane, place, k + row + 8);
+      put(w3.blend(w1.rearrange(BY_8), WITHOUT_8), lane, place, k + row + 12);
     }
-    return group;
+  }
+
+  private void columns() {
+    int step = Math.max(width, LANES);
+    long end = roundUp(padded, LANES);
+    scratch.asSlice((long) lanes * Float.BYTES, (end - lanes) * Float.BYTES).fill((byte) 0);
+    for (int k = 0; k < depth; k++) {
+      source.read(firstDepth + k, firstLane, lanes, scratch, 0);
+      for (int first = 0; first < padded; first += step) {
+        long place = offset + (long) first * depth;
+        for (int lane = 0; lane < step; lane += LANES) {
+          put(load(scratch, first + lane), first, place + lane, k);
+        }
+      }
+    }
+  }
+
+  /** Where in the panels the numbers of LANES lanes begin. A panel is whole vectors wide, or half of one. */
+  private long place(int lane) {
+    return width >= LANES
+        ? offset + (long) (lane / width) * width * depth + lane % width
+        : offset + (long) lane * depth;
+  }
+
+  /** Stores one number of each of LANES lanes from {@code lane} on; nothing where k is past the depth. */
+  private void put(FloatVector values, int lane, long place, int k) {
+    if (k >= depth) {
+      return;
+    }
+    long at = place + (long) k * width;
+    if (width >= LANES) {
+      store(values, panels, at);
+      return;
+    }
+    store(values, panels, at, LOWER_HALF);
+    if (lane + width < padded) {
+      store(values, panels, at + (long) width * depth - width, UPPER_HALF);
+    }
   }
 }

@@ -140,7 +140,8 @@ class AttentionKernelTest {
       Guarded out = Guarded.output(q.length);
       Guarded logSumExp = Guarded.output(tokens * heads);
       new AttentionKernel(workers).forward(shape, Guarded.of(q).data(), Guarded.of(k).data(), Guarded.of(v).data(),
-          tokens, capacity, visible, out.data(), logSumExp.data());
+          tokens, capacity, visible, out.data(), logSumExp.data(),
+          Guarded.scratch(AttentionKernel.scratchBytes(shape, 3)));
       return concat(out.floats(), logSumExp.floats());
     }), 2e-6, 1);
   }
@@ -168,7 +169,7 @@ class AttentionKernelTest {
     Guarded logSumExp = Guarded.output(tokens * shape.heads());
     new AttentionKernel(workers).forward(shape, Guarded.of(q).data(), Guarded.of(k).data(), Guarded.of(v).data(),
         tokens, tokens, AttentionShape.Visible.causal(MemorySegment.ofArray(start), tokens), out.data(),
-        logSumExp.data());
+        logSumExp.data(), Guarded.scratch(AttentionKernel.scratchBytes(shape, 3)));
     return concat(out.floats(), logSumExp.floats());
   }
 
@@ -182,8 +183,8 @@ class AttentionKernelTest {
         Guarded.of(k).data(), Guarded.of(v).data(), Guarded.of(Arrays.copyOf(forward, q.length)).data(),
         Guarded.of(Arrays.copyOfRange(forward, q.length, forward.length)).data(), Guarded.of(dout).data(), dq.data(),
         dk.data(), dv.data());
-    kernel.backward(c.shape(), tensors, c.tokens, c.visible());
-    kernel.backward(c.shape(), tensors, c.tokens, c.visible());
+    MemorySegment scratch = Guarded.scratch(AttentionGradientKernel.scratchBytes(c.shape(), c.tokens, 3));
+    kernel.backward(c.shape(), tensors, c.tokens, c.visible(), scratch);
     return concat(concat(dq.floats(), dk.floats()), dv.floats());
   }
 

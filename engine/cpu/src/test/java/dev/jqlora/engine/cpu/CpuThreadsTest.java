@@ -81,7 +81,7 @@ class CpuThreadsTest {
 
   private static boolean supported(CaseList.Case sample) {
     return CpuKernels.supports(sample.op(), sample.types(),
-        sample.op().infer(sample.types())) instanceof Support.Native;
+        sample.op().infer(sample.types()), 1) instanceof Support.Native;
   }
 
   private static void check(CaseList.Case sample) {

@@ -13,6 +13,7 @@ import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.function.BiFunction;
 import org.junit.jupiter.api.Test;
@@ -123,9 +124,9 @@ class GemmTest {
       Gemm.Operand a = Storage.F32.operand(3, 0, false, 1);
       Gemm.Operand b = Storage.F32.operand(0, 5, true, 2);
       Guarded c = Guarded.of(Guarded.normal(15, 3));
-      gemm.multiply(a, b, 1f, true, c.data());
+      gemm.multiply(a, b, 1f, true, c.data(), scratch(a));
       assertArrayEquals(Guarded.normal(15, 3), c.floats());
-      gemm.multiply(a, b, 1f, false, c.data());
+      gemm.multiply(a, b, 1f, false, c.data(), scratch(a));
       assertArrayEquals(new float[15], c.floats());
     }
   }
@@ -134,9 +135,12 @@ class GemmTest {
   void emptyMatricesAreLegal() {
     try (Workers workers = new Workers(2)) {
       Guarded c = Guarded.output(0);
+      MemorySegment scratch = MemorySegment.NULL;
       Gemm gemm = new Gemm(workers);
-      gemm.multiply(Storage.F32.operand(0, 7, false, 1), Storage.F32.operand(7, 5, false, 2), 1f, false, c.data());
-      gemm.multiply(Storage.F32.operand(4, 7, false, 1), Storage.F32.operand(7, 0, true, 2), 1f, false, c.data());
+      gemm.multiply(Storage.F32.operand(0, 7, false, 1), Storage.F32.operand(7, 5, false, 2), 1f, false, c.data(),
+          scratch);
+      gemm.multiply(Storage.F32.operand(4, 7, false, 1), Storage.F32.operand(7, 0, true, 2), 1f, false, c.data(),
+          scratch);
       assertEquals(0, c.floats().length);
     }
   }
@@ -147,17 +151,21 @@ class GemmTest {
       Gemm gemm = new Gemm(workers);
       Gemm.Operand a = Storage.F32.operand(2, 3, false, 1);
       assertThrows(IllegalArgumentException.class,
-          () -> gemm.multiply(a, Storage.F32.operand(4, 2, false, 1), 1f, false, Guarded.output(4).data()));
+          () -> gemm.multiply(a, Storage.F32.operand(4, 2, false, 1), 1f, false, Guarded.output(4).data(), scratch(a)));
       assertThrows(IllegalArgumentException.class,
-          () -> gemm.multiply(a, Storage.F32.operand(3, 2, false, 1), 1f, false, Guarded.output(5).data()));
+          () -> gemm.multiply(a, Storage.F32.operand(3, 2, false, 1), 1f, false, Guarded.output(5).data(), scratch(a)));
     }
+  }
+
+  private static MemorySegment scratch(Gemm.Operand a) {
+    return Guarded.scratch(Gemm.scratchBytes(a.rows(), a.columns(), 3));
   }
 
   private static void check(Gemm gemm, Gemm.Operand a, Gemm.Operand b, float alpha, boolean accumulate) {
     float[] expected = Guarded.normal(a.rows() * b.columns(), 99);
     Guarded c = Guarded.of(expected);
     GemmReference.multiply(a, b, alpha, accumulate, expected);
-    gemm.multiply(a, b, alpha, accumulate, c.data());
+    gemm.multiply(a, b, alpha, accumulate, c.data(), scratch(a));
     assertArrayEquals(expected, c.floats(),
         () -> "%d x %d x %d, %s %s".formatted(a.rows(), b.columns(), a.columns(), a.transposed(), b.transposed()));
   }
@@ -165,7 +173,7 @@ class GemmTest {
   private static float[] multiply(int threads, Gemm.Operand a, Gemm.Operand b) {
     Guarded c = Guarded.output(a.rows() * b.columns());
     try (Workers workers = new Workers(threads)) {
-      new Gemm(workers).multiply(a, b, 1f, false, c.data());
+      new Gemm(workers).multiply(a, b, 1f, false, c.data(), scratch(a));
     }
     return c.floats();
   }

@@ -47,6 +47,12 @@ final class Guarded {
     return values;
   }
 
+  /** Scratch memory full of NaN: what a kernel reads before it has written it is seen. */
+  static MemorySegment scratch(long bytes) {
+    MemorySegment scratch = Arena.ofAuto().allocate(bytes, Long.BYTES);
+    return scratch.fill((byte) 0xff);
+  }
+
   MemorySegment data() {
     return whole.asSlice((long) GUARD * Float.BYTES, (long) size * Float.BYTES);
   }

@@ -8,6 +8,7 @@ import dev.jqlora.engine.tensor.Nf4Tensor;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Random;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -34,7 +35,7 @@ class Nf4DecoderTest {
     float[] expected = new float[count + 2];
     float[] actual = new float[count + 2];
     tensor.dequantize(first, expected, 1, count);
-    new Nf4Decoder(tensor).read(first, count, actual, 1);
+    new Nf4Decoder(tensor).read(first, count, MemorySegment.ofArray(actual), 1);
     assertArrayEquals(expected, actual);
   }
 }
