@@ -196,8 +196,9 @@ class TrainerTest {
     String[] more = {"finetuning_type=" + type, "max_steps=3", "save_steps=3"};
     run(arguments("whole", with(more, "optim=" + unpaged)), 2, -1);
     String paged = "optim=" + (type.equals("lora") ? "paged_adamw_8bit" : "paged_adamw_32bit");
+    // Kernels plan memory for each of their threads, so all that follows has as many.
     Recorder roomy = new Recorder(1);
-    run(arguments("roomy", with(more, paged)), 2, roomy);
+    run(arguments("roomy", with(more, paged)), 1, roomy);
     assertTrue(roomy.moved.isEmpty());
 
     PagingNeeds needs = PagingNeeds.of(arguments("unused", with(more, paged)), DATA.resolve("stories260K"));
@@ -207,7 +208,7 @@ class TrainerTest {
     assertEquals(least / 64 * 64, tight.deviceBytes / 64 * 64);
     assertEquals(needs.pages(), tight.moved.getLast().pagesIn());
     assertEquals(needs.pages(), tight.moved.getLast().pagesOut());
-    run(arguments("tight", with(more, paged, "device_memory=" + (least + needs.allBytes() / 2))), 2, -1);
+    run(arguments("tight", with(more, paged, "device_memory=" + (least + needs.allBytes() / 2))), 1, -1);
 
     String weights = type.equals("lora") ? "adapter_model.safetensors" : "model.safetensors";
     for (String file : List.of(weights, "checkpoint-3/optimizer.safetensors")) {
@@ -220,7 +221,7 @@ class TrainerTest {
 
     Recorder refused = new Recorder(-1);
     JqloraException failure = assertThrows(JqloraException.class,
-        () -> run(arguments("refused", with(more, paged, "device_memory=" + (least - 64))), 2, refused));
+        () -> run(arguments("refused", with(more, paged, "device_memory=" + (least - 64))), 1, refused));
     assertEquals(JqloraException.Kind.MEMORY, failure.kind());
     assertEquals(0, refused.step);
   }
@@ -260,14 +261,14 @@ class TrainerTest {
   void aRunThatDoesNotFitIsRefusedWithWhatMakesItFit() throws IOException {
     goldenDataset();
     Recorder refused = new Recorder(-1);
-    String limit = "device_memory=1500000";
+    String limit = "device_memory=2000000";
     String[] large = {limit, "disable_gradient_checkpointing=true", "optim=adamw_torch", "save_strategy=no",
         "max_steps=2"};
     JqloraException failure = assertThrows(JqloraException.class, () -> run(arguments("out", large), 2, refused));
     assertEquals(JqloraException.Kind.MEMORY, failure.kind());
     MemoryPlan plan = Objects.requireNonNull(refused.refusal);
     assertFalse(plan.fits());
-    assertEquals(1_500_000, plan.limitBytes());
+    assertEquals(2_000_000, plan.limitBytes());
     assertEquals(0, refused.deviceBytes);
     MemoryAdvice.Option last = refused.advised.getLast();
     assertTrue(last.fits(), refused.advised.toString());
@@ -277,7 +278,7 @@ class TrainerTest {
         failure.getMessage());
     Recorder fits = new Recorder(-1);
     Trainer.DeviceMemoryUse memory = run(arguments("out", settings.toArray(String[]::new)), 2, fits).memory();
-    assertTrue(memory.countedBytes() <= 1_500_000, memory.toString());
+    assertTrue(memory.countedBytes() <= 2_000_000, memory.toString());
   }
 
   private static String[] with(String[] words, String... more) {

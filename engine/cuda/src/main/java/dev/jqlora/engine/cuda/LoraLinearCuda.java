@@ -2,7 +2,10 @@ package dev.jqlora.engine.cuda;
 
 import dev.jqlora.engine.op.LoraLinear;
 import dev.jqlora.engine.op.MatMul;
+import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.engine.tensor.TensorType;
+import java.util.List;
 
 /** {@code u = x · aᵀ} by {@code mat_mul.cu}, then {@code lora_linear.cu} adds its product with b to the base. */
 final class LoraLinearCuda implements CudaKernel<LoraLinear> {
@@ -11,14 +14,20 @@ final class LoraLinearCuda implements CudaKernel<LoraLinear> {
     return LoraLinear.class;
   }
 
+  /** Wants memory for u. */
+  @Override
+  public Support supports(LoraLinear op, List<TensorType> inputs, List<TensorType> outputs) {
+    return new Support.Native(TensorType.f32(inputs.get(1).shape().dim(0), inputs.get(2).shape().dim(0)).bytes());
+  }
+
   @Override
   public void enqueue(LoraLinear op, Call call) {
-    int rows = call.output(1).dim(0);
-    int rank = call.output(1).dim(1);
+    int rows = call.input(1).dim(0);
+    int rank = call.input(2).dim(0);
     int out = call.output(0).dim(1);
     MatMulCuda.multiply(call, MatMul.NT, call.in(1), call.in(2), DType.F32,
-        new MatMulCuda.Extents(rows, rank, call.input(1).dim(1)), false, call.out(1));
-    call.launch("lora_linear", "lora_linear", MatMulCuda.tiles(rows, out), call.in(0), call.out(1), call.in(3), rows,
+        new MatMulCuda.Extents(rows, rank, call.input(1).dim(1)), false, call.scratch());
+    call.launch("lora_linear", "lora_linear", MatMulCuda.tiles(rows, out), call.in(0), call.scratch(), call.in(3), rows,
         out, rank, op.scale(), call.out(0));
   }
 }
