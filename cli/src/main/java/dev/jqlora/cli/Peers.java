@@ -23,7 +23,7 @@ final class Peers {
 
   /** Loads it with its own libraries, which stay for as long as the process runs. */
   static Peer load() {
-    Path folder = Home.find("bench/peers/target/lib");
+    Path folder = Home.find("training/bench/peers/target/lib");
     if (!Files.isDirectory(folder)) {
       throw new JqloraException(Kind.BACKEND, "--peers: %s is not there; build it once: %s".formatted(folder, BUILD));
     }
