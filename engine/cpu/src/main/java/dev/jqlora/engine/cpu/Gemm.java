@@ -14,10 +14,10 @@ import jdk.incubator.vector.FloatVector;
  * {@link #DEPTH} of the summed axis it packs its part of B, which then stays in its core's second-level cache, and runs
  * the register tile over all rows.
  *
- * <p><b>Speed</b>, 1024 × 4096 × 4096 on two cores with AVX-512 (fused multiply-add roof 230 to 250 GFLOP/s): 223 with B
- * transposed, 224 with it as it is; a double-quantized NF4 weight, decoded on the way, 234 and 224. What each choice is
- * worth, by one core: tiles one vector wide 97 GFLOP/s, three vectors wide 125, with B at multiples of a cache line 145;
- * packing by transposing squares of vectors takes 2 % of the time instead of 6.
+ * <p><b>Speed</b>, one run of 1024 × 4096 × 4096 on two cores with AVX-512: 223 GFLOP/s with B transposed, 224 with it as it
+ * is; a double-quantized NF4 weight, decoded on the way, 234 and 224. The machine's speed varies from hour to hour: compare
+ * within one run of {@code jqlora bench}. Tiles three vectors wide are faster than those of one by about a third; packed memory
+ * that begins at cache lines gives the tile a tenth more.
  *
  * <p><b>Order of sums.</b> The summed axis is cut at multiples of {@link #DEPTH}. Within a cut each number is a chain of
  * fused multiply-adds in ascending order from 0; the first cut is stored times alpha (or added to C), the others are
