@@ -87,9 +87,15 @@ public final class Bench {
         results.add(result);
       }
       Peer peer = options.peer();
-      return new Report(LocalDate.now(ZoneOffset.UTC).toString(), sizes.name(), Machine.here(options.threads()), roofs,
+      return new Report(LocalDate.now(ZoneOffset.UTC).toString(), set(), Machine.here(options.threads()), roofs,
           peer == null ? null : peer.name(), results);
     }
+  }
+
+  /** What was measured, in words. */
+  private String set() {
+    String filter = options.filter().pattern();
+    return filter.isEmpty() ? sizes.name() : "%s, only what matches `%s`".formatted(sizes.name(), filter);
   }
 
   private RowResult measure(Row row, Workbench workbench, CpuRoof roof) {

@@ -59,7 +59,7 @@ public final class ReportText {
             """);
     page.append(String.format(Locale.ROOT,
         """
-            Measured on %s, the %s set, on %s (%d processors, %d threads computing, vectors of %d bits), %.0f GiB of memory, %s,
+            Measured on %s, the set %s, on %s (%d processors, %d threads computing, vectors of %d bits), %.0f GiB of memory, %s,
             %s.
 
             | roof | |
