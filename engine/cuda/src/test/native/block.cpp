@@ -36,7 +36,7 @@ enum class State { READY, AT_BARRIER, IN_WARP, DONE };
 struct Copy {
   unsigned char *shared;
   const unsigned char *global;
-  size_t bytes;
+  size_t bytes, read;
   int group;
 };
 
@@ -392,7 +392,7 @@ const unsigned char (*exchange(const void *mine, size_t bytes, const char *file,
   return shown;
 }
 
-void copy_later(void *shared, const void *global, size_t bytes) {
+void copy_later(void *shared, const void *global, size_t bytes, size_t read) {
   Fiber &fiber = self();
   if (checking) {
     size_t offset = static_cast<char *>(shared) - __start_kernel_shared;
@@ -402,14 +402,16 @@ void copy_later(void *shared, const void *global, size_t bytes) {
     if (reinterpret_cast<size_t>(shared) % bytes != 0 || reinterpret_cast<size_t>(global) % bytes != 0) {
       complain(true, "copies %zu bytes from %p to %p, which are not aligned to them", bytes, global, shared);
     }
-    touch(reinterpret_cast<size_t>(global), bytes, false);
+    if (read > 0) {
+      touch(reinterpret_cast<size_t>(global), read, false);
+    }
     touch_shared(offset, bytes, true);
     for (size_t i = 0; i < bytes; i++) {
       shadows[offset + i].arriving = true;
     }
   }
   fiber.copies.push_back({static_cast<unsigned char *>(shared), static_cast<const unsigned char *>(global), bytes,
-                          fiber.groups});
+                          read, fiber.groups});
 }
 
 void copies_commit() { self().groups++; }
@@ -422,7 +424,8 @@ void copies_wait(int pending) {
       later.push_back(copy);
       continue;
     }
-    memcpy(copy.shared, copy.global, copy.bytes);
+    memcpy(copy.shared, copy.global, copy.read);
+    memset(copy.shared + copy.read, 0, copy.bytes - copy.read);
     if (checking) {
       size_t offset = reinterpret_cast<char *>(copy.shared) - __start_kernel_shared;
       for (size_t i = 0; i < copy.bytes; i++) {
