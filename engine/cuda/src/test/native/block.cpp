@@ -245,6 +245,9 @@ int collect_segments(dl_phdr_info *info, size_t, void *) {
 
 Range last_touched;
 
+// Whether a kernel with a planted bug is taken for the one that it is named after.
+bool planted;
+
 void touch(size_t address, size_t bytes, bool write) {
   if (address - reinterpret_cast<size_t>(stacks) < MAX_THREADS * STACK || running == nullptr) {
     return;
@@ -445,7 +448,7 @@ void add_kernel(const char *name, std::vector<size_t> parameters, bool checked, 
 }
 
 const Kernel *find_kernel(const std::string &name) {
-  auto found = kernels().find(name);
+  auto found = kernels().find((planted && kernels().count("planted_" + name) > 0 ? "planted_" : "") + name);
   return found == kernels().end() ? nullptr : &found->second;
 }
 
@@ -481,6 +484,8 @@ Fault launch(const Kernel &called, bool checked, Index grid, Index size, void **
 }
 
 }  // namespace cpu
+
+extern "C" void jqlora_plant(bool yes) { cpu::planted = yes; }
 
 // ---- what the compiler calls at each access of the checked kernels (-fsanitize=thread, without its library)
 

@@ -110,16 +110,20 @@ __attribute__((no_sanitize("thread"))) static void mma_bf16_at(float (&d)[4], co
   memcpy(mine.b, b, sizeof mine.b);
   const unsigned char(*lanes)[EXCHANGE] = exchange(&mine, sizeof mine, file, line);
   int group = lane() / 4, place = lane() % 4;
-  for (int i = 0; i < 4; i++) {
-    int row = group + (i / 2) * 8, column = place * 2 + i % 2;
-    float sum = d[i];
-    for (int k = 0; k < 16; k++) {
-      Fragments fa, fb;
-      memcpy(&fa, lanes[(row % 8) * 4 + (k % 8) / 2], sizeof fa);
-      memcpy(&fb, lanes[column * 4 + (k % 8) / 2], sizeof fb);
-      sum += bf16_at(fa.a[(k / 8) * 2 + row / 8], k % 2) * bf16_at(fb.b[k / 8], k % 2);
+  float rows[2][16], columns[2][16];  // group and group + 8 of a, 2 · place and the next of b
+  for (int k = 0; k < 16; k++) {
+    for (int i = 0; i < 2; i++) {
+      Fragments of_row, of_column;
+      memcpy(&of_row, lanes[group * 4 + k % 8 / 2], sizeof of_row);
+      memcpy(&of_column, lanes[(place * 2 + i) * 4 + k % 8 / 2], sizeof of_column);
+      rows[i][k] = bf16_at(of_row.a[k / 8 * 2 + i], k % 2);
+      columns[i][k] = bf16_at(of_column.b[k / 8], k % 2);
     }
-    d[i] = sum;
+  }
+  for (int i = 0; i < 4; i++) {
+    for (int k = 0; k < 16; k++) {
+      d[i] += rows[i / 2][k] * columns[i % 2][k];
+    }
   }
 }
 
