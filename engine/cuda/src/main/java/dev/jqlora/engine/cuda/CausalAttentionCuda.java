@@ -27,7 +27,9 @@ final class CausalAttentionCuda implements CudaKernel<CausalAttention> {
     boolean tensorCores = TensorCores.takeHeads(call, op.headDim(), call.in(0), call.in(1), call.in(2));
     call.launcher().launch("causal_attention",
         (tensorCores ? "causal_attention_mma_" : "causal_attention_") + Operands.compiledHead(op.headDim()),
-        tensorCores ? TensorCores.heads(tokens, op.heads()) : Grid.of(Math.ceilDiv(tokens, QUERIES), op.heads()), THREADS,
-        call.in(0), call.in(1), call.in(2), call.in(3), tokens, op.heads(), op.kvHeads(), op.headDim(), Operands.scoreFactor(op.headDim()), call.out(0), call.out(1));
+        tensorCores ? TensorCores.heads(tokens, op.heads()) : Grid.of(Math.ceilDiv(tokens, QUERIES), op.heads()),
+        THREADS,
+        call.in(0), call.in(1), call.in(2), call.in(3), tokens, op.heads(), op.kvHeads(), op.headDim(),
+        Operands.scoreFactor(op.headDim()), call.out(0), call.out(1));
   }
 }

@@ -31,7 +31,8 @@ final class CausalAttentionGradientCuda implements CudaKernel<CausalAttentionGra
     long delta = call.scratch();
     call.launcher().launch(FILE, "attention_delta", Grid.of(Math.ceilDiv((long) tokens * op.heads(), THREADS)), THREADS,
         call.in(4), call.in(6), tokens, op.heads(), op.headDim(), delta);
-    List<Object> operands = List.of(call.in(0), call.in(1), call.in(2), call.in(3), call.in(5), call.in(6), delta, tokens,
+    List<Object> operands = List.of(call.in(0), call.in(1), call.in(2), call.in(3), call.in(5), call.in(6), delta,
+        tokens,
         op.heads(), op.kvHeads(), op.headDim(), factor);
     if (TensorCores.takeHeads(call, op.headDim(), call.in(0), call.in(1), call.in(2), call.in(6))) {
       Grid queries = TensorCores.heads(tokens, op.heads());
@@ -42,7 +43,8 @@ final class CausalAttentionGradientCuda implements CudaKernel<CausalAttentionGra
     } else {
       int tiles = Math.ceilDiv(tokens, TILE);
       launch(call, "attention_query_gradient_" + width, Grid.of(tiles, op.heads()), operands, call.out(0));
-      launch(call, "attention_key_gradients_" + width, Grid.of(tiles, op.kvHeads()), operands, call.out(1), call.out(2));
+      launch(call, "attention_key_gradients_" + width, Grid.of(tiles, op.kvHeads()), operands, call.out(1),
+          call.out(2));
     }
   }
 

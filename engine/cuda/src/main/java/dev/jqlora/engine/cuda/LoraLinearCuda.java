@@ -30,7 +30,8 @@ final class LoraLinearCuda implements CudaKernel<LoraLinear> {
     boolean tensorCores = call.launcher().precision() == Precision.BF16
         && TensorCores.take(call.scratch(), DType.F32, rank) && TensorCores.take(call.in(3), DType.F32, rank);
     call.launch("lora_linear", tensorCores ? "lora_linear_mma" : "lora_linear",
-        tensorCores ? TensorCores.tiles(rows, out) : MatMulCuda.tiles(rows, out), call.in(0), call.scratch(), call.in(3),
+        tensorCores ? TensorCores.tiles(rows, out) : MatMulCuda.tiles(rows, out), call.in(0), call.scratch(),
+        call.in(3),
         rows, out, rank, op.scale(), call.out(0));
   }
 }
