@@ -15,6 +15,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import org.jspecify.annotations.Nullable;
 
 /**
  * AdamW with 8-bit moments over the blocks of one or more stacked tensors, in parallel: {@link BlockwiseAdamW} to the byte.
@@ -28,12 +29,13 @@ final class AdamW8bitKernel {
 
   private AdamW8bitKernel() {}
 
-  /** How the two moments' codes are found; made for the first step. */
-  private record Codes(NearestCodes first, NearestCodes second) {
+  /** How the two moments are decoded and their codes found; made for the first step. */
+  private record Codes(CodeTable first, NearestCodes nearestFirst, CodeTable second, NearestCodes nearestSecond) {
     private static final Codes DEFAULT = of(BlockwiseAdamW.Maps.DEFAULT);
 
     static Codes of(BlockwiseAdamW.Maps maps) {
-      return new Codes(new NearestCodes(maps.first()), new NearestCodes(maps.second()));
+      return new Codes(new CodeTable(maps.first().values()), new NearestCodes(maps.first()),
+          new CodeTable(maps.second().values()), new NearestCodes(maps.second()));
     }
   }
 
@@ -56,12 +58,16 @@ final class AdamW8bitKernel {
     int tasks = Math.toIntExact(Math.ceilDiv(state.size, TASK_SIZE));
     Codes codes = maps.equals(BlockwiseAdamW.Maps.DEFAULT) ? Codes.DEFAULT : Codes.of(maps);
     LongAdder skipped = new LongAdder();
-    workers.parallel(Math.multiplyExact(state.tensors, tasks), task -> {
+    @Nullable Blocks[] byWorker = new Blocks[workers.threads()];
+    workers.parallel(Math.multiplyExact(state.tensors, tasks), (task, worker) -> {
       long first = (long) (task % tasks) * TASK_SIZE;
       int count = (int) Math.min(TASK_SIZE, state.size - first);
       int whole = count / Blockwise8bit.BLOCK * Blockwise8bit.BLOCK;
       if (whole > 0) {
-        skipped.add(new Blocks(state, scale, maps, codes, coefficients).step(task / tasks, first, whole));
+        Blocks own = byWorker[worker];
+        Blocks blocks = own == null ? new Blocks(state, scale, codes, coefficients) : own;
+        byWorker[worker] = blocks;
+        skipped.add(blocks.step(task / tasks, first, whole));
       }
       if (whole < count) {
         skipped.add(step(state, task / tasks, first + whole, count - whole, scale, maps, coefficients));
@@ -70,51 +76,43 @@ final class AdamW8bitKernel {
     return skipped.sum();
   }
 
-  /** The vector version for whole blocks, with the buffers of one task. */
+  /** The vector version for whole blocks, with the buffers of one thread. */
   private static final class Blocks {
     private final State state;
     private final float scale;
     private final BlockwiseAdamW.Coefficients c;
     private final Codes codes;
-    private final float[] map1;
-    private final float[] map2;
+    private final byte[] codes1 = new byte[TASK_SIZE];
+    private final byte[] codes2 = new byte[TASK_SIZE];
     private final float[] first = new float[Blockwise8bit.BLOCK];
     private final float[] second = new float[Blockwise8bit.BLOCK];
-    private final int[] bits = new int[Blockwise8bit.BLOCK];
-    private final int[] entries = new int[Blockwise8bit.BLOCK];
+    private final CodeTable.Buffers decoding = new CodeTable.Buffers();
+    private final NearestCodes.Buffers encoding = new NearestCodes.Buffers(Blockwise8bit.BLOCK);
 
-    Blocks(State state, float scale, BlockwiseAdamW.Maps maps, Codes codes, BlockwiseAdamW.Coefficients coefficients) {
+    Blocks(State state, float scale, Codes codes, BlockwiseAdamW.Coefficients coefficients) {
       this.state = state;
       this.scale = scale;
       this.codes = codes;
       c = coefficients;
-      map1 = maps.first().values();
-      map2 = maps.second().values();
     }
 
     /** Updates {@code count} elements, whole blocks, of a tensor; returns the number left alone. */
     int step(int tensor, long begin, int count) {
       long at = tensor * state.size + begin;
       long block = tensor * Blockwise8bit.blocks(state.size) + begin / Blockwise8bit.BLOCK;
-      byte[] codes1 = bytes(state.codes1, at, count);
-      byte[] codes2 = bytes(state.codes2, at, count);
+      MemorySegment.copy(state.codes1, ValueLayout.JAVA_BYTE, at, codes1, 0, count);
+      MemorySegment.copy(state.codes2, ValueLayout.JAVA_BYTE, at, codes2, 0, count);
       int skipped = 0;
       for (int done = 0; done < count; done += Blockwise8bit.BLOCK, block++) {
-        lookUp(map1, codes1, done, first);
-        lookUp(map2, codes2, done, second);
+        codes.first.look(codes1, done, Blockwise8bit.BLOCK, decoding, first, 0);
+        codes.second.look(codes2, done, Blockwise8bit.BLOCK, decoding, second, 0);
         skipped += update(at + done, FloatMemory.get(state.absmax1, block), FloatMemory.get(state.absmax2, block));
-        FloatMemory.set(state.absmax1, block, quantize(first, codes.first, codes1, done));
-        FloatMemory.set(state.absmax2, block, quantize(second, codes.second, codes2, done));
+        FloatMemory.set(state.absmax1, block, quantize(first, codes.nearestFirst, codes1, done));
+        FloatMemory.set(state.absmax2, block, quantize(second, codes.nearestSecond, codes2, done));
       }
       MemorySegment.copy(codes1, 0, state.codes1, ValueLayout.JAVA_BYTE, at, count);
       MemorySegment.copy(codes2, 0, state.codes2, ValueLayout.JAVA_BYTE, at, count);
       return skipped;
-    }
-
-    private static void lookUp(float[] map, byte[] codes, int firstCode, float[] values) {
-      for (int i = 0; i < values.length; i++) {
-        values[i] = map[codes[firstCode + i] & 0xff];
-      }
     }
 
     /** Updates a block's parameters and its moments, which come without their absmax. */
@@ -144,7 +142,7 @@ final class AdamW8bitKernel {
 
     private float quantize(float[] values, NearestCodes nearest, byte[] codes, int firstCode) {
       float absmax = absmax(values);
-      nearest.quantize(values, absmax == 0 ? 1 : absmax, bits, entries, codes, firstCode);
+      nearest.quantize(values, absmax == 0 ? 1 : absmax, encoding, codes, firstCode);
       return absmax;
     }
 

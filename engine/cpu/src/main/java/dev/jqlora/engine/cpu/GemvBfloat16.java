@@ -34,7 +34,7 @@ record GemvBfloat16(MemorySegment weight, float[] x) implements Gemv.Form, Gemv.
   }
 
   @Override
-  public Gemv.Rows rows(int firstRow, int count) {
+  public Gemv.Rows rows(int most) {
     return this;
   }
 
