@@ -88,9 +88,7 @@ final class GemvNf4 implements Gemv.Form {
     @Override
     public void multiply(int first, int distance, float[] sums) {
       GemvNf4.this.multiply(first, distance, range.scales, (first - firstRow) * blocks, lanes);
-      for (int i = 0; i < ROWS; i++) {
-        sums[i] = LaneSum.of(FloatVector.fromArray(FLOATS, lanes, i * LANES));
-      }
+      LaneSum.of(lanes, ROWS, sums, 0);
     }
   }
 
