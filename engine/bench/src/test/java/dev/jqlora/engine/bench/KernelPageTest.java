@@ -75,13 +75,14 @@ class KernelPageTest {
 
   @Test
   void aResultIsALine() throws IOException {
-    String page = page(new JsonMapper().readTree("""
-        [{"jmhVersion": "1.37", "forks": 1, "vmName": "VM", "vmVersion": "25", "warmupIterations": 4,
-          "measurementIterations": 5, "measurementTime": "500 ms", "jvmArgs": ["-Djqlora.bench.machine=2026-01-31 on it"],
-          "params": {"shape": "RmsNorm: of a model"},
-          "primaryMetric": {"score": 500.0, "scoreError": 25.0},
-          "secondaryMetrics": {"gigabytes": {"score": 33.333}, "gigaflops": {"score": 12.345}}}]
-        """));
+    String page = page(new JsonMapper().readTree(
+        """
+            [{"jmhVersion": "1.37", "forks": 1, "vmName": "VM", "vmVersion": "25", "warmupIterations": 4,
+              "measurementIterations": 5, "measurementTime": "500 ms", "jvmArgs": ["-Djqlora.bench.machine=2026-01-31 on it"],
+              "params": {"shape": "RmsNorm: of a model"},
+              "primaryMetric": {"score": 500.0, "scoreError": 25.0},
+              "secondaryMetrics": {"gigabytes": {"score": 33.333}, "gigaflops": {"score": 12.345}}}]
+            """));
     assertTrue(page.contains("Measured 2026-01-31 on it, VM 25, JMH 1.37: forks 1, then 4 iterations"), page);
     assertTrue(page.endsWith("| RmsNorm | of a model | 2.000 ms | 5.0 % | 33.33 | 12.3 |\n"), page);
   }

@@ -67,7 +67,8 @@ final class AdamW8bitKernel {
   static long step(Workers workers, State state, float scale, BlockwiseAdamW.Coefficients coefficients) {
     int tasks = Math.toIntExact(Math.ceilDiv(state.size, TASK_SIZE));
     LongAdder skipped = new LongAdder();
-    @Nullable Blocks[] byWorker = new Blocks[workers.threads()];
+    @Nullable
+    Blocks[] byWorker = new Blocks[workers.threads()];
     workers.parallel(Math.multiplyExact(state.tensors, tasks), (task, worker) -> {
       long first = (long) (task % tasks) * TASK_SIZE;
       int count = (int) Math.min(TASK_SIZE, state.size - first);
@@ -185,7 +186,8 @@ final class AdamW8bitKernel {
     byte[] codes2 = bytes(state.codes2, at, count);
     float[] absmax1 = floats(state.absmax1, block, blocks);
     float[] absmax2 = floats(state.absmax2, block, blocks);
-    int skipped = BlockwiseAdamW.step(parameter, gradient, codes1, absmax1, codes2, absmax2, BlockwiseAdamW.Maps.DEFAULT,
+    int skipped = BlockwiseAdamW.step(parameter, gradient, codes1, absmax1, codes2, absmax2,
+        BlockwiseAdamW.Maps.DEFAULT,
         coefficients);
     FloatMemory.write(parameter, 0, state.parameter, at, count);
     MemorySegment.copy(codes1, 0, state.codes1, ValueLayout.JAVA_BYTE, at, count);

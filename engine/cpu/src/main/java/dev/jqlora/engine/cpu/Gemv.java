@@ -71,7 +71,8 @@ final class Gemv {
     FloatMemory.read(x, 0, values, 0, values.length);
     Form form = form(weight, values);
     int perTask = Math.min(rowsPerTask(weight), weight.rows());
-    @Nullable Rows[] byWorker = new Rows[workers.threads()];
+    @Nullable
+    Rows[] byWorker = new Rows[workers.threads()];
     workers.parallel(Math.ceilDiv(weight.rows(), perTask), (task, worker) -> {
       int first = task * perTask;
       int end = Math.min(weight.rows(), first + perTask);

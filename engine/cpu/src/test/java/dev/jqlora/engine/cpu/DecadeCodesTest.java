@@ -70,7 +70,8 @@ class DecadeCodesTest {
           case 0 -> random.nextFloat();
           case 1 -> Math.scalb(random.nextFloat(), -random.nextInt(26));
           // Near the numbers at which codes change.
-          case 2 -> Math.clamp(Math.abs(midpoints[random.nextInt(midpoints.length)]) * (1 + (random.nextFloat() - 0.5f) * 1e-5f),
+          case 2 -> Math.clamp(
+              Math.abs(midpoints[random.nextInt(midpoints.length)]) * (1 + (random.nextFloat() - 0.5f) * 1e-5f),
               0, 1);
           default -> Math.clamp((float) Math.pow(10, -random.nextInt(8)) * (0.9f + 0.6f * random.nextFloat()), 0, 1);
         };
@@ -89,7 +90,8 @@ class DecadeCodesTest {
 
   private static void check(DynamicMap map, float[] values, float divisor) {
     byte[] codes = new byte[values.length + 3];
-    (map == DynamicMap.SIGNED ? SIGNED_CODES : UNSIGNED_CODES).quantize(values, divisor, new DecadeCodes.Buffers(), codes,
+    (map == DynamicMap.SIGNED ? SIGNED_CODES : UNSIGNED_CODES).quantize(values, divisor, new DecadeCodes.Buffers(),
+        codes,
         3);
     for (int i = 0; i < values.length; i++) {
       float x = values[i] / divisor;
