@@ -170,7 +170,9 @@ class GeneratorTest {
     assertEquals(16, Generator.chunk(17, 100));
     assertEquals(64, Generator.chunk(40, 100));
     assertEquals(16, Generator.chunk(40, 60));
-    assertEquals(256, Generator.chunk(10_000, 10_000));
+    assertEquals(256, Generator.chunk(300, 10_000));
+    assertEquals(512, Generator.chunk(400, 10_000));
+    assertEquals(512, Generator.chunk(10_000, 10_000));
     for (int remaining = 1; remaining < 600; remaining++) {
       for (int room = remaining; room < remaining + 300; room++) {
         int size = Generator.chunk(remaining, room);

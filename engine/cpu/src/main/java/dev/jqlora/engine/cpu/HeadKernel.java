@@ -16,6 +16,9 @@ import org.jspecify.annotations.Nullable;
  * @param w {@code [vocab, width]}
  */
 record HeadKernel(CpuKernel.Call call, Tensor x, MatrixSource w) {
+  /** Rows up to which reading the weight once for each is faster than packing it: an answer's, of a few tokens. */
+  private static final int FEW = 4;
+
   /** Scratch memory: a block's rows of x, later of dx, their labels, losses and logits, and what products need. */
   private record Memory(MemorySegment rows, MemorySegment labels, MemorySegment nll, MemorySegment logits,
       MemorySegment products) {
@@ -52,6 +55,15 @@ record HeadKernel(CpuKernel.Call call, Tensor x, MatrixSource w) {
     call.gemm().multiply(Gemm.Operand.plain(MatrixSource.of(rows)), Gemm.Operand.transposed(w), 1, false,
         logits.data(), memory.products);
     return logits;
+  }
+
+  private Tensor logitsOneByOne(Tensor rows, Memory memory) {
+    int count = rows.type().shape().dim(0);
+    for (int i = 0; i < count; i++) {
+      Gemv.multiply(call.workers(), w, LogitsBlock.of(rows.data(), i, 1, w.columns()).data(),
+          LogitsBlock.of(memory.logits, i, 1, w.rows()).data());
+    }
+    return LogitsBlock.of(memory.logits, 0, count, w.rows());
   }
 
   /**
@@ -97,9 +109,10 @@ record HeadKernel(CpuKernel.Call call, Tensor x, MatrixSource w) {
   /** One block; its rows become their gradient where that is wanted, and their part of dw is added to dw. */
   private void crossEntropy(int count, Memory memory, boolean gradient, @Nullable MemorySegment dw) {
     Tensor rows = LogitsBlock.of(memory.rows, 0, count, w.columns());
-    Tensor logits = logits(rows, memory);
+    boolean scoresOnly = !gradient && dw == null;
+    Tensor logits = scoresOnly && count <= FEW ? logitsOneByOne(rows, memory) : logits(rows, memory);
     CrossEntropyKernel.lossAndGradient(call.workers(), logits.data(), memory.labels, count, w.rows(), memory.nll,
-        gradient || dw != null);
+        !scoresOnly);
     if (dw != null) {
       call.gemm().multiply(Gemm.Operand.transposed(MatrixSource.of(logits)), Gemm.Operand.plain(MatrixSource.of(rows)),
           1, true, dw, memory.products);
