@@ -16,9 +16,6 @@ import org.jspecify.annotations.Nullable;
  * @param w {@code [vocab, width]}
  */
 record HeadKernel(CpuKernel.Call call, Tensor x, MatrixSource w) {
-  /** Rows up to which reading the weight once for each is faster than packing it: an answer's, of a few tokens. */
-  private static final int FEW = 4;
-
   /** Scratch memory: a block's rows of x, later of dx, their labels, losses and logits, and what products need. */
   private record Memory(MemorySegment rows, MemorySegment labels, MemorySegment nll, MemorySegment logits,
       MemorySegment products) {
@@ -55,15 +52,6 @@ record HeadKernel(CpuKernel.Call call, Tensor x, MatrixSource w) {
     call.gemm().multiply(Gemm.Operand.plain(MatrixSource.of(rows)), Gemm.Operand.transposed(w), 1, false,
         logits.data(), memory.products);
     return logits;
-  }
-
-  private Tensor logitsOneByOne(Tensor rows, Memory memory) {
-    int count = rows.type().shape().dim(0);
-    for (int i = 0; i < count; i++) {
-      Gemv.multiply(call.workers(), w, LogitsBlock.of(rows.data(), i, 1, w.columns()).data(),
-          LogitsBlock.of(memory.logits, i, 1, w.rows()).data());
-    }
-    return LogitsBlock.of(memory.logits, 0, count, w.rows());
   }
 
   /**
@@ -109,10 +97,9 @@ record HeadKernel(CpuKernel.Call call, Tensor x, MatrixSource w) {
   /** One block; its rows become their gradient where that is wanted, and their part of dw is added to dw. */
   private void crossEntropy(int count, Memory memory, boolean gradient, @Nullable MemorySegment dw) {
     Tensor rows = LogitsBlock.of(memory.rows, 0, count, w.columns());
-    boolean scoresOnly = !gradient && dw == null;
-    Tensor logits = scoresOnly && count <= FEW ? logitsOneByOne(rows, memory) : logits(rows, memory);
+    Tensor logits = logits(rows, memory);
     CrossEntropyKernel.lossAndGradient(call.workers(), logits.data(), memory.labels, count, w.rows(), memory.nll,
-        !scoresOnly);
+        gradient || dw != null);
     if (dw != null) {
       call.gemm().multiply(Gemm.Operand.transposed(MatrixSource.of(logits)), Gemm.Operand.plain(MatrixSource.of(rows)),
           1, true, dw, memory.products);
