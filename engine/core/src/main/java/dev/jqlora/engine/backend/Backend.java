@@ -1,6 +1,7 @@
 package dev.jqlora.engine.backend;
 
 import dev.jqlora.engine.plan.Capabilities;
+import java.util.Optional;
 
 /** Something that runs programs: it says which ops it has kernels for, and opens sessions. */
 public interface Backend extends Capabilities, AutoCloseable {
@@ -12,6 +13,11 @@ public interface Backend extends Capabilities, AutoCloseable {
   /** Device memory that it takes beside its sessions, such as code and libraries' workspaces. */
   default long overheadBytes() {
     return 0;
+  }
+
+  /** The GPU that it computes on; empty where that is the host's processor. */
+  default Optional<GpuInfo> gpu() {
+    return Optional.empty();
   }
 
   /**

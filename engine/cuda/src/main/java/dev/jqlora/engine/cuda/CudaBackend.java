@@ -1,11 +1,13 @@
 package dev.jqlora.engine.cuda;
 
 import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.GpuInfo;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.List;
+import java.util.Optional;
 
 /** Runs programs on an NVIDIA GPU. */
 public final class CudaBackend implements Backend {
@@ -23,6 +25,11 @@ public final class CudaBackend implements Backend {
   @Override
   public String device() {
     return gpu.describe();
+  }
+
+  @Override
+  public Optional<GpuInfo> gpu() {
+    return Optional.of(gpu.info());
   }
 
   @Override

@@ -68,6 +68,16 @@ final class Driver {
     return bytes[0];
   }
 
+  /** Memory of the GPU that the calling thread's context is on, in bytes. */
+  record Memory(long free, long total) {}
+
+  static Memory memory() {
+    long[] free = new long[1];
+    long[] total = new long[1];
+    check(JCudaDriver.cuMemGetInfo(free, total), "asking for the GPU's free memory");
+    return new Memory(free[0], total[0]);
+  }
+
   static int attribute(CUdevice device, int attribute) {
     int[] value = new int[1];
     check(JCudaDriver.cuDeviceGetAttribute(value, attribute, device), "asking for attribute " + attribute);

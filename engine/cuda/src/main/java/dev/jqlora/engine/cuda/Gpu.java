@@ -1,9 +1,19 @@
 package dev.jqlora.engine.cuda;
 
+import dev.jqlora.engine.backend.GpuInfo;
 import dev.jqlora.engine.error.JqloraException;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.SymbolLookup;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.SequencedMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUdevice_attribute;
@@ -17,6 +27,9 @@ final class Gpu implements AutoCloseable {
   private static final String LIBRARY = System.getProperty("os.name", "").startsWith("Windows")
       ? "nvcuda.dll"
       : "libcuda.so.1";
+
+  /** What Linux tells of the driver's part in the kernel. */
+  private static final Path KERNEL_MODULE = Path.of("/proc/driver/nvidia/version");
 
   private final CUdevice device;
   private final CUcontext context;
@@ -60,7 +73,7 @@ final class Gpu implements AutoCloseable {
   }
 
   /** Asked before JCuda, which takes long to find out. */
-  private static boolean hasDriver() {
+  static boolean hasDriver() {
     try (Arena arena = Arena.ofConfined()) {
       SymbolLookup.libraryLookup(LIBRARY, arena);
       return true;
@@ -81,6 +94,29 @@ final class Gpu implements AutoCloseable {
     return String.format(Locale.ROOT, "%s, %.1f GiB, compute capability %d.%d, driver for CUDA %d.%d",
         Driver.name(device), Driver.totalBytes(device) / (double) (1L << 30), capability / 10, capability % 10,
         cuda / 1000, cuda % 1000 / 10);
+  }
+
+  /** The card in figures. */
+  GpuInfo info() {
+    enter();
+    Driver.Memory memory = Driver.memory();
+    int capability = capability(device);
+    int cuda = Driver.version();
+    SequencedMap<String, String> versions = new LinkedHashMap<>();
+    versions.put("compute_capability", "%d.%d".formatted(capability / 10, capability % 10));
+    versions.put("cuda", "%d.%d".formatted(cuda / 1000, cuda % 1000 / 10));
+    driverNumber(KERNEL_MODULE).ifPresent(number -> versions.put("driver", number));
+    return new GpuInfo(Driver.name(device), memory.total(), OptionalLong.of(memory.free()), versions);
+  }
+
+  /** The number by which a driver is downloaded, such as 580.65.06; the driver's own interface does not tell it. */
+  static Optional<String> driverNumber(Path kernelModule) {
+    try {
+      Matcher number = Pattern.compile("\\b\\d{3}\\.\\d+(\\.\\d+)?\\b").matcher(Files.readString(kernelModule));
+      return number.find() ? Optional.of(number.group()) : Optional.empty();
+    } catch (IOException _) {
+      return Optional.empty();
+    }
   }
 
   /** To be called on a thread before it uses the GPU. */
