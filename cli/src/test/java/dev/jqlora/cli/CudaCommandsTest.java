@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.File;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,25 +23,29 @@ class CudaCommandsTest {
   private Path folder;
 
   private Shell.Result run(String... arguments) throws IOException, InterruptedException {
-    assumeTrue(Stream.of(System.getenv().getOrDefault("PATH", "").split(java.io.File.pathSeparator)).anyMatch(
+    Path driver = Shell.ROOT.resolve("engine/cuda/target/test-classes");
+    assumeTrue(Files.isDirectory(driver), "skipped: engine/cuda's tests, which hold the test driver, are not built");
+    assumeTrue(Stream.of(System.getenv().getOrDefault("PATH", "").split(File.pathSeparator)).anyMatch(
         path -> Files.isExecutable(Path.of(path, "g++"))), "skipped: there is no g++ to build the test driver with");
     List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
         "--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-Xmx2g",
-        "-Djqlora.root=" + Shell.ROOT, "-Djqlora.home=" + Shell.ROOT, "-cp", System.getProperty("java.class.path"),
+        "-Djqlora.root=" + Shell.ROOT, "-Djqlora.home=" + Shell.ROOT, "-cp", System.getProperty("java.class.path")
+            + File.pathSeparator + driver,
         CudaShell.class.getName()));
     command.addAll(List.of(arguments));
     Path out = folder.resolve("out");
     Path err = folder.resolve("err");
     Process process = new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile()).start();
     assertTrue(process.waitFor(20, TimeUnit.MINUTES), "the command does not end");
-    return new Shell.Result(process.exitValue(), Files.readString(out, StandardCharsets.UTF_8), Files.readString(err,
-        StandardCharsets.UTF_8));
+    return new Shell.Result(process.exitValue(), Files.readString(out), Files.readString(err));
   }
 
   @Test
   void theCardIsShown() throws IOException, InterruptedException {
-    JsonNode cuda = run("devices", "--json").json().at("/devices").findParents("gpu").getFirst();
-    assertEquals("cuda", cuda.get("backend").textValue());
+    List<JsonNode> devices = new ArrayList<>();
+    run("devices", "--json").json().get("devices").forEach(devices::add);
+    JsonNode cuda = devices.stream().filter(device -> device.get("backend").textValue().equals("cuda")).findFirst()
+        .orElseThrow();
     assertEquals("test device, 8.0 GiB, compute capability 8.9, driver for CUDA 13.0, 8.0 GiB free", cuda.get("device")
         .textValue());
     assertEquals(new ObjectMapper().readTree("""
