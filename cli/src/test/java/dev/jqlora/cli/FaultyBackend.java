@@ -15,7 +15,7 @@ import java.lang.reflect.Proxy;
 import java.util.List;
 import java.util.Map;
 
-/** The CPU backend, but a hundredth is added to the first number of each float32 result that the host is given. */
+/** The CPU backend, but the first number of each float32 result that the host is given is a hundredth too large. */
 public final class FaultyBackend implements BackendProvider {
   @Override
   public String name() {
@@ -82,7 +82,7 @@ public final class FaultyBackend implements BackendProvider {
         Map<String, Tensor> results = executable.run(feeds);
         for (Tensor result : results.values()) {
           if (result.type().dtype() == DType.F32) {
-            result.set(0, result.get(0) + 0.01);
+            result.set(0, 1.01 * result.get(0));
           }
         }
         return results;
