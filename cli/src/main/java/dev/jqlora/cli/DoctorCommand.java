@@ -35,11 +35,8 @@ import picocli.CommandLine.Spec;
     "  jqlora doctor --backend cpu --quick"})
 final class DoctorCommand implements Runnable {
   private static final int MOST_FAILURES_SHOWN = 20;
-  /** Sums in another order; the figures are those of the comparison with PyTorch. */
-  private static final double LOSS_TOLERANCE = 1e-4;
-  private static final double NORM_TOLERANCE = 1e-3;
-  /** What training makes of such differences within some steps. */
-  private static final double GROWTH = 10;
+  /** Of gradient norms after 8-bit AdamW: the least difference may turn one of its codes into the next. */
+  private static final double CODES_TOLERANCE = 1e-2;
 
   @Spec
   private CommandSpec command;
@@ -50,7 +47,7 @@ final class DoctorCommand implements Runnable {
   @Option(names = "--threads", paramLabel = "N", description = "Threads of the CPU (default: all processors).")
   private @Nullable Integer threads;
 
-  @Option(names = "--data", paramLabel = "DIR", description = "Compare with PyTorch's figures in this folder, too: stories260K, golden/generation.json, golden/nll.json, golden/model-bnb-4bit.")
+  @Option(names = "--data", paramLabel = "DIR", description = "Compare with PyTorch's figures in this folder, too: a model in stories260K, what it gives in golden.")
   private @Nullable Path data;
 
   @Option(names = "--out", paramLabel = "DIR", description = "The folder of the report and of what it trains (default: ${DEFAULT-VALUE}).")
@@ -78,7 +75,7 @@ final class DoctorCommand implements Runnable {
       Path goldens = data;
       examine(findings, "PyTorch's figures", () -> {
         try (Backend opened = provider.create(count)) {
-          return new Goldens(goldens).check(opened, JsonNodeFactory.instance.objectNode());
+          return new Goldens(goldens, folder.resolve("goldens")).check(opened, JsonNodeFactory.instance.objectNode());
         }
       });
     }
@@ -145,25 +142,25 @@ final class DoctorCommand implements Runnable {
     SmallRuns.Length length = quick ? new SmallRuns.Length(4, 1, 32) : new SmallRuns.Length(12, 2, DemoFiles.WINDOW);
     String other = isCpu ? "one thread" : "the CPU";
     examine(findings, "full training", () -> compare(provider, threads, cpu, isCpu ? 1 : threads, other,
-        backend -> runs.weights(backend, length), isCpu ? 0 : GROWTH, true));
+        backend -> runs.weights(backend, length), isCpu ? 0 : Goldens.NORM_TOLERANCE, true));
     examine(findings, "adapters on NF4", () -> compare(provider, threads, cpu, isCpu ? 1 : threads, other,
-        backend -> runs.adapters(backend, length), isCpu ? 0 : GROWTH, false));
+        backend -> runs.adapters(backend, length), isCpu ? 0 : CODES_TOLERANCE, false));
     SmallRuns.Length few = new SmallRuns.Length(3, 1, 24);
     examine(findings, "float64 interpreter", () -> compare(provider, threads, Backends.named(Backends.REFERENCE), 1,
-        "the interpreter", backend -> runs.adapters(backend, few), 1, false));
+        "the interpreter", backend -> runs.adapters(backend, few), CODES_TOLERANCE, false));
   }
 
   /** A run to be repeated on another backend. */
   @FunctionalInterface
   private interface Training {
-    SmallRuns.Curve on(Backend backend);
+    TrainingCurve on(Backend backend);
   }
 
-  /** @param slack what the tolerances are multiplied by */
+  /** @param normTolerance of gradient norms; 0 where the two must give the very same numbers */
   private static Finding.Result compare(BackendProvider provider, int threads, BackendProvider otherProvider,
-      int otherThreads, String otherName, Training training, double slack, boolean mustFall) {
-    SmallRuns.Curve curve;
-    SmallRuns.Curve other;
+      int otherThreads, String otherName, Training training, double normTolerance, boolean mustFall) {
+    TrainingCurve curve;
+    TrainingCurve other;
     try (Backend opened = provider.create(threads); Backend second = otherProvider.create(otherThreads)) {
       curve = training.on(opened);
       other = training.on(second);
@@ -177,9 +174,9 @@ final class DoctorCommand implements Runnable {
         + "%.1e of those of %s", curve.losses().getFirst(), curve.losses().getLast(), curve.losses().size(), loss, norm,
         otherName);
     List<String> wrong = new ArrayList<>();
-    if (!(loss <= slack * LOSS_TOLERANCE && norm <= slack * NORM_TOLERANCE)) {
-      wrong.add(String.format(Locale.ROOT, "%s; expected within %.0e and %.0e", text, slack * LOSS_TOLERANCE, slack
-          * NORM_TOLERANCE));
+    double lossTolerance = normTolerance == 0 ? 0 : Goldens.LOSS_TOLERANCE;
+    if (!(loss <= lossTolerance && norm <= normTolerance)) {
+      wrong.add(String.format(Locale.ROOT, "%s; expected within %.0e and %.0e", text, lossTolerance, normTolerance));
     }
     if (mustFall && !curve.falls()) {
       wrong.add("the loss does not fall: " + curve.losses());

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.llama.files.AtomicFile;
 import dev.jqlora.llama.files.FileErrors;
 import dev.jqlora.llama.generate.Generator;
 import dev.jqlora.llama.generate.Sampling;
@@ -12,6 +13,7 @@ import dev.jqlora.llama.inference.LoadedModel;
 import dev.jqlora.llama.model.Quantization;
 import dev.jqlora.llama.score.Perplexity;
 import dev.jqlora.llama.score.Scorer;
+import dev.jqlora.training.config.TrainingArguments;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -25,13 +27,19 @@ import java.util.stream.StreamSupport;
 /**
  * What PyTorch computed on a small real model, compared with what a backend computes. The folder holds the model as {@code
  * stories260K}, the same with NF4 weights as {@code golden/model-bnb-4bit}, {@code golden/generation.json} (a list of
- * {@code prompt_ids} and {@code greedy_ids}) and {@code golden/nll.json} (a list of {@code ids}, {@code mean_nll} and {@code
- * mean_nll_nf4}).
+ * {@code prompt_ids} and {@code greedy_ids}), {@code golden/nll.json} (a list of {@code ids}, {@code mean_nll} and {@code
+ * mean_nll_nf4}), and in {@code golden/lora} an adapter {@code initial}, {@code batches.json} (updates of micro-batches of
+ * sequences) and {@code log-float32.json} and {@code log-nf4.json} (each update's {@code loss} and {@code grad_norm}).
+ *
+ * @param work where the training runs write
  */
-record Goldens(Path folder) {
+record Goldens(Path folder, Path work) {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String MODEL = "stories260K";
   private static final int CONTEXT = 512;
+  /** Relative, for what training computes in float32 with sums in another order. */
+  static final double LOSS_TOLERANCE = 1e-4;
+  static final double NORM_TOLERANCE = 1e-3;
   private static final double FLOAT_TOLERANCE = 1e-4;
   private static final double NF4_TOLERANCE = 1e-3;
 
@@ -46,7 +54,59 @@ record Goldens(Path folder) {
     if (!(plain <= FLOAT_TOLERANCE && nf4 <= NF4_TOLERANCE)) {
       wrong.add("%s; expected %.0e and %.0e".formatted(text, FLOAT_TOLERANCE, NF4_TOLERANCE));
     }
-    return Finding.Result.of(wrong, "greedy text is PyTorch's; " + text, "", figures);
+    String training = training(backend, figures, wrong);
+    return Finding.Result.of(wrong, "greedy text is PyTorch's; " + text + "; " + training, "", figures);
+  }
+
+  /** Twelve updates of adapters, in float32 and on an NF4 base. */
+  private String training(Backend backend, ObjectNode figures, List<String> wrong) {
+    writeDataset();
+    double loss = 0;
+    double norm = 0;
+    for (String kind : List.of("float32", "nf4")) {
+      Path model = folder.resolve(MODEL);
+      List<String> words = new ArrayList<>(List.of("model_name_or_path=" + model, "stage=sft", "do_train=true",
+          "dataset=golden", "dataset_dir=" + work, "output_dir=" + work.resolve(kind), "overwrite_output_dir=true",
+          "adapter_name_or_path=" + folder.resolve("golden/lora/initial"), "per_device_train_batch_size=2",
+          "gradient_accumulation_steps=2", "max_steps=12", "learning_rate=2e-3", "weight_decay=0.01",
+          "warmup_steps=2", "lr_scheduler_type=cosine", "lora_rank=16", "lora_alpha=32", "disable_shuffling=true",
+          "optim=adamw_torch", "plot_loss=false", "cutoff_len=2048"));
+      if (kind.equals("nf4")) {
+        words.add("quantization_bit=4");
+      }
+      TrainingCurve curve = TrainingCurve.of(TrainingArguments.read(null, words), model, backend);
+      TrainingCurve expected = new TrainingCurve(new ArrayList<>(), new ArrayList<>());
+      for (JsonNode update : read("lora/log-" + kind + ".json")) {
+        expected.losses().add(update.get("loss").asDouble());
+        expected.norms().add(update.get("grad_norm").asDouble());
+      }
+      loss = Math.max(loss, curve.lossDifference(expected));
+      norm = Math.max(norm, curve.normDifference(expected));
+    }
+    figures.put("lora_loss_difference", loss).put("lora_norm_difference", norm);
+    String text = String.format(Locale.ROOT, "12 LoRA updates: losses within %.1e, norms within %.1e", loss, norm);
+    if (!(loss <= LOSS_TOLERANCE && norm <= NORM_TOLERANCE)) {
+      wrong.add("%s; expected %.0e and %.0e".formatted(text, LOSS_TOLERANCE, NORM_TOLERANCE));
+    }
+    return text;
+  }
+
+  /** The golden run's sequences as a dataset, in its order. */
+  private void writeDataset() {
+    StringBuilder rows = new StringBuilder();
+    for (JsonNode update : read("lora/batches.json").get("batches")) {
+      for (JsonNode batch : update) {
+        for (JsonNode row : batch) {
+          rows.append("{\"input_ids\": ").append(row.get("input_ids")).append(", \"labels\": ")
+              .append(row.get("labels")).append("}\n");
+        }
+      }
+    }
+    AtomicFile.write(work.resolve("golden.jsonl"), rows.toString());
+    AtomicFile.write(work.resolve("dataset_info.json"), """
+        {"golden": {"file_name": "golden.jsonl", "formatting": "tokenized",
+                    "columns": {"input_ids": "input_ids", "labels": "labels"}}}
+        """);
   }
 
   private JsonNode read(String file) {

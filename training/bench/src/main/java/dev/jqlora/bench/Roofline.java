@@ -8,7 +8,6 @@ import dev.jqlora.engine.graph.Repeat;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.stream.Collectors;
 
 /**
  * What bounds the rows of the set on cards that nobody need have: an op takes at least as long as its arithmetic at the
@@ -47,10 +46,10 @@ public final class Roofline {
       page.append(String.format(Locale.ROOT, "| %s | %.1f TFLOP/s | %.1f TFLOP/s | %.0f GB/s |\n", card.name(),
           card.floats() * 1e-12, card.tensors() * 1e-12, card.bandwidth() * 1e-9));
     }
-    page.append("\nSources: ").append(Card.ALL.stream().map(card -> card.name() + ": " + card.source())
-        .collect(Collectors.joining("; "))).append(".\n\n");
-    page.append("| what | GFLOP | MB | FLOP a byte |");
-    Card.ALL.forEach(card -> page.append(" %1$s, float32 | %1$s, tensor cores |".formatted(card.name())));
+    page.append('\n');
+    Card.ALL.forEach(card -> page.append("- %s: %s.\n".formatted(card.name(), card.source())));
+    page.append("\n| what, least time in ms | GFLOP | MB | FLOP/byte |");
+    Card.ALL.forEach(card -> page.append(" %s: float32 | tensor cores |".formatted(card.name())));
     page.append("\n| --- | ---: | ---: | ---: |").append(" ---: | ---: |".repeat(Card.ALL.size())).append('\n');
     rows.forEach(row -> page.append(line(row)));
     return page.toString();
@@ -66,11 +65,11 @@ public final class Roofline {
     return line.append('\n').toString();
   }
 
-  /** The least time, and a mark where that is for moving bytes. */
+  /** The least milliseconds, and a mark where that is for moving bytes. */
   private static String bound(Counted row, double flopsPerSecond, double bytesPerSecond) {
     double seconds = seconds(row.graph(), flopsPerSecond, bytesPerSecond);
     boolean memory = row.cost().bytes() / bytesPerSecond > row.cost().flops() / flopsPerSecond;
-    return String.format(Locale.ROOT, " %,.2f ms%s |", seconds * 1e3, memory ? " m" : "");
+    return String.format(Locale.ROOT, seconds < 1 ? " %.2f%s |" : " %,.0f%s |", seconds * 1e3, memory ? " m" : "");
   }
 
   private static List<Counted> count(Backend planner) {
