@@ -167,7 +167,8 @@ final class DoctorCommand implements Runnable {
     }
     double loss = curve.lossDifference(other);
     double norm = curve.normDifference(other);
-    ObjectNode figures = JsonNodeFactory.instance.objectNode().put("loss_difference", loss).put("norm_difference", norm);
+    ObjectNode figures = JsonNodeFactory.instance.objectNode().put("loss_difference", loss).put("norm_difference",
+        norm);
     curve.losses().forEach(figures.putArray("losses")::add);
     other.losses().forEach(figures.putArray("other_losses")::add);
     String text = String.format(Locale.ROOT, "loss from %.4f to %.4f in %d steps, losses within %.1e and norms within "

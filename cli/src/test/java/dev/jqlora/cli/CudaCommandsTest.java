@@ -48,9 +48,12 @@ class CudaCommandsTest {
         .orElseThrow();
     assertEquals("test device, 8.0 GiB, compute capability 8.9, driver for CUDA 13.0, 8.0 GiB free", cuda.get("device")
         .textValue());
-    assertEquals(new ObjectMapper().readTree("""
-        {"name":"test device","memory_bytes":8589934592,"free_bytes":8589934592,"compute_capability":"8.9","cuda":"13.0"}
-        """), cuda.get("gpu"));
+    assertEquals(
+        new ObjectMapper().readTree(
+            """
+                {"name":"test device","memory_bytes":8589934592,"free_bytes":8589934592,"compute_capability":"8.9","cuda":"13.0"}
+                """),
+        cuda.get("gpu"));
   }
 
   @Test

@@ -46,7 +46,8 @@ public final class Bench {
    * @param checkpointLayers of the checkpoint that is loaded, likewise
    * @param peer to compare with, open; closed by the caller
    */
-  public record Options(Extent extent, @Nullable IntFunction<Backend> backend, int threads, Pattern filter, OptionalInt stackLayers,
+  public record Options(Extent extent, @Nullable IntFunction<Backend> backend, int threads, Pattern filter,
+      OptionalInt stackLayers,
       OptionalInt checkpointLayers, @Nullable Peer peer) {}
 
   /** Is told how far it is. */

@@ -17,7 +17,8 @@ import java.util.regex.Pattern;
 record Card(String name, Pattern device, double floats, double tensors, double bandwidth, String source) {
   /** 20 multiprocessors of the Ada generation at 2.37 GHz: 256 operations a clock in float32, 512 on tensor cores. */
   private static final Card RTX_4050 = new Card("RTX 4050 Laptop", Pattern.compile("RTX 4050"), 20 * 256 * 2.37e9,
-      20 * 512 * 2.37e9, 192e9, "2,560 CUDA cores, up to 2.37 GHz, 6 GB of GDDR6 on 96 bits (NVIDIA's page of GeForce RTX "
+      20 * 512 * 2.37e9, 192e9,
+      "2,560 CUDA cores, up to 2.37 GHz, 6 GB of GDDR6 on 96 bits (NVIDIA's page of GeForce RTX "
           + "40 laptops); tensor cores twice as fast, as in the RTX 4090");
   private static final Card RTX_4090 = new Card("RTX 4090", Pattern.compile("RTX 4090(?! Laptop)"), 82.6e12, 165.2e12,
       1008e9, "NVIDIA's paper *Ada GPU Architecture*, appendix A");

@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param device what computed, where that was not the machine's processor
  * @param peer the library compared with, or null
  */
-public record Report(String date, String set, Machine machine, @Nullable String device, Roofs roofs, @Nullable String peer,
+public record Report(String date, String set, Machine machine, @Nullable String device, Roofs roofs,
+    @Nullable String peer,
     List<RowResult> rows) {
   private static final ObjectMapper JSON = JsonMapper.builder()
       .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE).build();

@@ -54,7 +54,8 @@ class BenchTest {
   }
 
   private static Bench bench(String filter, @Nullable Peer peer) {
-    return new Bench(new Bench.Options(Bench.Extent.QUICK, null, 2, Pattern.compile(filter), OptionalInt.empty(), OptionalInt.empty(),
+    return new Bench(new Bench.Options(Bench.Extent.QUICK, null, 2, Pattern.compile(filter), OptionalInt.empty(),
+        OptionalInt.empty(),
         peer), SIZES, SHORT);
   }
 
