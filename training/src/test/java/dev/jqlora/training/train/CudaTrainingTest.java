@@ -24,12 +24,15 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Training on the CUDA backend, with the test driver for a GPU. */
@@ -51,7 +54,8 @@ class CudaTrainingTest {
          "text": {"file_name": "text.jsonl", "columns": {"prompt": "text"}}}
         """);
     Files.writeString(work.resolve("text.jsonl"),
-        "{\"text\": \"Once upon a time there was a little girl who lived by the sea. She had a red boat.\"}\n".repeat(8));
+        "{\"text\": \"Once upon a time there was a little girl who lived by the sea. She had a red boat.\"}\n"
+            .repeat(8));
   }
 
   private TrainingArguments arguments(String stage, String output, String... more) {
@@ -70,10 +74,10 @@ class CudaTrainingTest {
     }
   }
 
-  /** Keeps each step's loss. */
+  /** Keeps each step's loss, and what is shown where memory is short. */
   private static class Recorder implements TrainingListener {
     private final List<Double> losses = new ArrayList<>();
-    private PagingCounts moved = PagingCounts.NONE;
+    private @Nullable MemoryPlan refused;
 
     @Override
     public void notice(String line) {}
@@ -90,12 +94,12 @@ class CudaTrainingTest {
     }
 
     @Override
-    public void refused(MemoryPlan plan, List<MemoryAdvice.Option> advice) {}
+    public void refused(MemoryPlan plan, List<MemoryAdvice.Option> advice) {
+      refused = plan;
+    }
 
     @Override
-    public void paged(int step, PagingCounts counts) {
-      moved = counts;
-    }
+    public void paged(int step, PagingCounts moved) {}
 
     @Override
     public void evaluated(int step, String name, double loss) {}
@@ -163,23 +167,52 @@ class CudaTrainingTest {
     assertNothingLeft();
   }
 
+  /** What the card has free is the limit where none is set. */
+  @Test
+  void aCardWithoutRoomIsRefusedBeforeAnythingIsLoaded() {
+    Recorder recorder = new Recorder();
+    JqloraException thrown = assertThrows(JqloraException.class, () -> run(arguments("sft", "refused"),
+        TestDriver.unchecked(Map.of("memory", (256L << 20) + 500_000)), recorder));
+    assertEquals(JqloraException.Kind.MEMORY, thrown.kind());
+    assertTrue(String.valueOf(thrown.getMessage()).contains("the device has 488.28 KiB free: "), thrown.getMessage());
+    assertEquals(500_000, Objects.requireNonNull(recorder.refused).limitBytes());
+    assertEquals(0, TestDriver.count("peak"));
+    assertNothingLeft();
+  }
+
+  /** Another program takes memory between the plan and the allocation. */
+  @ParameterizedTest
+  @ValueSource(longs = {0, 5, 60})
+  void memoryThatIsGoneInTheMeantimeEndsTheRunWithTheTree(long allocations) {
+    Backend backend = TestDriver.unchecked();
+    TestDriver.fail("cuMemAlloc_v2", allocations, 2);
+    Recorder recorder = new Recorder();
+    JqloraException thrown = assertThrows(JqloraException.class,
+        () -> run(arguments("sft", "full"), backend, recorder));
+    assertEquals(JqloraException.Kind.MEMORY, thrown.kind());
+    assertTrue(String.valueOf(thrown.getMessage()).contains("CUDA_ERROR_OUT_OF_MEMORY"), thrown.getMessage());
+    assertTrue(Objects.requireNonNull(recorder.refused).fits());
+    assertNothingLeft();
+  }
+
   /**
    * The whole step of stage 1 at Llama 3 8B's size, everything but the work of the kernels: states, arena and pages are asked
    * for, and all launches and copies are put into the stream.
    *
    * @param pageShare of the pages that have room at once, in percent
+   * @param concurrent whether the driver moves managed memory by itself
    */
   @ParameterizedTest
-  @ValueSource(ints = {100, 50})
-  void theWholeStepOf8bTakesWhatIsPlanned(int pageShare) throws IOException {
+  @CsvSource({"100, 1", "50, 1", "50, 0"})
+  void theWholeStepOf8bTakesWhatIsPlanned(int pageShare, long concurrent) throws IOException {
     TrainingArguments arguments = TrainingArguments.read(null, List.of("model_name_or_path=llama-3-8b", "stage=pt",
         "do_train=true", "dataset=text", "eval_dataset=held_out", "eval_strategy=steps", "finetuning_type=lora",
         "lora_rank=16", "lora_target=all", "quantization_bit=4", "optim=paged_adamw_8bit", "bf16=true",
         "cutoff_len=1024", "per_device_train_batch_size=1", "per_device_eval_batch_size=1", "output_dir=out"));
     RunShape run = RunShape.of(arguments, KnownConfigs.named("llama-3-8b").orElseThrow(), Optional.empty(),
         Optional.empty(), OptionalInt.empty());
-    try (Backend backend = TestDriver.unchecked()) {
-      TestDriver.set("dry", 1);
+    // The smallest page of this run has 256 bytes: the driver moves what it is asked to move and no neighbours.
+    try (Backend backend = TestDriver.unchecked(Map.of("dry", 1L, "concurrent", concurrent, "managedPage", 256L))) {
       MemoryPlanner planner = new MemoryPlanner(backend);
       MemoryPlan roomy = planner.plan(run, 8 * GIB);
       assertTrue(roomy.fits() && roomy.peakBytes() < 8 * GIB, roomy.toString());
@@ -200,7 +233,11 @@ class CudaTrainingTest {
           program.run(feeds);
         });
         assertEquals(plan.peakBytes(), session.peakBytes());
-        assertEquals(plan.peakBytes(), TestDriver.count("peak"));
+        long counted = TestDriver.count("peak");
+        // Of managed memory as much is on the device as the pages in the pool take, which may leave gaps between them.
+        long gaps = pageShare < 100 && concurrent == 1 ? plan.pages().leastBytes() : 0;
+        assertTrue(counted <= plan.peakBytes() && counted >= plan.peakBytes() - gaps,
+            counted + " of " + plan.peakBytes());
         assertEquals(pageShare == 100, session.paging().isNone(), session.paging().toString());
         assertTrue(TestDriver.count("launches") > 32 * 50, TestDriver.count("launches") + " launches");
       }

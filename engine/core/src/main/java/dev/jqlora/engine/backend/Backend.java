@@ -20,6 +20,11 @@ public interface Backend extends Capabilities, AutoCloseable {
     return Optional.empty();
   }
 
+  /** The most device memory that a session could take now; {@link Long#MAX_VALUE} where the device does not tell. */
+  default long availableBytes() {
+    return Long.MAX_VALUE;
+  }
+
   /**
    * Opens a session.
    *

@@ -38,6 +38,11 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
+  public long availableBytes() {
+    return gpu.availableBytes();
+  }
+
+  @Override
   public Session open(long memoryLimitBytes) {
     return new CudaSession(gpu, this, memoryLimitBytes);
   }

@@ -19,7 +19,7 @@ public final class CudaBackendProvider implements BackendProvider {
 
   @Override
   public boolean isInstalled() {
-    return Gpu.hasDriver();
+    return Gpu.isInstalled();
   }
 
   @Override

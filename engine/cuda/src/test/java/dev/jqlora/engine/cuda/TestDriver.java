@@ -17,6 +17,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -58,16 +59,22 @@ public final class TestDriver {
 
   /** A backend on the driver, with kernels that do not report their accesses: some ten times as fast. */
   public static CudaBackend unchecked() {
-    return unchecked(Precision.FLOAT32);
+    return unchecked(Precision.FLOAT32, Map.of());
   }
 
-  static CudaBackend unchecked(Precision precision) {
+  /** The same with some of the driver's settings other than they are; see {@link #set}. */
+  public static CudaBackend unchecked(Map<String, Long> settings) {
+    return unchecked(Precision.FLOAT32, settings);
+  }
+
+  static CudaBackend unchecked(Precision precision, Map<String, Long> settings) {
     use();
     set("checked", 0);
+    settings.forEach(TestDriver::set);
     return new CudaBackend(precision);
   }
 
-  /** A setting of driver.cpp, such as checked, dry, memory, driver, capability, concurrent, devices. */
+  /** A setting of driver.cpp, such as checked, dry, memory, driver, capability, concurrent, managedPage, devices. */
   public static void set(String name, long value) {
     try (Arena arena = Arena.ofConfined()) {
       int code = (int) call("jqlora_driver_set",

@@ -2,6 +2,7 @@ package dev.jqlora.engine.cuda;
 
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.BackendProvider;
+import java.util.Map;
 
 /** The backend on the {@link TestDriver}, for the tests that other modules run on every backend there is. */
 public class TestDriverProvider implements BackendProvider {
@@ -37,6 +38,6 @@ public class TestDriverProvider implements BackendProvider {
 
   @Override
   public Backend create(int threads) {
-    return TestDriver.unchecked(precision);
+    return TestDriver.unchecked(precision, Map.of());
   }
 }
