@@ -54,7 +54,8 @@ class CudaTrainingTest {
          "text": {"file_name": "text.jsonl", "columns": {"prompt": "text"}}}
         """);
     Files.writeString(work.resolve("text.jsonl"),
-        "{\"text\": \"Once upon a time there was a little girl who lived by the sea. She had a red boat.\"}\n".repeat(8));
+        "{\"text\": \"Once upon a time there was a little girl who lived by the sea. She had a red boat.\"}\n"
+            .repeat(8));
   }
 
   private TrainingArguments arguments(String stage, String output, String... more) {
@@ -235,7 +236,8 @@ class CudaTrainingTest {
         long counted = TestDriver.count("peak");
         // Of managed memory as much is on the device as the pages in the pool take, which may leave gaps between them.
         long gaps = pageShare < 100 && concurrent == 1 ? plan.pages().leastBytes() : 0;
-        assertTrue(counted <= plan.peakBytes() && counted >= plan.peakBytes() - gaps, counted + " of " + plan.peakBytes());
+        assertTrue(counted <= plan.peakBytes() && counted >= plan.peakBytes() - gaps,
+            counted + " of " + plan.peakBytes());
         assertEquals(pageShare == 100, session.paging().isNone(), session.paging().toString());
         assertTrue(TestDriver.count("launches") > 32 * 50, TestDriver.count("launches") + " launches");
       }

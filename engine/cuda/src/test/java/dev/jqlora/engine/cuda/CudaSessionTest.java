@@ -102,8 +102,9 @@ class CudaSessionTest {
       JqloraException thrown = assertThrows(JqloraException.class,
           () -> session.allocate("large", TensorType.f32(2000)));
       assertEquals(Kind.MEMORY, thrown.kind());
-      assertEquals("CUDA: state large, 8,000 bytes where 5,968 are free: the GPU has no room for it (CUDA_ERROR_OUT_OF_MEMORY): close other"
-          + " programs that use the GPU, lower device_memory so that more is paged, or lower cutoff_len",
+      assertEquals(
+          "CUDA: state large, 8,000 bytes where 5,968 are free: the GPU has no room for it (CUDA_ERROR_OUT_OF_MEMORY): close other"
+              + " programs that use the GPU, lower device_memory so that more is paged, or lower cutoff_len",
           thrown.getMessage());
     }
     assertNothingLeft();
@@ -132,9 +133,11 @@ class CudaSessionTest {
   /** Whatever call fails, and whenever: one line that says what to do, nothing is left behind, and the next backend works. */
   @ParameterizedTest
   @CsvSource({"cuInit, 0, 803", "cuDevicePrimaryCtxRetain, 0, 46", "cuStreamCreate, 0, 2", "cuMemAlloc_v2, 0, 2",
-      "cuMemAlloc_v2, 1, 2", "cuMemsetD8Async, 0, 1", "cuMemAllocHost_v2, 0, 2", "cuMemAllocHost_v2, 1, 2", "cuMemAllocHost_v2, 2, 2",
+      "cuMemAlloc_v2, 1, 2", "cuMemsetD8Async, 0, 1", "cuMemAllocHost_v2, 0, 2", "cuMemAllocHost_v2, 1, 2",
+      "cuMemAllocHost_v2, 2, 2",
       "cuModuleLoadData, 0, 222", "cuModuleLoadData, 0, 209", "cuModuleLoadData, 0, 221", "cuModuleGetFunction, 0, 500",
-      "cuMemcpyHtoDAsync_v2, 1, 999", "cuMemcpyDtoHAsync_v2, 0, 304", "cuLaunchKernel, 0, 701", "cuLaunchKernel, 1, 719",
+      "cuMemcpyHtoDAsync_v2, 1, 999", "cuMemcpyDtoHAsync_v2, 0, 304", "cuLaunchKernel, 0, 701",
+      "cuLaunchKernel, 1, 719",
       "cuStreamBeginCapture_v2, 0, 900", "cuStreamEndCapture, 0, 901", "cuGraphInstantiateWithFlags, 0, 2",
       "cuGraphLaunch, 0, 700", "cuStreamSynchronize, 0, 214", "cuStreamSynchronize, 1, 702",
       "cuStreamSynchronize, 2, 716", "cuMemAllocManaged, 0, 2", "cuMemPrefetchAsync, 0, 101"})
