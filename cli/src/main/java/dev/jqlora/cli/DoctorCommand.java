@@ -10,6 +10,7 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.BackendProvider;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.testkit.CaseCatalogue;
 import dev.jqlora.engine.testkit.CaseList;
 import dev.jqlora.engine.testkit.Conformance;
@@ -35,8 +36,6 @@ import picocli.CommandLine.Spec;
     "  jqlora doctor --backend cpu --quick"})
 final class DoctorCommand implements Runnable {
   private static final int MOST_FAILURES_SHOWN = 20;
-  /** Of gradient norms after 8-bit AdamW: the least difference may turn one of its codes into the next. */
-  private static final double CODES_TOLERANCE = 1e-2;
 
   @Spec
   private CommandSpec command;
@@ -104,10 +103,12 @@ final class DoctorCommand implements Runnable {
     ObjectNode figures = JsonNodeFactory.instance.objectNode();
     try (Backend backend = provider.create(threads)) {
       Conformance conformance = new Conformance(backend);
+      boolean rounds = backend.products() == DType.BF16;
       for (Map.Entry<String, CaseList> op : CaseCatalogue.all().entrySet()) {
-        for (CaseList.Case sample : op.getValue().cases()) {
+        CaseList list = rounds ? op.getValue().ofBf16Products() : op.getValue();
+        for (CaseList.Case sample : list.cases()) {
           try {
-            conformance.run(op.getKey(), sample, run -> run.check(op.getValue()));
+            conformance.run(op.getKey(), sample, run -> run.check(list));
           } catch (JqloraException | AssertionError e) {
             wrong.add("%s, %s: %s".formatted(op.getKey(), sample.name(), e.getMessage()));
           }
@@ -142,12 +143,12 @@ final class DoctorCommand implements Runnable {
     SmallRuns.Length length = quick ? new SmallRuns.Length(4, 1, 32) : new SmallRuns.Length(12, 2, DemoFiles.WINDOW);
     String other = isCpu ? "one thread" : "the CPU";
     examine(findings, "full training", () -> compare(provider, threads, cpu, isCpu ? 1 : threads, other,
-        backend -> runs.weights(backend, length), isCpu ? 0 : Goldens.NORM_TOLERANCE, true));
+        backend -> runs.weights(backend, length), false, true));
     examine(findings, "adapters on NF4", () -> compare(provider, threads, cpu, isCpu ? 1 : threads, other,
-        backend -> runs.adapters(backend, length), isCpu ? 0 : CODES_TOLERANCE, false));
+        backend -> runs.adapters(backend, length), true, false));
     SmallRuns.Length few = new SmallRuns.Length(3, 1, 24);
     examine(findings, "float64 interpreter", () -> compare(provider, threads, Backends.named(Backends.REFERENCE), 1,
-        "the interpreter", backend -> runs.adapters(backend, few), CODES_TOLERANCE, false));
+        "the interpreter", backend -> runs.adapters(backend, few), true, false));
   }
 
   /** A run to be repeated on another backend. */
@@ -156,14 +157,16 @@ final class DoctorCommand implements Runnable {
     TrainingCurve on(Backend backend);
   }
 
-  /** @param normTolerance of gradient norms; 0 where the two must give the very same numbers */
+  /** @param codes whether the optimizer keeps 8-bit codes */
   private static Finding.Result compare(BackendProvider provider, int threads, BackendProvider otherProvider,
-      int otherThreads, String otherName, Training training, double normTolerance, boolean mustFall) {
+      int otherThreads, String otherName, Training training, boolean codes, boolean mustFall) {
     TrainingCurve curve;
     TrainingCurve other;
+    Nearness near;
     try (Backend opened = provider.create(threads); Backend second = otherProvider.create(otherThreads)) {
       curve = training.on(opened);
       other = training.on(second);
+      near = opened.name().equals(second.name()) ? Nearness.EXACT : Nearness.of(opened, codes);
     }
     double loss = curve.lossDifference(other);
     double norm = curve.normDifference(other);
@@ -175,9 +178,8 @@ final class DoctorCommand implements Runnable {
         + "%.1e of those of %s", curve.losses().getFirst(), curve.losses().getLast(), curve.losses().size(), loss, norm,
         otherName);
     List<String> wrong = new ArrayList<>();
-    double lossTolerance = normTolerance == 0 ? 0 : Goldens.LOSS_TOLERANCE;
-    if (!(loss <= lossTolerance && norm <= normTolerance)) {
-      wrong.add(String.format(Locale.ROOT, "%s; expected within %.0e and %.0e", text, lossTolerance, normTolerance));
+    if (!near.allows(loss, norm)) {
+      wrong.add(String.format(Locale.ROOT, "%s; expected within %.0e and %.0e", text, near.loss(), near.norm()));
     }
     if (mustFall && !curve.falls()) {
       wrong.add("the loss does not fall: " + curve.losses());

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.llama.files.AtomicFile;
 import dev.jqlora.llama.files.FileErrors;
 import dev.jqlora.llama.generate.Generator;
@@ -37,25 +38,32 @@ record Goldens(Path folder, Path work) {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final String MODEL = "stories260K";
   private static final int CONTEXT = 512;
-  /** Relative, for what training computes in float32 with sums in another order. */
-  static final double LOSS_TOLERANCE = 1e-4;
-  static final double NORM_TOLERANCE = 1e-3;
+  /** Of mean negative log likelihoods, where factors are float32 and where they are rounded to bfloat16. */
   private static final double FLOAT_TOLERANCE = 1e-4;
   private static final double NF4_TOLERANCE = 1e-3;
+  private static final double ROUNDED_TOLERANCE = 1e-2;
 
   Finding.Result check(Backend backend, ObjectNode figures) {
     List<String> wrong = new ArrayList<>();
-    generation(backend, wrong);
+    boolean rounds = backend.products() == DType.BF16;
+    int different = generation(backend);
+    String greedy = "%d greedy texts differ from PyTorch's".formatted(different);
+    // Where factors are rounded, a token that is hardly likelier than the next may lose.
+    if (different > 0 && !rounds) {
+      wrong.add(greedy);
+    }
     double plain = likelihoods(backend, MODEL, Quantization.NONE, "mean_nll");
     double nf4 = Math.max(likelihoods(backend, MODEL, Quantization.NF4, "mean_nll_nf4"),
         likelihoods(backend, "golden/model-bnb-4bit", Quantization.NONE, "mean_nll_nf4"));
     figures.put("mean_nll_difference", plain).put("mean_nll_nf4_difference", nf4);
     String text = String.format(Locale.ROOT, "mean nll within %.1e of PyTorch's in float32, %.1e in NF4", plain, nf4);
-    if (!(plain <= FLOAT_TOLERANCE && nf4 <= NF4_TOLERANCE)) {
-      wrong.add("%s; expected %.0e and %.0e".formatted(text, FLOAT_TOLERANCE, NF4_TOLERANCE));
+    double mostPlain = rounds ? ROUNDED_TOLERANCE : FLOAT_TOLERANCE;
+    double mostNf4 = rounds ? ROUNDED_TOLERANCE : NF4_TOLERANCE;
+    if (!(plain <= mostPlain && nf4 <= mostNf4)) {
+      wrong.add(String.format(Locale.ROOT, "%s; expected %.0e and %.0e", text, mostPlain, mostNf4));
     }
     String training = training(backend, figures, wrong);
-    return Finding.Result.of(wrong, "greedy text is PyTorch's; " + text + "; " + training, "", figures);
+    return Finding.Result.of(wrong, greedy + "; " + text + "; " + training, "", figures);
   }
 
   /** Twelve updates of adapters, in float32 and on an NF4 base. */
@@ -85,8 +93,9 @@ record Goldens(Path folder, Path work) {
     }
     figures.put("lora_loss_difference", loss).put("lora_norm_difference", norm);
     String text = String.format(Locale.ROOT, "12 LoRA updates: losses within %.1e, norms within %.1e", loss, norm);
-    if (!(loss <= LOSS_TOLERANCE && norm <= NORM_TOLERANCE)) {
-      wrong.add("%s; expected %.0e and %.0e".formatted(text, LOSS_TOLERANCE, NORM_TOLERANCE));
+    Nearness near = Nearness.of(backend, false);
+    if (!near.allows(loss, norm)) {
+      wrong.add(String.format(Locale.ROOT, "%s; expected %.0e and %.0e", text, near.loss(), near.norm()));
     }
     return text;
   }
@@ -128,7 +137,9 @@ record Goldens(Path folder, Path work) {
         });
   }
 
-  private void generation(Backend backend, List<String> wrong) {
+  /** How many texts are not PyTorch's. */
+  private int generation(Backend backend) {
+    int different = 0;
     try (LoadedModel model = open(backend, MODEL, Quantization.NONE)) {
       Generator generator = new Generator(model, CONTEXT);
       for (JsonNode example : read("generation.json")) {
@@ -136,12 +147,10 @@ record Goldens(Path folder, Path work) {
         int[] ids = generator.generate(ints(example.get("prompt_ids")),
             new Generator.Options(Sampling.GREEDY, expected.length, Set.of()), TokenListener.NONE).ids().stream()
             .mapToInt(id -> id).toArray();
-        if (!Arrays.equals(expected, ids)) {
-          wrong.add("greedy text differs from PyTorch's at token %d of \"%s\"".formatted(Arrays.mismatch(expected, ids),
-              example.path("prompt").asText()));
-        }
+        different += Arrays.equals(expected, ids) ? 0 : 1;
       }
     }
+    return different;
   }
 
   /** The largest distance of a mean negative log likelihood from PyTorch's. */

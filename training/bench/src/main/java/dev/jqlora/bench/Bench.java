@@ -5,6 +5,7 @@ import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.cpu.CpuRoof;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Tensor;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
@@ -111,7 +112,8 @@ public final class Bench {
   private Report runOn(IntFunction<Backend> backend, List<Row> rows, Listener listener) {
     try (Workbench workbench = new Workbench(options.threads(), backend)) {
       String device = workbench.backend().device();
-      Roofs roofs = Card.named(device).map(Card::roofs).orElse(Roofs.UNKNOWN);
+      DType products = workbench.backend().products();
+      Roofs roofs = Card.named(device).map(card -> card.roofs(products)).orElse(Roofs.UNKNOWN);
       return report(roofs, device, measure(rows, workbench, new Ceiling.Stated(roofs), listener));
     }
   }

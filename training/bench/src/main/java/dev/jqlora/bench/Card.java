@@ -1,5 +1,6 @@
 package dev.jqlora.bench;
 
+import dev.jqlora.engine.tensor.DType;
 import java.util.List;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -32,8 +33,8 @@ record Card(String name, Pattern device, double floats, double tensors, double b
     return ALL.stream().filter(card -> card.device.matcher(device).find()).findFirst();
   }
 
-  /** In float32, as the kernels compute unless told otherwise. */
-  Roofs roofs() {
-    return new Roofs(floats, bandwidth, bandwidth);
+  /** @param products what factors are rounded to */
+  Roofs roofs(DType products) {
+    return new Roofs(products == DType.BF16 ? tensors : floats, bandwidth, bandwidth);
   }
 }

@@ -46,7 +46,7 @@ public final class ReportText {
   private static String statedRoofs(Roofs roofs) {
     return roofs.equals(Roofs.UNKNOWN)
         ? "its roofs are not known"
-        : String.format(Locale.ROOT, "roofs as its maker states them: %.1f TFLOP/s in float32, %.0f GB/s",
+        : String.format(Locale.ROOT, "roofs as its maker states them: %.1f TFLOP/s, %.0f GB/s",
             roofs.multiplyAdd() * 1e-12, roofs.read() * 1e-9);
   }
 

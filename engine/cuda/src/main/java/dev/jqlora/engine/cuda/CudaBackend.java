@@ -5,6 +5,7 @@ import dev.jqlora.engine.backend.GpuInfo;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.plan.Support;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.List;
 import java.util.Optional;
@@ -12,9 +13,11 @@ import java.util.Optional;
 /** Runs programs on an NVIDIA GPU. */
 public final class CudaBackend implements Backend {
   private final Gpu gpu;
+  private final Precision precision;
 
   public CudaBackend(Precision precision) {
     gpu = new Gpu(0, precision);
+    this.precision = precision;
   }
 
   @Override
@@ -25,6 +28,11 @@ public final class CudaBackend implements Backend {
   @Override
   public String device() {
     return gpu.describe();
+  }
+
+  @Override
+  public DType products() {
+    return precision == Precision.BF16 ? DType.BF16 : DType.F32;
   }
 
   @Override

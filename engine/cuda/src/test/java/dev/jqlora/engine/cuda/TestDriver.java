@@ -109,6 +109,11 @@ public final class TestDriver {
     return text.reinterpret(Long.MAX_VALUE).getString(0);
   }
 
+  /** Whether kernels of planted.cu run in place of those that they are named after. */
+  static void plant(boolean planted) {
+    call("jqlora_plant", FunctionDescriptor.ofVoid(ValueLayout.JAVA_BOOLEAN), planted);
+  }
+
   private static Object call(String function, FunctionDescriptor type, Object... arguments) {
     MethodHandle handle = Linker.nativeLinker()
         .downcallHandle(SymbolLookup.loaderLookup().find(function).orElseThrow(), type);
