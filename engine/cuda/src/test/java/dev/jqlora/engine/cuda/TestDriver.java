@@ -67,7 +67,8 @@ public final class TestDriver {
     return unchecked(Precision.FLOAT32, settings);
   }
 
-  static CudaBackend unchecked(Precision precision, Map<String, Long> settings) {
+  /** The same in another precision. */
+  public static CudaBackend unchecked(Precision precision, Map<String, Long> settings) {
     use();
     set("checked", 0);
     settings.forEach(TestDriver::set);
@@ -107,6 +108,11 @@ public final class TestDriver {
   static String complaint() {
     MemorySegment text = (MemorySegment) call("jqlora_driver_complaint", FunctionDescriptor.of(ValueLayout.ADDRESS));
     return text.reinterpret(Long.MAX_VALUE).getString(0);
+  }
+
+  /** Whether kernels of planted.cu run in place of those that they are named after. */
+  static void plant(boolean planted) {
+    call("jqlora_plant", FunctionDescriptor.ofVoid(ValueLayout.JAVA_BOOLEAN), planted);
   }
 
   private static Object call(String function, FunctionDescriptor type, Object... arguments) {
