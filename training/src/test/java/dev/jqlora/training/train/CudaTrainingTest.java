@@ -10,6 +10,7 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.cpu.CpuBackend;
+import dev.jqlora.engine.cuda.Precision;
 import dev.jqlora.engine.cuda.TestDriver;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.graph.Program;
@@ -212,7 +213,8 @@ class CudaTrainingTest {
     RunShape run = RunShape.of(arguments, KnownConfigs.named("llama-3-8b").orElseThrow(), Optional.empty(),
         Optional.empty(), OptionalInt.empty());
     // The smallest page of this run has 256 bytes: the driver moves what it is asked to move and no neighbours.
-    try (Backend backend = TestDriver.unchecked(Map.of("dry", 1L, "concurrent", concurrent, "managedPage", 256L))) {
+    Map<String, Long> driver = Map.of("dry", 1L, "concurrent", concurrent, "managedPage", 256L);
+    try (Backend backend = TestDriver.unchecked(Precision.BF16, driver)) {
       MemoryPlanner planner = new MemoryPlanner(backend);
       MemoryPlan roomy = planner.plan(run, 8 * GIB);
       assertTrue(roomy.fits() && roomy.peakBytes() < 8 * GIB, roomy.toString());

@@ -67,7 +67,8 @@ public final class TestDriver {
     return unchecked(Precision.FLOAT32, settings);
   }
 
-  static CudaBackend unchecked(Precision precision, Map<String, Long> settings) {
+  /** The same in another precision. */
+  public static CudaBackend unchecked(Precision precision, Map<String, Long> settings) {
     use();
     set("checked", 0);
     settings.forEach(TestDriver::set);
