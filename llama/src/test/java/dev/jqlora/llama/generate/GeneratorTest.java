@@ -55,7 +55,7 @@ class GeneratorTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"cpu", "tornado"})
+  @ValueSource(strings = {"cpu", "tornado", "cuda-test"})
   void greedyTextIsThatOfPyTorch(String name) throws IOException {
     try (Backend backend = TestBackends.named(name, 2);
         LoadedModel model = open(backend);
