@@ -35,11 +35,6 @@ import org.junit.jupiter.api.TestReporter;
  * arena, in slices and in place; and whether its sessions keep their contract. A backend joins by extending this class.
  */
 public abstract class ConformanceSuite {
-  private final TreeSet<String> unsupported = new TreeSet<>();
-  private int nativeCases;
-  private int decomposedCases;
-  private int unsupportedCases;
-
   /** A backend that this suite may close. */
   protected abstract Backend backend();
 
@@ -56,33 +51,19 @@ public abstract class ConformanceSuite {
   @TestFactory
   Stream<DynamicNode> everyCaseOfEveryOp(TestReporter reporter) {
     Backend backend = backend();
+    Conformance conformance = new Conformance(backend);
     List<DynamicNode> nodes = new ArrayList<>();
     SortedMap<String, CaseList> all = new TreeMap<>(CaseCatalogue.all());
     all.forEach((op, list) -> nodes.add(dynamicContainer(op,
-        list.cases().stream().map(sample -> dynamicTest(sample.name(), () -> check(backend, op, list, sample))))));
+        list.cases().stream().map(sample -> dynamicTest(sample.name(),
+            () -> conformance.run(op, sample, run -> check(run, list))
+                .ifPresent(reason -> Assumptions.abort("unsupported: " + reason)))))));
     nodes.add(dynamicTest("counts", () -> {
-      reporter.publishEntry(backend.name(), "%d native, %d decomposed, %d unsupported %s".formatted(nativeCases,
-          decomposedCases, unsupportedCases, unsupported));
-      assertTrue(nativeCases + decomposedCases > 0, "nothing was checked");
-      assertEquals(new TreeSet<>(knownUnsupported()), unsupported);
+      reporter.publishEntry(backend.name(), conformance.text());
+      assertTrue(conformance.cases() > 0, "nothing was checked");
+      assertEquals(new TreeSet<>(knownUnsupported()), conformance.unsupported());
     }));
     return nodes.stream().onClose(backend::close);
-  }
-
-  private void check(Backend backend, String op, CaseList list, CaseList.Case sample) {
-    switch (KernelChoice.of(sample, backend)) {
-      case KernelChoice.Native _ -> nativeCases++;
-      case KernelChoice.Decomposed _ -> decomposedCases++;
-      case KernelChoice.Unsupported(String reason) -> {
-        unsupportedCases++;
-        unsupported.add(op);
-        Assumptions.abort("unsupported: " + reason);
-      }
-    }
-    try (Session session = backend.open(Long.MAX_VALUE)) {
-      CaseRun run = new CaseRun(session, sample);
-      check(new CaseRun(session, sample), list);
-    }
   }
 
   @Test
