@@ -15,7 +15,6 @@ final class CausalAttentionGradientCuda implements CudaKernel<CausalAttentionGra
 
   /** Queries, and keys, of a tile. */
   private static final int TILE = 16;
-  private static final int THREADS = 128;
   private static final String FILE = "causal_attention_gradient";
 
   @Override
@@ -29,7 +28,7 @@ final class CausalAttentionGradientCuda implements CudaKernel<CausalAttentionGra
     int width = Operands.compiledHead(op.headDim());
     float factor = Operands.scoreFactor(op.headDim());
     long delta = call.scratch();
-    call.launcher().launch(FILE, "attention_delta", Grid.of(Math.ceilDiv((long) tokens * op.heads(), THREADS)), THREADS,
+    call.launcher().launch(FILE, "attention_delta", Grid.of(Math.ceilDiv((long) tokens * op.heads(), AttentionForward.THREADS)), AttentionForward.THREADS,
         call.in(4), call.in(6), tokens, op.heads(), op.headDim(), delta);
     List<Object> operands = List.of(call.in(0), call.in(1), call.in(2), call.in(3), call.in(5), call.in(6), delta,
         tokens,
@@ -50,6 +49,6 @@ final class CausalAttentionGradientCuda implements CudaKernel<CausalAttentionGra
 
   private static void launch(Call call, String kernel, Grid grid, List<Object> operands, Object... results) {
     Object[] arguments = Stream.concat(operands.stream(), Stream.of(results)).toArray();
-    call.launcher().launch(FILE, kernel, grid, THREADS, arguments);
+    call.launcher().launch(FILE, kernel, grid, AttentionForward.THREADS, arguments);
   }
 }
