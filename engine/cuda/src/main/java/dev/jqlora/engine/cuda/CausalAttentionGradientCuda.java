@@ -28,7 +28,8 @@ final class CausalAttentionGradientCuda implements CudaKernel<CausalAttentionGra
     int width = Operands.compiledHead(op.headDim());
     float factor = Operands.scoreFactor(op.headDim());
     long delta = call.scratch();
-    call.launcher().launch(FILE, "attention_delta", Grid.of(Math.ceilDiv((long) tokens * op.heads(), AttentionForward.THREADS)), AttentionForward.THREADS,
+    call.launcher().launch(FILE, "attention_delta",
+        Grid.of(Math.ceilDiv((long) tokens * op.heads(), AttentionForward.THREADS)), AttentionForward.THREADS,
         call.in(4), call.in(6), tokens, op.heads(), op.headDim(), delta);
     List<Object> operands = List.of(call.in(0), call.in(1), call.in(2), call.in(3), call.in(5), call.in(6), delta,
         tokens,
