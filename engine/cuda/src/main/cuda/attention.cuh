@@ -31,6 +31,28 @@ static __device__ __forceinline__ Heads head_of(const float *q, const float *k, 
           head_dim};
 }
 
+// Tokens of several sequences may stand in a tile of queries, and one after the other goes through its keys: the tokens from …
+// to - 1, whose keys are start … last.
+struct Sequence {
+  int from;
+  int to;
+  int start;
+  int last;
+
+  __device__ __forceinline__ bool has(int token) const { return token >= from && token < to; }
+};
+
+// The sequence of token from, as far as it stands before end. A null starts means 0, a null lasts the token itself.
+static __device__ __forceinline__ Sequence sequence_at(int from, int end, const int *starts, const int *lasts, int keys) {
+  Sequence sequence = {from, from, starts == nullptr ? 0 : starts[from], 0};
+  while (sequence.to < end && (starts == nullptr || starts[sequence.to] == sequence.start)) {
+    sequence.last = max(sequence.last, lasts == nullptr ? sequence.to : lasts[sequence.to]);
+    sequence.to++;
+  }
+  sequence.last = min(sequence.last, keys - 1);
+  return sequence;
+}
+
 // Loads rows first … first + COUNT - 1 of a head; rows from end on, and columns beyond the head, are 0.
 template <int COUNT, int DIM>
 static __device__ __forceinline__ void load_rows(const float *x, int width, int head_dim, int first, int end,
@@ -78,19 +100,12 @@ static __device__ void attention(const float *q, const float *k, const float *v,
   float sums[OWN] = {};
   float largest = -INFINITY;
   float total = 0;
-  // Tokens of several sequences may stand in the tile: one after the other goes through its keys.
   for (int from = first; from < end;) {
-    int start = starts == nullptr ? 0 : starts[from];
-    int to = from;
-    int last = 0;
-    while (to < end && (starts == nullptr || starts[to] == start)) {
-      last = max(last, lasts == nullptr ? to : lasts[to]);
-      to++;
-    }
-    last = min(last, keys - 1);
-    bool active = token >= from && token < to;
+    Sequence sequence = sequence_at(from, end, starts, lasts, keys);
+    int last = sequence.last;
+    bool active = sequence.has(token);
     int own_last = !active ? -1 : lasts == nullptr ? token : lasts[token];
-    for (int key = start; key <= last; key += KEYS) {
+    for (int key = sequence.start; key <= last; key += KEYS) {
       __syncthreads();
       load_rows<KEYS, DIM>(head.k, head.kv_width, head_dim, key, last + 1, room.k);
       load_rows<KEYS, DIM>(head.v, head.kv_width, head_dim, key, last + 1, room.v);
@@ -126,7 +141,7 @@ static __device__ void attention(const float *q, const float *k, const float *v,
         }
       }
     }
-    from = to;
+    from = sequence.to;
   }
   if (token < end) {
 #pragma unroll

@@ -1,4 +1,5 @@
 #include "attention.cuh"
+#include "attention_mma.cuh"
 
 constexpr int TILE = 16;  // queries and keys of a tile in the backward pass
 
@@ -134,19 +135,193 @@ static __device__ void key_gradients(const float *q, const float *k, const float
   }
 }
 
+// What the backward pass on tensor cores reads.
+struct Backward {
+  const float *q;
+  const float *k;
+  const float *v;
+  const int *starts;
+  const float *logsumexp;
+  const float *dout;
+  const float *delta;
+  int tokens;
+  int heads;
+  int kv_heads;
+  int head_dim;
+  float factor;
+
+  __device__ __forceinline__ int group() const { return heads / kv_heads; }
+  __device__ __forceinline__ int q_width() const { return heads * head_dim; }
+  __device__ __forceinline__ int kv_width() const { return kv_heads * head_dim; }
+
+  // Tiles of queries from first on of which some see keys before end.
+  __device__ __forceinline__ int query_tiles(int first, int end) const {
+    int tiles = 0;
+    for (int query = first; query < tokens && starts[query] < end; query += OTHER_ROWS) {
+      tiles++;
+    }
+    return tiles;
+  }
+};
+
+// A query of one head.
+struct Query {
+  int token;
+  int start;
+  float logsumexp;
+  float delta;
+
+  // One beyond the last sees no key.
+  __device__ __forceinline__ Query(const Backward &of, int head, int token)
+      : token(token < of.tokens ? token : -1), start(0), logsumexp(0), delta(0) {
+    if (token < of.tokens) {
+      long long at = static_cast<long long>(token) * of.heads + head;
+      start = of.starts[token];
+      logsumexp = of.logsumexp[at];
+      delta = of.delta[at];
+    }
+  }
+
+  __device__ __forceinline__ float probability(int key, float score) const {
+    return key >= start && key <= token ? expf(score - logsumexp) : 0.0f;
+  }
+};
+
+// dq = ds · k or, OF_KEYS, dk = dsᵀ · q summed over the query heads that share a key-value head. A block keeps rows of the one
+// side, with what their products become the gradients of probabilities by, and the other side comes by. Blocks: x tiles of
+// rows, y heads of that side.
+template <int DIM, bool OF_KEYS>
+static __device__ __forceinline__ void score_gradients_mma(const Backward &of, float *result,
+                                                           AttentionMmaRoom<DIM> &room) {
+  int first_head = OF_KEYS ? blockIdx.y * of.group() : blockIdx.y;
+  int heads = OF_KEYS ? of.group() : 1;
+  const float *k = of.k + static_cast<long long>(first_head / of.group()) * of.head_dim;
+  const float *v = of.v + static_cast<long long>(first_head / of.group()) * of.head_dim;
+  int own_width = OF_KEYS ? of.kv_width() : of.q_width();
+  int other_width = OF_KEYS ? of.q_width() : of.kv_width();
+  int first = blockIdx.x * OWN_ROWS;
+  int end = min(first + OWN_ROWS, of.tokens);
+  int other_first = OF_KEYS ? first : of.starts[first];
+  int other_end = OF_KEYS ? of.tokens : end;
+  int tiles = OF_KEYS ? of.query_tiles(first, end) : (end - other_first + OTHER_ROWS - 1) / OTHER_ROWS;
+  long long before_head = static_cast<long long>(first_head) * of.head_dim;
+  OwnRows<DIM> scored;    // q, or k
+  OwnRows<DIM> weighted;  // dout, or v
+  scored.load(OF_KEYS ? k : of.q + before_head, own_width, of.head_dim, first, end);
+  weighted.load(OF_KEYS ? v : of.dout + before_head, own_width, of.head_dim, first, end);
+  Query own[2] = {Query(of, first_head, first + own_row()), Query(of, first_head, first + own_row() + 8)};
+  float sums[DIM / 8][4] = {};
+  for (int head = first_head; head < first_head + heads; head++) {
+    long long before = static_cast<long long>(head) * of.head_dim;
+    float gradients[4][4];
+    // Each tile takes two steps: by the first probabilities get their gradients, by the second scores.
+    auto load = [&](int step) {
+      const float *rows = step % 2 == 0 ? (OF_KEYS ? of.dout + before : v) : (OF_KEYS ? of.q + before : k);
+      room.load(rows, other_width, of.head_dim, other_first + step / 2 * OTHER_ROWS, other_end);
+    };
+    auto round = [&](int) { room.round(); };
+    auto use = [&](int step) {
+      if (step % 2 == 0) {
+        weighted.multiply(room, gradients);
+        return;
+      }
+      float scores[4][4];
+      scored.multiply(room, scores);
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+#pragma unroll
+        for (int part = 0; part < 4; part++) {
+          int other = other_first + step / 2 * OTHER_ROWS + own_column(j, part);
+          int key = OF_KEYS ? first + own_row() + part / 2 * 8 : other;
+          Query query = OF_KEYS ? Query(of, head, other) : own[part / 2];
+          float p = query.probability(key, of.factor * scores[j][part]);
+          scores[j][part] = of.factor * p * (gradients[j][part] - query.delta);
+        }
+      }
+      add_weighted(room, scores, sums);
+    };
+    pipeline(2 * tiles, load, round, use);
+  }
+  store_rows<DIM>(sums, {1.0f, 1.0f}, result + static_cast<long long>(blockIdx.y) * of.head_dim, own_width, of.head_dim,
+                  first, end);
+}
+
+// dv = pᵀ · dout, summed over the query heads that share a key-value head. Blocks: x tiles of keys, y key-value heads.
+template <int DIM>
+static __device__ __forceinline__ void value_gradient_mma(const Backward &of, float *dv, AttentionMmaRoom<DIM> &room) {
+  long long before_kv = static_cast<long long>(blockIdx.y) * of.head_dim;
+  int first = blockIdx.x * OWN_ROWS;
+  int end = min(first + OWN_ROWS, of.tokens);
+  int tiles = of.query_tiles(first, end);
+  OwnRows<DIM> keys;
+  keys.load(of.k + before_kv, of.kv_width(), of.head_dim, first, end);
+  float sums[DIM / 8][4] = {};
+  for (int head = blockIdx.y * of.group(); head < static_cast<int>(blockIdx.y + 1) * of.group(); head++) {
+    long long before = static_cast<long long>(head) * of.head_dim;
+    float scores[4][4];
+    // Each tile takes two steps: queries, then their gradients of the output.
+    auto load = [&](int step) {
+      room.load((step % 2 == 0 ? of.q : of.dout) + before, of.q_width(), of.head_dim, first + step / 2 * OTHER_ROWS,
+                of.tokens);
+    };
+    auto round = [&](int) { room.round(); };
+    auto use = [&](int step) {
+      if (step % 2 != 0) {
+        add_weighted(room, scores, sums);
+        return;
+      }
+      keys.multiply(room, scores);
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+#pragma unroll
+        for (int part = 0; part < 4; part++) {
+          Query query(of, head, first + step / 2 * OTHER_ROWS + own_column(j, part));
+          scores[j][part] = query.probability(first + own_row() + part / 2 * 8, of.factor * scores[j][part]);
+        }
+      }
+    };
+    pipeline(2 * tiles, load, round, use);
+  }
+  store_rows<DIM>(sums, {1.0f, 1.0f}, dv + before_kv, of.kv_width(), of.head_dim, first, end);
+}
+
 // Kernels for heads of up to so many columns.
-#define CAUSAL_ATTENTION_GRADIENT(dim)                                                                                 \
-  KERNEL(128) attention_query_gradient_##dim(const float *q, const float *k, const float *v, const int *starts,        \
-                                             const float *logsumexp, const float *dout, const float *delta, int tokens, \
-                                             int heads, int kv_heads, int head_dim, float factor, float *dq) {         \
-    __shared__ GradientRoom<dim> room;                                                                                 \
-    query_gradient<dim>(q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor, dq, room); \
-  }                                                                                                                    \
-  KERNEL(128) attention_key_gradients_##dim(const float *q, const float *k, const float *v, const int *starts,         \
-                                            const float *logsumexp, const float *dout, const float *delta, int tokens, \
+#define CAUSAL_ATTENTION_GRADIENT(dim)                                                                                   \
+  KERNEL(128) attention_query_gradient_##dim(const float *q, const float *k, const float *v, const int *starts,          \
+                                             const float *logsumexp, const float *dout, const float *delta, int tokens,  \
+                                             int heads, int kv_heads, int head_dim, float factor, float *dq) {           \
+    __shared__ GradientRoom<dim> room;                                                                                   \
+    query_gradient<dim>(q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor, dq, room);   \
+  }                                                                                                                      \
+  KERNEL(128) attention_key_gradients_##dim(const float *q, const float *k, const float *v, const int *starts,           \
+                                            const float *logsumexp, const float *dout, const float *delta, int tokens,   \
                                             int heads, int kv_heads, int head_dim, float factor, float *dk, float *dv) { \
-    __shared__ GradientRoom<dim> room;                                                                                 \
-    key_gradients<dim>(q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor, dk, dv, room); \
+    __shared__ GradientRoom<dim> room;                                                                                   \
+    key_gradients<dim>(q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor, dk, dv, room);\
+  }                                                                                                                      \
+  KERNEL(128) attention_query_gradient_mma_##dim(const float *q, const float *k, const float *v,                         \
+                                                 const int *starts, const float *logsumexp, const float *dout,           \
+                                                 const float *delta, int tokens, int heads, int kv_heads,                \
+                                                 int head_dim, float factor, float *dq) {                                \
+    __shared__ AttentionMmaRoom<dim> room;                                                                               \
+    score_gradients_mma<dim, false>({q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor},\
+                                    dq, room);                                                                           \
+  }                                                                                                                      \
+  KERNEL(128) attention_key_gradient_mma_##dim(const float *q, const float *k, const float *v,                           \
+                                               const int *starts, const float *logsumexp, const float *dout,             \
+                                               const float *delta, int tokens, int heads, int kv_heads,                  \
+                                               int head_dim, float factor, float *dk) {                                  \
+    __shared__ AttentionMmaRoom<dim> room;                                                                               \
+    score_gradients_mma<dim, true>({q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor}, \
+                                   dk, room);                                                                            \
+  }                                                                                                                      \
+  KERNEL(128) attention_value_gradient_mma_##dim(const float *q, const float *k, const float *v,                         \
+                                                 const int *starts, const float *logsumexp, const float *dout,           \
+                                                 const float *delta, int tokens, int heads, int kv_heads,                \
+                                                 int head_dim, float factor, float *dv) {                                \
+    __shared__ AttentionMmaRoom<dim> room;                                                                               \
+    value_gradient_mma<dim>({q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor},        \
+                            dv, room);                                                                                   \
   }
 
 CAUSAL_ATTENTION_GRADIENT(32)

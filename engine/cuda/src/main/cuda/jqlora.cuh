@@ -13,6 +13,20 @@ static __device__ __forceinline__ float half_to_float(unsigned short bits) { ret
 
 static __device__ __forceinline__ unsigned short float_to_half(float x) { return __half_as_ushort(__float2half_rn(x)); }
 
+// Rounded to nearest even.
+static __device__ __forceinline__ unsigned short float_to_bf16(float x) {
+  unsigned short bits;
+  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(bits) : "f"(x));
+  return bits;
+}
+
+// Two of them, the first in the low half.
+static __device__ __forceinline__ unsigned bf16_pair(float low, float high) {
+  unsigned pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+}
+
 // The sum, or the largest, of what the lanes of a warp bring: each lane adds that of the lane 16, 8, 4, 2 and 1 away.
 static __device__ __forceinline__ float warp_sum(float value) {
   for (int lanes = 16; lanes > 0; lanes /= 2) {
@@ -28,6 +42,17 @@ static __device__ __forceinline__ float warp_max(float value) {
   return value;
 }
 
+// The same over the four lanes of each quad.
+static __device__ __forceinline__ float quad_sum(float value) {
+  value += __shfl_xor_sync(0xffffffffu, value, 2);
+  return value + __shfl_xor_sync(0xffffffffu, value, 1);
+}
+
+static __device__ __forceinline__ float quad_max(float value) {
+  value = fmaxf(value, __shfl_xor_sync(0xffffffffu, value, 2));
+  return fmaxf(value, __shfl_xor_sync(0xffffffffu, value, 1));
+}
+
 // d += a · b, fragments of a [16, 16], b [16, 8] in bf16 and d [16, 8] in float over a warp.
 static __device__ __forceinline__ void mma_bf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
   asm volatile(
@@ -36,10 +61,29 @@ static __device__ __forceinline__ void mma_bf16(float (&d)[4], const unsigned (&
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
-// Sixteen bytes from global to shared memory, both aligned to 16, that arrive when they are waited for.
-static __device__ __forceinline__ void cp_async_16(void *shared, const void *global) {
+// Four matrices of 8 x 8 16-bit elements from shared memory. Lane l says where row l % 8 of matrix l / 8 begins, at 16 bytes,
+// and gets of each matrix two neighbours from 2 · (l % 4) on: of row l / 4 or, TRANSPOSED, of column l / 4.
+template <bool TRANSPOSED>
+static __device__ __forceinline__ void load_matrices(unsigned (&d)[4], const void *row) {
+  unsigned at = static_cast<unsigned>(__cvta_generic_to_shared(row));
+  if (TRANSPOSED) {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+                 : "r"(at)
+                 : "memory");
+  } else {
+    asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(d[0]), "=r"(d[1]), "=r"(d[2]), "=r"(d[3])
+                 : "r"(at)
+                 : "memory");
+  }
+}
+
+// Sixteen bytes from global to shared memory, both aligned to 16, that arrive when they are waited for. Only so many of them
+// are read, the rest is 0.
+static __device__ __forceinline__ void cp_async_16(void *shared, const void *global, int bytes = 16) {
   unsigned at = static_cast<unsigned>(__cvta_generic_to_shared(shared));
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(at), "l"(global) : "memory");
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(at), "l"(global), "r"(bytes) : "memory");
 }
 
 static __device__ __forceinline__ void cp_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
@@ -68,15 +112,6 @@ struct F16 {
 static __device__ __forceinline__ float to_float(float x) { return x; }
 static __device__ __forceinline__ float to_float(Bf16 x) { return __uint_as_float(static_cast<unsigned>(x.bits) << 16); }
 static __device__ __forceinline__ float to_float(F16 x) { return half_to_float(x.bits); }
-
-// Rounded to nearest even; NaN stays NaN.
-static __device__ __forceinline__ unsigned short float_to_bf16(float x) {
-  unsigned bits = __float_as_uint(x);
-  if ((bits & 0x7fffffffu) > 0x7f800000u) {
-    return static_cast<unsigned short>(bits >> 16 | 0x40);
-  }
-  return static_cast<unsigned short>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
 
 // The number of this thread in the grid, and of all threads.
 static __device__ __forceinline__ long long first_index() {

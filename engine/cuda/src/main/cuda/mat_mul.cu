@@ -1,4 +1,5 @@
 #include "gemm.cuh"
+#include "gemm_mma.cuh"
 
 // c[batch] = alpha · op(a[batch]) · op(b[batch]) (+ c[batch] where accumulate), with c [m, n] and the inner extent k; op
 // transposes where asked.
@@ -28,6 +29,39 @@ KERNEL(256) mat_mul_f16(const float *a, int transpose_a, const F16 *b, int trans
                         int accumulate, float *c) {
   __shared__ GemmRoom room;
   multiply_batch(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);
+}
+
+// The same on tensor cores. Lines of a and b are multiples of 16 bytes.
+template <class T>
+using Room = MmaRoom<MmaMatrix<float, MMA_ROWS>, MmaMatrix<T, MMA_COLUMNS>>;
+
+template <class T>
+static __device__ __forceinline__ void multiply_batch_mma(const float *a, int transpose_a, const T *b, int transpose_b,
+                                                          int m, int n, int k, float alpha, int accumulate, float *c,
+                                                          Room<T> &room) {
+  long long batch = blockIdx.z;
+  float *to = c + batch * m * n;
+  gemm_mma(MmaMatrix<float, MMA_ROWS>{a + batch * m * k, m, k, transpose_a != 0},
+           MmaMatrix<T, MMA_COLUMNS>{b + batch * n * k, n, k, transpose_b == 0}, m, n, k, alpha,
+           accumulate ? to : nullptr, to, room);
+}
+
+KERNEL(256) mat_mul_mma_f32(const float *a, int transpose_a, const float *b, int transpose_b, int m, int n, int k,
+                            float alpha, int accumulate, float *c) {
+  __shared__ Room<float> room;
+  multiply_batch_mma(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);
+}
+
+KERNEL(256) mat_mul_mma_bf16(const float *a, int transpose_a, const Bf16 *b, int transpose_b, int m, int n, int k,
+                             float alpha, int accumulate, float *c) {
+  __shared__ Room<Bf16> room;
+  multiply_batch_mma(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);
+}
+
+KERNEL(256) mat_mul_mma_f16(const float *a, int transpose_a, const F16 *b, int transpose_b, int m, int n, int k,
+                            float alpha, int accumulate, float *c) {
+  __shared__ Room<F16> room;
+  multiply_batch_mma(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);
 }
 
 // c = x · bᵀ for one row x [k] and b [n, k].

@@ -36,7 +36,7 @@ enum class State { READY, AT_BARRIER, IN_WARP, DONE };
 struct Copy {
   unsigned char *shared;
   const unsigned char *global;
-  size_t bytes;
+  size_t bytes, read;
   int group;
 };
 
@@ -245,6 +245,9 @@ int collect_segments(dl_phdr_info *info, size_t, void *) {
 
 Range last_touched;
 
+// Whether a kernel with a planted bug is taken for the one that it is named after.
+bool planted;
+
 void touch(size_t address, size_t bytes, bool write) {
   if (address - reinterpret_cast<size_t>(stacks) < MAX_THREADS * STACK || running == nullptr) {
     return;
@@ -392,7 +395,7 @@ const unsigned char (*exchange(const void *mine, size_t bytes, const char *file,
   return shown;
 }
 
-void copy_later(void *shared, const void *global, size_t bytes) {
+void copy_later(void *shared, const void *global, size_t bytes, size_t read) {
   Fiber &fiber = self();
   if (checking) {
     size_t offset = static_cast<char *>(shared) - __start_kernel_shared;
@@ -402,14 +405,16 @@ void copy_later(void *shared, const void *global, size_t bytes) {
     if (reinterpret_cast<size_t>(shared) % bytes != 0 || reinterpret_cast<size_t>(global) % bytes != 0) {
       complain(true, "copies %zu bytes from %p to %p, which are not aligned to them", bytes, global, shared);
     }
-    touch(reinterpret_cast<size_t>(global), bytes, false);
+    if (read > 0) {
+      touch(reinterpret_cast<size_t>(global), read, false);
+    }
     touch_shared(offset, bytes, true);
     for (size_t i = 0; i < bytes; i++) {
       shadows[offset + i].arriving = true;
     }
   }
   fiber.copies.push_back({static_cast<unsigned char *>(shared), static_cast<const unsigned char *>(global), bytes,
-                          fiber.groups});
+                          read, fiber.groups});
 }
 
 void copies_commit() { self().groups++; }
@@ -422,7 +427,8 @@ void copies_wait(int pending) {
       later.push_back(copy);
       continue;
     }
-    memcpy(copy.shared, copy.global, copy.bytes);
+    memcpy(copy.shared, copy.global, copy.read);
+    memset(copy.shared + copy.read, 0, copy.bytes - copy.read);
     if (checking) {
       size_t offset = reinterpret_cast<char *>(copy.shared) - __start_kernel_shared;
       for (size_t i = 0; i < copy.bytes; i++) {
@@ -442,7 +448,7 @@ void add_kernel(const char *name, std::vector<size_t> parameters, bool checked, 
 }
 
 const Kernel *find_kernel(const std::string &name) {
-  auto found = kernels().find(name);
+  auto found = kernels().find((planted && kernels().count("planted_" + name) > 0 ? "planted_" : "") + name);
   return found == kernels().end() ? nullptr : &found->second;
 }
 
@@ -478,6 +484,8 @@ Fault launch(const Kernel &called, bool checked, Index grid, Index size, void **
 }
 
 }  // namespace cpu
+
+extern "C" void jqlora_plant(bool yes) { cpu::planted = yes; }
 
 // ---- what the compiler calls at each access of the checked kernels (-fsanitize=thread, without its library)
 

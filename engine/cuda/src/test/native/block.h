@@ -34,7 +34,8 @@ void barrier(const char *file, int line);
 // Waits for all threads of the warp and shows them some bytes; returns what the 32 lanes show, until the next call but one.
 const unsigned char (*exchange(const void *mine, size_t bytes, const char *file, int line))[EXCHANGE];
 
-void copy_later(void *shared, const void *global, size_t bytes);
+// Copies bytes, of which the first so many are read and the rest are 0.
+void copy_later(void *shared, const void *global, size_t bytes, size_t read);
 void copies_commit();
 void copies_wait(int pending);
 

@@ -72,12 +72,12 @@ const std::map<int, std::pair<const char *, const char *>> ERRORS = {
 };
 
 constexpr uint64_t KIND_DEVICE = 0, KIND_MANAGED = 1, KIND_HOST = 2;
-constexpr size_t PAGE = 64 << 10;  // of managed memory
 
 struct Allocation {
   uint64_t begin = 0, bytes = 0, kind = KIND_DEVICE;
   void *mapping = nullptr;
   size_t mapped = 0;
+  size_t page = 0;             // of managed memory: what the driver moves at a time
   std::vector<bool> resident;  // on the device, for each page of managed memory
 };
 
@@ -109,7 +109,8 @@ struct Graph {
 };
 
 struct Settings {
-  long checked = 1, dry = 0, devices = 1, driver = 13000, capability = 89, concurrent = 1, memory = 8L << 30, fences = 1;
+  long checked = 1, dry = 0, devices = 1, driver = 13000, capability = 89, concurrent = 1, memory = 8L << 30, fences = 1,
+       managed_page = 64 << 10;
 } settings;
 
 std::recursive_mutex lock;
@@ -144,7 +145,9 @@ int enter(const char *call, bool context = true) {
   if (found != injections.end() && found->second.after-- <= 0) {
     int code = found->second.code;
     injections.erase(found);
-    if (code == ILLEGAL_ADDRESS || code == LAUNCH_FAILED) {
+    // Those after which the manual says that the context is beyond use.
+    static const std::set<int> LAST = {214, 220, 226, ILLEGAL_ADDRESS, 702, 710, 714, 715, 716, 717, 718, LAUNCH_FAILED};
+    if (LAST.count(code) > 0) {
       sticky = code;
     }
     return say(code, std::string(call) + ": as the test wants it");
@@ -234,7 +237,8 @@ int allocate(uint64_t *pointer, size_t bytes, uint64_t kind) {
   allocation.mapping = mapping;
   allocation.mapped = mapped;
   if (kind == KIND_MANAGED) {
-    allocation.resident.resize((bytes + PAGE - 1) / PAGE);
+    allocation.page = settings.managed_page;
+    allocation.resident.resize((bytes + allocation.page - 1) / allocation.page);
   }
   allocations[allocation.begin] = allocation;
   static const char *const NAMES[] = {"allocated", "managed", "host"};
@@ -246,7 +250,30 @@ int allocate(uint64_t *pointer, size_t bytes, uint64_t kind) {
 }
 
 long resident_bytes(const Allocation &allocation, size_t page) {
-  return std::min<size_t>(PAGE, allocation.bytes - page * PAGE);
+  return std::min<size_t>(allocation.page, allocation.bytes - page * allocation.page);
+}
+
+// Has the managed pages of these bytes on the device, or on the host; returns how many bytes had to be moved for it.
+long move(Allocation &allocation, uint64_t begin, size_t bytes, bool device) {
+  long moved = 0;
+  size_t end = begin - allocation.begin + bytes;
+  for (size_t page = (begin - allocation.begin) / allocation.page; page * allocation.page < end; page++) {
+    if (allocation.resident[page] != device) {
+      allocation.resident[page] = device;
+      moved += resident_bytes(allocation, page);
+    }
+  }
+  counts["resident"] += device ? moved : -moved;
+  note_peak();
+  return moved;
+}
+
+// The device touches memory. Where it is managed and still on the host, that is a page fault, and the page moves.
+void touch_on_device(uint64_t begin, size_t bytes) {
+  Allocation *allocation = containing(begin, bytes);
+  if (allocation != nullptr && allocation->kind == KIND_MANAGED && move(*allocation, begin, bytes, true) > 0) {
+    counts["faults"]++;
+  }
 }
 
 int release(uint64_t begin, bool host) {
@@ -338,6 +365,8 @@ int refuse_capture() {
   if (int code = refuse_capture()) return code
 
 int copy_bytes(uint64_t to, uint64_t from, size_t bytes) {
+  touch_on_device(to, bytes);
+  touch_on_device(from, bytes);
   if (!settings.dry) {
     memmove(reinterpret_cast<void *>(to), reinterpret_cast<void *>(from), bytes);
   }
@@ -347,6 +376,13 @@ int copy_bytes(uint64_t to, uint64_t from, size_t bytes) {
 int launch_kernel(const cpu::Kernel &kernel, cpu::Index grid, cpu::Index size,
                   std::shared_ptr<std::vector<std::vector<unsigned char>>> arguments) {
   counts["launches"]++;
+  for (size_t i = 0; i < arguments->size(); i++) {
+    if (kernel.parameters[i] == sizeof(uint64_t)) {
+      uint64_t pointer;
+      memcpy(&pointer, (*arguments)[i].data(), sizeof pointer);
+      touch_on_device(pointer, 1);
+    }
+  }
   if (settings.dry) {
     return SUCCESS;
   }
@@ -424,7 +460,8 @@ void jqlora_driver_reset() {
   injections.clear();
   complaint.clear();
   settings = {};
-  for (const char *name : {"launches", "graphLaunches", "prefetchedToDevice", "prefetchedToHost", "brokenFences", "copied"}) {
+  for (const char *name : {"launches", "graphLaunches", "prefetchedToDevice", "prefetchedToHost", "faults", "brokenFences",
+                           "copied"}) {
     counts[name] = 0;
   }
   counts["peak"] = used();
@@ -435,7 +472,7 @@ int jqlora_driver_set(const char *name, long value) {
   const std::map<std::string, long *> names = {{"checked", &settings.checked},       {"dry", &settings.dry},
                                                {"devices", &settings.devices},       {"driver", &settings.driver},
                                                {"capability", &settings.capability}, {"concurrent", &settings.concurrent},
-                                               {"memory", &settings.memory}};
+                                               {"memory", &settings.memory},         {"managedPage", &settings.managed_page}};
   auto found = names.find(name);
   if (found == names.end()) {
     return INVALID_VALUE;
@@ -642,15 +679,7 @@ int cuMemPrefetchAsync(uint64_t pointer, size_t bytes, int device, void *stream)
   return enqueue(stream, [pointer, bytes, device] {
     Allocation *moved = containing(pointer, bytes);
     REQUIRE(moved != nullptr, ILLEGAL_ADDRESS);
-    for (size_t page = (pointer - moved->begin) / PAGE; page * PAGE < pointer - moved->begin + bytes; page++) {
-      if (moved->resident[page] != (device >= 0)) {
-        long size = resident_bytes(*moved, page);
-        moved->resident[page] = device >= 0;
-        counts["resident"] += device >= 0 ? size : -size;
-        counts[device >= 0 ? "prefetchedToDevice" : "prefetchedToHost"] += size;
-      }
-    }
-    note_peak();
+    counts[device >= 0 ? "prefetchedToDevice" : "prefetchedToHost"] += move(*moved, pointer, bytes, device >= 0);
     return 0;
   });
 }
@@ -660,6 +689,7 @@ int cuMemsetD8Async(uint64_t pointer, unsigned char value, size_t count, void *s
   REQUIRE(known(stream), INVALID_HANDLE);
   REQUIRE(is_device(pointer, count), INVALID_VALUE);
   return enqueue(stream, [=] {
+    touch_on_device(pointer, count);
     if (!settings.dry) memset(reinterpret_cast<void *>(pointer), value, count);
     return 0;
   });
@@ -670,6 +700,7 @@ int cuMemsetD16Async(uint64_t pointer, unsigned short value, size_t count, void 
   REQUIRE(known(stream), INVALID_HANDLE);
   REQUIRE(is_device(pointer, count * 2) && pointer % 2 == 0, INVALID_VALUE);
   return enqueue(stream, [=] {
+    touch_on_device(pointer, count * 2);
     if (!settings.dry) std::fill_n(reinterpret_cast<unsigned short *>(pointer), count, value);
     return 0;
   });
@@ -680,6 +711,7 @@ int cuMemsetD32Async(uint64_t pointer, unsigned value, size_t count, void *strea
   REQUIRE(known(stream), INVALID_HANDLE);
   REQUIRE(is_device(pointer, count * 4) && pointer % 4 == 0, INVALID_VALUE);
   return enqueue(stream, [=] {
+    touch_on_device(pointer, count * 4);
     if (!settings.dry) std::fill_n(reinterpret_cast<unsigned *>(pointer), count, value);
     return 0;
   });
@@ -885,12 +917,17 @@ int cuStreamBeginCapture_v2(void *stream, int mode) {
   return SUCCESS;
 }
 
+// Ends the capture whatever it returns.
 int cuStreamEndCapture(void *handle, void **graph) {
+  std::lock_guard<std::recursive_mutex> outer(lock);
+  bool capturing = handle != nullptr && known(handle) && stream_of(handle).capturing;
+  if (capturing) {
+    stream_of(handle).capturing = false;
+  }
   ENTER(cuStreamEndCapture);
   REQUIRE(handle != nullptr && known(handle), INVALID_HANDLE);
+  REQUIRE(capturing, STREAM_CAPTURE_UNMATCHED);
   Stream &stream = stream_of(handle);
-  REQUIRE(stream.capturing, STREAM_CAPTURE_UNMATCHED);
-  stream.capturing = false;
   if (stream.invalidated) {
     *graph = nullptr;
     return STREAM_CAPTURE_INVALIDATED;

@@ -5,12 +5,17 @@ import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.training.config.ByteSize;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** The options of every command that computes. */
 final class BackendOptions {
-  @Option(names = "--backend", paramLabel = "NAME", defaultValue = Backends.AUTO, description = "What computes: auto, or a name that `jqlora devices` lists (default: ${DEFAULT-VALUE}).")
-  private String backend;
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
+  @Option(names = "--backend", paramLabel = "NAME", description = "What computes: cuda, tornado, cpu, reference, or auto, which takes a GPU where there is one that can be used, and else the CPU (default: auto).")
+  private @Nullable String backend;
 
   @Option(names = "--threads", paramLabel = "N", description = "Threads of the CPU (default: all processors). Results do not depend on it.")
   private @Nullable Integer threads;
@@ -27,7 +32,7 @@ final class BackendOptions {
     if (count < 1) {
       throw new JqloraException(Kind.USAGE, "--threads is %d; expected at least 1".formatted(count));
     }
-    return Backends.named(backend).create(count);
+    return Backends.open(backend, count, command.commandLine().getErr());
   }
 
   /** In bytes. */

@@ -5,12 +5,14 @@ import dev.jqlora.bench.Peer;
 import dev.jqlora.bench.Report;
 import dev.jqlora.bench.ReportText;
 import dev.jqlora.bench.RowResult;
+import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.llama.files.AtomicFile;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.OptionalInt;
+import java.util.function.IntFunction;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
@@ -19,23 +21,30 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Measures the CPU backend. */
-@Command(name = "bench", description = "Measure the CPU: kernels, layers, decoding, against roofs and PyTorch.", footer = {
+/** Measures a backend: the CPU's in full, any other by kernels, layers and a training step. */
+@Command(name = "bench", description = "Measure kernels, layers, decoding, against roofs and PyTorch.", footer = {
     "", "Every row is measured in turn with what it is compared with and with the machine's roof, so run it on an",
     "otherwise idle machine. The whole set takes up to 8 GB (12 with --peers), --quick 3.",
     "--peers needs PyTorch's libraries, which no other command does; this builds them in, once:",
     "  mvn -q -Ppeers -Dquick -DskipTests package", "", "Examples:", "  jqlora bench --quick",
     "  jqlora bench --filter \"matmul|nf4\"",
+    "  jqlora bench --backend cuda --json cuda.json --markdown cuda.md",
     "  jqlora bench --peers --json docs/benchmarks.json --markdown docs/benchmarks.md"})
 final class BenchCommand implements Runnable {
   @Option(names = "--filter", paramLabel = "REGEX", defaultValue = "", description = "Measure only what has this in its name.")
   private String filter;
+
+  @Option(names = "--backend", paramLabel = "NAME", defaultValue = Backends.CPU, description = "What is measured (default: ${DEFAULT-VALUE}). The roofs of another are what its maker states, where it is a known card.")
+  private String backend;
 
   @Option(names = "--list", description = "List the names and measure nothing.")
   private boolean list;
 
   @Option(names = "--quick", description = "A smaller set and fewer runs: 8B shapes, one layer for the stack, a quarter of the head.")
   private boolean quick;
+
+  @Option(names = "--tiny", description = "Shapes that say nothing about speed: to see that everything runs.")
+  private boolean tiny;
 
   @Option(names = "--threads", paramLabel = "N", description = "Threads that compute (default: all processors).")
   private @Nullable Integer threads;
@@ -78,7 +87,7 @@ final class BenchCommand implements Runnable {
   }
 
   private void measure(@Nullable Peer peer) {
-    Bench bench = new Bench(new Bench.Options(quick, threads(), pattern(), count("--layers", layers),
+    Bench bench = new Bench(new Bench.Options(extent(), measured(), threads(), pattern(), count("--layers", layers),
         count("--checkpoint-layers", checkpointLayers), peer));
     if (list) {
       bench.names().forEach(out()::println);
@@ -100,6 +109,23 @@ final class BenchCommand implements Runnable {
         }
       }));
     }
+  }
+
+  private Bench.Extent extent() {
+    if (tiny) {
+      return Bench.Extent.TINY;
+    }
+    return quick ? Bench.Extent.QUICK : Bench.Extent.FULL;
+  }
+
+  /** Null for the CPU, which {@link Bench} measures of itself. */
+  private @Nullable IntFunction<Backend> measured() {
+    if (backend.equals(Backends.CPU)) {
+      return null;
+    }
+    return backend.equals(Backends.AUTO)
+        ? count -> Backends.open(backend, count, command.commandLine().getErr())
+        : Backends.named(backend)::create;
   }
 
   private void write(Report report) {

@@ -23,7 +23,7 @@ final class Commands {
           TrainCommand.class, EvaluateCommand.class),
       new Group("Use a model", GenerateCommand.class, ChatCommand.class, PerplexityCommand.class,
           TokenizeCommand.class, DownloadCommand.class),
-      new Group("Look around", DevicesCommand.class, BenchCommand.class, VersionCommand.class,
+      new Group("Look around", DevicesCommand.class, DoctorCommand.class, BenchCommand.class, VersionCommand.class,
           CompletionCommand.class));
 
   private static final int HELP_WIDTH = 100;

@@ -26,8 +26,6 @@ import picocli.CommandLine.Spec;
     "A key of the configurations may follow as key=value and holds for every training run.",
     "It fails where training did not help.", "", "Example:", "  jqlora demo quiet=true"})
 final class DemoCommand implements Callable<Integer> {
-  private static final String SECTION_CHARACTERS = "1000";
-  private static final String HELD_OUT_EVERY = "12";
   private static final double CHANCE = 0.25;
 
   @Spec
@@ -69,13 +67,12 @@ final class DemoCommand implements Callable<Integer> {
 
   private void train(DemoFiles files) throws CommandFailed {
     title("Raw text and questions become datasets");
-    run("preprocess", "--raw", Home.find("data_clean").toString(), "--out", files.data().toString(),
-        "--section-characters", SECTION_CHARACTERS, "--held-out-every", HELD_OUT_EVERY);
+    run(files.preprocessing());
 
     title("A small Llama takes the place of Meta-Llama-3-8B: random weights, then half of the text");
     int tokens = files.writeModel().vocabSize();
     say("tokenizer.json: %,d tokens, learned from text and questions", tokens);
-    run("init", "--config", files.shape().toString(), "--out", files.random().toString(), "--overwrite");
+    run(files.initialization());
     files.writeBase();
     train(DemoFiles.BASE);
 

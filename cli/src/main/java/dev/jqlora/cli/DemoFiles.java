@@ -36,6 +36,8 @@ record DemoFiles(Path folder) {
   /** Tokens of a block of text. */
   static final int WINDOW = 128;
 
+  private static final String SECTION_CHARACTERS = "1000";
+  private static final String HELD_OUT_EVERY = "12";
   private static final int VOCABULARY = 1024;
   /** The longest question takes less. */
   private static final int POSITIONS = 512;
@@ -63,6 +65,17 @@ record DemoFiles(Path folder) {
 
   Path shape() {
     return folder.resolve("config.json");
+  }
+
+  /** The command line that makes the datasets. */
+  String[] preprocessing() {
+    return new String[]{"preprocess", "--raw", Home.find("data_clean").toString(), "--out", data().toString(),
+        "--section-characters", SECTION_CHARACTERS, "--held-out-every", HELD_OUT_EVERY};
+  }
+
+  /** The command line that makes the model of random weights, once it is described. */
+  String[] initialization() {
+    return new String[]{"init", "--config", shape().toString(), "--out", random().toString(), "--overwrite"};
   }
 
   /** Learns the tokenizer from all that is trained on, and describes a model with it. */

@@ -69,10 +69,9 @@ final class PlanCommand implements Runnable {
     if (tokens != null && tokens < 1) {
       throw new JqloraException(Kind.USAGE, "--tokens is %d; expected at least 1".formatted(tokens));
     }
-    String backendName = Optional.ofNullable(arguments.engine().backend()).orElse(Backends.AUTO);
     Integer threads = arguments.engine().threads();
-    try (Backend backend = Backends.named(backendName)
-        .create(threads == null ? BackendOptions.allProcessors() : threads)) {
+    try (Backend backend = Backends.open(arguments.engine().backend(),
+        threads == null ? BackendOptions.allProcessors() : threads, output.err())) {
       RunShape run = shape(arguments);
       MemoryPlanner planner = new MemoryPlanner(backend);
       Long limit = arguments.engine().deviceMemoryBytes();

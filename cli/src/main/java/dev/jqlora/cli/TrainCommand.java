@@ -12,7 +12,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -102,11 +101,10 @@ final class TrainCommand implements Callable<Integer> {
       model = HubModels.resolve(arguments.model().modelNameOrPath(), arguments.model().revision(),
           arguments.model().cacheDir(), arguments.model().hubToken(), status::download);
     }
-    String backendName = Optional.ofNullable(arguments.engine().backend()).orElse(Backends.AUTO);
     Integer threads = arguments.engine().threads();
     try (
-        Backend backend = Backends.named(backendName)
-            .create(threads == null ? BackendOptions.allProcessors() : threads);
+        Backend backend = Backends.open(arguments.engine().backend(),
+            threads == null ? BackendOptions.allProcessors() : threads, err);
         StopSignals stop = StopSignals.listen();
         TrainingDisplay display = new TrainingDisplay(err, arguments.engine().quiet(), stop)) {
       Trainer.Result result = Trainer.run(arguments, model, backend, display);

@@ -275,5 +275,8 @@ class LauncherTest {
     assertTrue(run(environment, "devices").out().contains("tornado-argfile"));
     assertFalse(run(Map.of(), "devices").out().contains("tornado-argfile"));
     assertFalse(run(environment, "train", "--backend", "cpu").out().contains("tornado-argfile"));
+    assertTrue(run(environment, "train", "run.yaml", "backend=tornado").out().contains("tornado-argfile"));
+    assertTrue(run(environment, "train", "--backend", "auto").out().contains("tornado-argfile"));
+    assertFalse(run(Map.of(), "train", "--backend=auto").out().contains("tornado-argfile"));
   }
 }

@@ -27,13 +27,17 @@ import java.util.Set;
  */
 public final class Generator {
   /** Numbers of tokens that there are programs for: a prompt is fed in such pieces, a new token alone. */
-  private static final int[] CHUNKS = {1, 4, 16, 64, 256};
+  private static final int[] CHUNKS = {1, 4, 16, 64, 256, 512};
+  /** A run of many tokens costs as much as so many more of them: every weight is read and decoded for it. */
+  private static final int RUN_COST = 128;
   private static final String ROW = "row";
   private static final String LOGITS = "logits";
 
   private final LoadedModel model;
   private final int capacity;
   private final Map<Integer, Executable> programs = new HashMap<>();
+  /** Those that only fill the cache, for the pieces of a prompt before the last. */
+  private final Map<Integer, Executable> filling = new HashMap<>();
   /** The tokens whose keys and values are in the cache. */
   private int[] cached = new int[0];
 
@@ -124,8 +128,14 @@ public final class Generator {
       int at = position + done;
       int size = chunk(tokens.length - done, capacity - at);
       int used = Math.min(size, tokens.length - done);
-      logits = run(Arrays.copyOf(Arrays.copyOfRange(tokens, done, done + used), size), at, used - 1);
+      int[] piece = Arrays.copyOf(Arrays.copyOfRange(tokens, done, done + used), size);
       done += used;
+      if (done < tokens.length) {
+        filling.computeIfAbsent(size, n -> model.session().compile(filling(model.layout(), n, capacity)))
+            .run(feeds(piece, at));
+      } else {
+        logits = logits(piece, at, used - 1);
+      }
     }
     cached = Arrays.copyOf(cached, position + tokens.length);
     System.arraycopy(tokens, 0, cached, position, tokens.length);
@@ -139,24 +149,29 @@ public final class Generator {
   static int chunk(int remaining, int room) {
     int best = 1;
     for (int size : CHUNKS) {
-      if (size <= room && (size <= remaining || size < 2 * remaining && best < remaining)) {
+      if (size <= room && (size <= remaining
+          || size < 2 * remaining && size - remaining < RUN_COST && best < remaining)) {
         best = size;
       }
     }
     return best;
   }
 
-  private float[] run(int[] tokens, int position, int row) {
+  private Map<String, Tensor> feeds(int[] tokens, int position) {
     int n = tokens.length;
     int[] positions = new int[n];
     Arrays.setAll(positions, i -> position + i);
     Map<String, Tensor> feeds = new HashMap<>(Map.of(
         LlamaGraph.POSITIONS, Tensor.of(TensorType.i32(n), positions),
-        LlamaGraph.CACHE_POSITION, Tensor.scalar(position),
-        ROW, Tensor.of(TensorType.i32(1), row)));
+        LlamaGraph.CACHE_POSITION, Tensor.scalar(position)));
     model.embeddings().feed(tokens, feeds);
-    Map<String, Tensor> results = program(n).run(feeds);
-    return Objects.requireNonNull(results.get(LOGITS)).toFloats();
+    return feeds;
+  }
+
+  private float[] logits(int[] tokens, int position, int row) {
+    Map<String, Tensor> feeds = feeds(tokens, position);
+    feeds.put(ROW, Tensor.of(TensorType.i32(1), row));
+    return Objects.requireNonNull(program(tokens.length).run(feeds).get(LOGITS)).toFloats();
   }
 
   /** The program that takes n new tokens. */
@@ -176,5 +191,12 @@ public final class Generator {
     Value row = program.feed(ROW, TensorType.i32(1));
     Value last = program.graph().apply(new Embedding(), hidden, row);
     return program.fetch(LOGITS, llama.logits(last)).build();
+  }
+
+  /** The program that takes n new tokens of a prompt, after which more follow: no logits are wanted yet. */
+  private static Program filling(ModelLayout layout, int n, int capacity) {
+    Program.Builder program = new Program.Builder("fill " + n);
+    new LlamaGraph(layout, program).cachedHidden(n, capacity);
+    return program.build();
   }
 }

@@ -55,7 +55,7 @@ class GeneratorTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"cpu", "tornado"})
+  @ValueSource(strings = {"cpu", "tornado", "cuda-test"})
   void greedyTextIsThatOfPyTorch(String name) throws IOException {
     try (Backend backend = TestBackends.named(name, 2);
         LoadedModel model = open(backend);
@@ -170,7 +170,9 @@ class GeneratorTest {
     assertEquals(16, Generator.chunk(17, 100));
     assertEquals(64, Generator.chunk(40, 100));
     assertEquals(16, Generator.chunk(40, 60));
-    assertEquals(256, Generator.chunk(10_000, 10_000));
+    assertEquals(256, Generator.chunk(300, 10_000));
+    assertEquals(512, Generator.chunk(400, 10_000));
+    assertEquals(512, Generator.chunk(10_000, 10_000));
     for (int remaining = 1; remaining < 600; remaining++) {
       for (int room = remaining; room < remaining + 300; room++) {
         int size = Generator.chunk(remaining, room);

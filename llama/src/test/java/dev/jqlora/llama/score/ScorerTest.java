@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.engine.testkit.TestBackends;
 import dev.jqlora.llama.files.OneLineError;
 import dev.jqlora.llama.files.SharedData;
 import dev.jqlora.llama.inference.LoadedModel;
@@ -22,6 +23,8 @@ import java.util.Optional;
 import java.util.stream.IntStream;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Likelihoods under a real model. */
 class ScorerTest {
@@ -42,8 +45,9 @@ class ScorerTest {
     return StreamSupport.stream(example.get("ids").spliterator(), false).mapToInt(JsonNode::intValue).toArray();
   }
 
-  private static void check(String folder, boolean quantize, String key, double tolerance) throws IOException {
-    try (Backend backend = new CpuBackend(2); LoadedModel model = open(backend, folder, quantize)) {
+  private static void check(String name, String folder, boolean quantize, String key, double tolerance)
+      throws IOException {
+    try (Backend backend = TestBackends.named(name, 2); LoadedModel model = open(backend, folder, quantize)) {
       Scorer scorer = new Scorer(model, 1024);
       for (JsonNode example : golden()) {
         Perplexity perplexity = Perplexity.of(ids(example), new Windows(512, 256), scorer, _ -> {
@@ -55,15 +59,12 @@ class ScorerTest {
     }
   }
 
-  @Test
-  void likelihoodsAreThoseOfPyTorch() throws IOException {
-    check("stories260K", false, "mean_nll", 1e-4);
-  }
-
-  @Test
-  void quantizedLikelihoodsAreThoseOfPyTorch() throws IOException {
-    check("stories260K", true, "mean_nll_nf4", 1e-3);
-    check("golden/model-bnb-4bit", false, "mean_nll_nf4", 1e-3);
+  @ParameterizedTest
+  @ValueSource(strings = {"cpu", "tornado", "cuda-test"})
+  void likelihoodsAreThoseOfPyTorch(String name) throws IOException {
+    check(name, "stories260K", false, "mean_nll", 1e-4);
+    check(name, "stories260K", true, "mean_nll_nf4", 1e-3);
+    check(name, "golden/model-bnb-4bit", false, "mean_nll_nf4", 1e-3);
   }
 
   @Test

@@ -1,8 +1,11 @@
 package dev.jqlora.bench;
 
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.cpu.CpuRoof;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Tensor;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
@@ -11,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalInt;
+import java.util.function.IntFunction;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -23,17 +27,28 @@ public final class Bench {
   private final Sizes sizes;
   private final Effort effort;
 
+  /** How much is measured. */
+  public enum Extent {
+    /** Real models' shapes. */
+    FULL,
+    /** A smaller set, with fewer runs. */
+    QUICK,
+    /** Shapes whose figures mean nothing: to see that everything runs. */
+    TINY
+  }
+
   /**
    * What to measure.
    *
-   * @param quick the smaller set, with fewer runs
+   * @param backend that is measured, made for a number of threads; the CPU's where null, against measured roofs
    * @param threads that compute
    * @param filter is sought in the rows' names
    * @param stackLayers of the model that stands for all of it; as the set has it where empty
    * @param checkpointLayers of the checkpoint that is loaded, likewise
    * @param peer to compare with, open; closed by the caller
    */
-  public record Options(boolean quick, int threads, Pattern filter, OptionalInt stackLayers,
+  public record Options(Extent extent, @Nullable IntFunction<Backend> backend, int threads, Pattern filter,
+      OptionalInt stackLayers,
       OptionalInt checkpointLayers, @Nullable Peer peer) {}
 
   /** Is told how far it is. */
@@ -44,7 +59,7 @@ public final class Bench {
   }
 
   public Bench(Options options) {
-    this(options, Sizes.of(options), options.quick() ? Effort.QUICK : Effort.FULL);
+    this(options, Sizes.of(options), Effort.of(options.extent()));
   }
 
   Bench(Options options, Sizes sizes, Effort effort) {
@@ -60,8 +75,15 @@ public final class Bench {
 
   private List<Row> rows() {
     KernelRows kernels = new KernelRows(sizes);
+    ModelRows models = new ModelRows(sizes, kernels);
     List<Row> rows = new ArrayList<>(kernels.rows());
-    rows.addAll(new ModelRows(sizes, kernels).rows());
+    if (options.backend() == null) {
+      rows.addAll(models.rows());
+    } else {
+      rows.addAll(models.layersAndStep());
+      // The goals are the CPU's.
+      rows.replaceAll(row -> new Row(row.name(), row.roof(), List.of(), row.opening()));
+    }
     return rows.stream().filter(row -> options.filter().matcher(row.name()).find()).toList();
   }
 
@@ -75,21 +97,42 @@ public final class Bench {
     if (rows.isEmpty()) {
       throw new JqloraException(Kind.USAGE, "no measurement is named like %s".formatted(options.filter()));
     }
+    IntFunction<Backend> backend = options.backend();
+    if (backend != null) {
+      return runOn(backend, rows, listener);
+    }
     try (CpuRoof roof = new CpuRoof(options.threads(), sizes.streamedBytes());
-        Workbench workbench = new Workbench(options.threads())) {
+        Workbench workbench = new Workbench(options.threads(), CpuBackend::new)) {
       listener.measuring("the roofs");
       Roofs roofs = Roofs.measure(roof, effort);
-      List<RowResult> results = new ArrayList<>();
-      for (Row row : rows) {
-        listener.measuring(row.name());
-        RowResult result = measure(row, workbench, roof);
-        listener.measured(result);
-        results.add(result);
-      }
-      Peer peer = options.peer();
-      return new Report(LocalDate.now(ZoneOffset.UTC).toString(), set(), Machine.here(options.threads()), roofs,
-          peer == null ? null : peer.name(), results);
+      return report(roofs, null, measure(rows, workbench, new Ceiling.Measured(roof), listener));
     }
+  }
+
+  private Report runOn(IntFunction<Backend> backend, List<Row> rows, Listener listener) {
+    try (Workbench workbench = new Workbench(options.threads(), backend)) {
+      String device = workbench.backend().device();
+      DType products = workbench.backend().products();
+      Roofs roofs = Card.named(device).map(card -> card.roofs(products)).orElse(Roofs.UNKNOWN);
+      return report(roofs, device, measure(rows, workbench, new Ceiling.Stated(roofs), listener));
+    }
+  }
+
+  private Report report(Roofs roofs, @Nullable String device, List<RowResult> results) {
+    Peer peer = options.peer();
+    return new Report(LocalDate.now(ZoneOffset.UTC).toString(), set(), Machine.here(options.threads()), device, roofs,
+        peer == null ? null : peer.name(), results);
+  }
+
+  private List<RowResult> measure(List<Row> rows, Workbench workbench, Ceiling ceiling, Listener listener) {
+    List<RowResult> results = new ArrayList<>();
+    for (Row row : rows) {
+      listener.measuring(row.name());
+      RowResult result = measure(row, workbench, ceiling);
+      listener.measured(result);
+      results.add(result);
+    }
+    return results;
   }
 
   /** What was measured, in words. */
@@ -98,17 +141,17 @@ public final class Bench {
     return filter.isEmpty() ? sizes.name() : "%s, only what matches `%s`".formatted(sizes.name(), filter);
   }
 
-  private RowResult measure(Row row, Workbench workbench, CpuRoof roof) {
+  private RowResult measure(Row row, Workbench workbench, Ceiling ceiling) {
     try (Setup setup = row.opening().open(workbench)) {
       Measurement measurement = new Measurement(row, setup);
       Setup.Comparison comparison = setup.comparison();
       Peer peer = options.peer();
       if (peer == null || comparison == null) {
-        return measurement.run(effort, roof, null);
+        return measurement.run(effort, ceiling, null);
       }
       try (Contender contender = peer.prepare(comparison.task(), comparison.inputs())) {
         double difference = compare(row, setup.subject(), peer.name(), contender);
-        return measurement.run(effort, roof, new Measurement.Opponent(peer.name(), contender, difference));
+        return measurement.run(effort, ceiling, new Measurement.Opponent(peer.name(), contender, difference));
       }
     }
   }

@@ -13,4 +13,13 @@ record Effort(int runs, double seconds, double mostSeconds) {
   static final int FEWEST_RUNS = 3;
   static final Effort FULL = new Effort(7, 1.5, 40);
   static final Effort QUICK = new Effort(FEWEST_RUNS, 0.5, 15);
+  private static final Effort TINY = new Effort(FEWEST_RUNS, 0, 0);
+
+  static Effort of(Bench.Extent extent) {
+    return switch (extent) {
+      case FULL -> FULL;
+      case QUICK -> QUICK;
+      case TINY -> TINY;
+    };
+  }
 }

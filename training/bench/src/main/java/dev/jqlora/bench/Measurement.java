@@ -26,7 +26,7 @@ final class Measurement {
    */
   record Opponent(String name, Contender contender, double difference) {}
 
-  RowResult run(Effort effort, CpuRoof roof, @Nullable Opponent opponent) {
+  RowResult run(Effort effort, Ceiling ceiling, @Nullable Opponent opponent) {
     for (Setup.Rival rival : setup.rivals()) {
       rival.parts().forEach(part -> contenders.add(part.contender()::run));
     }
@@ -34,10 +34,12 @@ final class Measurement {
       contenders.add(opponent.contender()::run);
     }
     double[] roofWork = new double[1];
-    switch (row.roof()) {
-      case MULTIPLY_ADD -> contenders.add(() -> roofWork[0] = roof.multiplyAdds());
-      case READ -> contenders.add(() -> roofWork[0] = roof.read());
-      case NONE -> {
+    if (ceiling instanceof Ceiling.Measured(CpuRoof roof)) {
+      switch (row.roof()) {
+        case MULTIPLY_ADD -> contenders.add(() -> roofWork[0] = roof.multiplyAdds());
+        case READ -> contenders.add(() -> roofWork[0] = roof.read());
+        case NONE -> {
+        }
       }
     }
     List<Times> times = new Stopwatch(effort).measure(contenders);
@@ -57,8 +59,10 @@ final class Measurement {
       seconds.put(Goal.PEER, its.seconds());
     }
     Times own = times.getFirst();
-    double roofRate = row.roof() == Roof.NONE ? 0 : roofWork[0] / times.getLast().seconds();
-    double share = row.roof() == Roof.NONE ? 0 : row.roof().work(setup.cost()) / own.seconds() / roofRate;
+    double roofRate = ceiling instanceof Ceiling.Stated stated
+        ? stated.rate(row.roof())
+        : row.roof() == Roof.NONE ? 0 : roofWork[0] / times.getLast().seconds();
+    double share = roofRate == 0 ? 0 : row.roof().work(setup.cost()) / own.seconds() / roofRate;
     Goal.Outcome outcome = new Goal.Outcome(own.seconds(), setup.cost(), share, seconds);
     return new RowResult(row.name(), own, setup.cost().flops(), setup.cost().bytes(), row.roof(), roofRate, share,
         rivals, row.goals().stream().map(goal -> goal.verdict(outcome)).toList());

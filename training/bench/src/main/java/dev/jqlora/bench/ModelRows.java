@@ -58,6 +58,11 @@ final class ModelRows {
     return rows;
   }
 
+  /** The rows that make sense on any device. */
+  List<Row> layersAndStep() {
+    return List.of(layer(false), layer(true), step());
+  }
+
   private Row layer(boolean gradient) {
     List<Goal> goals = gradient ? List.of(new Goal.TimeShare(Goal.PEER, 0.75)) : List.of();
     return new Row("decoder layer forward%s %d tokens, NF4, LoRA %d".formatted(gradient ? " + backward" : "", tokens,

@@ -23,13 +23,13 @@ final class ProgramRun implements Contender, Peer.Inputs {
   private final Executable executable;
   private final Map<String, Tensor> feeds;
   private final List<String> results;
-  private final Cost cost;
+  private final Program program;
 
   /** Allocates the program's states and fills those that it reads. */
   ProgramRun(Backend backend, Program program, RandomStates content, Map<String, Tensor> feeds, List<String> results) {
     this.feeds = feeds;
     this.results = results;
-    cost = cost(program);
+    this.program = program;
     session = backend.open(Long.MAX_VALUE);
     try {
       Map<String, TensorType> states = new LinkedHashMap<>();
@@ -55,7 +55,8 @@ final class ProgramRun implements Contender, Peer.Inputs {
     }
   }
 
-  private static Cost cost(Program program) {
+  /** The work of a run, as its ops count it. */
+  Cost cost() {
     Cost total = new Cost(0, 0);
     for (Node node : program.graph().nodes()) {
       total = total.plus(node.op().cost(node.inputTypes(), node.outputTypes()));
@@ -63,9 +64,8 @@ final class ProgramRun implements Contender, Peer.Inputs {
     return total;
   }
 
-  /** The work of a run, as its ops count it. */
-  Cost cost() {
-    return cost;
+  Program program() {
+    return program;
   }
 
   Session session() {

@@ -33,6 +33,9 @@ public final class ReportText {
 
   /** The roofs and what was met. */
   public static String summary(Report report) {
+    if (report.device() != null) {
+      return "%s%n%s".formatted(report.device(), statedRoofs(report.roofs()));
+    }
     List<Verdict> goals = report.rows().stream().flatMap(row -> row.goals().stream()).toList();
     long measured = goals.stream().filter(goal -> goal.met() != null).count();
     long met = goals.stream().filter(goal -> Boolean.TRUE.equals(goal.met())).count();
@@ -40,13 +43,39 @@ public final class ReportText {
         measured < goals.size() ? ", %d not measured without a peer".formatted(goals.size() - measured) : "");
   }
 
+  private static String statedRoofs(Roofs roofs) {
+    return roofs.equals(Roofs.UNKNOWN)
+        ? "its roofs are not known"
+        : String.format(Locale.ROOT, "roofs as its maker states them: %.1f TFLOP/s, %.0f GB/s",
+            roofs.multiplyAdd() * 1e-12, roofs.read() * 1e-9);
+  }
+
   private static String roofs(Roofs roofs) {
     return String.format(Locale.ROOT, "roofs: %.1f GFLOP/s fused multiply-adds, %.1f GB/s reading, %.1f GB/s triad",
         roofs.multiplyAdd() * 1e-9, roofs.read() * 1e-9, roofs.triad() * 1e-9);
   }
 
-  /** {@code docs/benchmarks.md}. */
+  /** A table of the rows without their goals. */
+  public static String table(Report report) {
+    StringBuilder table = new StringBuilder("""
+        | what | time | ± | rate | of roof | compared with |
+        | --- | ---: | ---: | ---: | ---: | --- |
+        """);
+    report.rows().forEach(row -> table.append("| %s | %s | %s | %s | %s | %s |\n".formatted(row.name(),
+        time(row.times().seconds()), spread(row.times().spread()), rate(row), share(row), rivals(row))));
+    return table.toString();
+  }
+
+  private static String deviceMarkdown(Report report) {
+    return "# Benchmark\n\nMeasured on %s, the set %s, on %s; %s.\n\n%s".formatted(report.date(), report.set(),
+        report.device(), statedRoofs(report.roofs()), table(report));
+  }
+
+  /** {@code docs/benchmarks.md}, or a page on another device than the processor. */
   public static String markdown(Report report) {
+    if (report.device() != null) {
+      return deviceMarkdown(report);
+    }
     Machine machine = report.machine();
     StringBuilder page = new StringBuilder();
     page.append(
@@ -97,7 +126,8 @@ public final class ReportText {
 
             ## Kernel by kernel
 
-            JMH runs each kernel on the shapes that its cases name, with error bars. The first argument is sought in the names.
+            JMH runs each kernel on the shapes that its cases name, with error bars:
+            [benchmarks-kernels.md](benchmarks-kernels.md). The first argument is sought in the names.
 
                 mvn -pl engine/bench -am package -DskipTests
                 java --add-modules jdk.incubator.vector -jar engine/bench/target/jqlora-engine-bench.jar 'RmsNorm.*8B'
@@ -107,12 +137,15 @@ public final class ReportText {
     return page.toString();
   }
 
-  private static String row(RowResult row) {
-    String rivals = row.rivals().stream().map(rival -> "%s %s%s".formatted(rival.name(), time(rival.seconds()),
+  private static String rivals(RowResult row) {
+    return row.rivals().stream().map(rival -> "%s %s%s".formatted(rival.name(), time(rival.seconds()),
         rival.difference() == null ? "" : String.format(Locale.ROOT, " (results within %.0e)", rival.difference())))
         .collect(Collectors.joining("<br>"));
+  }
+
+  private static String row(RowResult row) {
     return "| %s | %s | %s | %s | %s | %s | %s | %s | %s |%n".formatted(row.name(), time(row.times().seconds()),
-        spread(row.times().spread()), rate(row), share(row), rivals, goals(row, Verdict::goal),
+        spread(row.times().spread()), rate(row), share(row), rivals(row), goals(row, Verdict::goal),
         goals(row, goal -> goal.value() == null ? "not measured" : goal.value()), goals(row, ReportText::outcome));
   }
 
@@ -151,6 +184,6 @@ public final class ReportText {
   }
 
   private static String share(RowResult row) {
-    return row.roof() == Roof.NONE ? "" : String.format(Locale.ROOT, "%.0f %%", 100 * row.roofShare());
+    return row.roofShare() == 0 ? "" : String.format(Locale.ROOT, "%.0f %%", 100 * row.roofShare());
   }
 }

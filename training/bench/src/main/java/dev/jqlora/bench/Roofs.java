@@ -11,6 +11,9 @@ import java.util.List;
  * @param triad bytes in a second of {@code a = b + s · c}, counting each array once
  */
 public record Roofs(double multiplyAdd, double read, double triad) {
+  /** Of a device that nobody knows. */
+  static final Roofs UNKNOWN = new Roofs(0, 0, 0);
+
   static Roofs measure(CpuRoof roof, Effort effort) {
     double[] work = new double[3];
     List<Times> times = new Stopwatch(effort).measure(List.of(() -> work[0] = roof.multiplyAdds(),

@@ -4,6 +4,7 @@ import dev.jqlora.llama.config.KnownConfigs;
 import dev.jqlora.llama.config.LlamaConfig;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SequencedMap;
 
 /**
@@ -36,6 +37,19 @@ record Sizes(String name, LlamaConfig model, int tokens, int longTokens, int pro
         decoded(List.of("llama-3.2-1b")), 1L << 30);
   }
 
+  /** Shapes that a device made of software computes in no time: that everything runs is all that can be learned from it. */
+  private static Sizes tiny() {
+    LlamaConfig big = known("llama-3-8b");
+    LlamaConfig model = new LlamaConfig(40, 64, 96, 2, 4, 2, 16, 64, big.rmsNormEps(), big.rope(), true,
+        big.initializerRange(), big.ids(), big.dtype(), big.quantization());
+    return new Sizes("tiny", model, 8, 20, 6, 2, 2, 40, true, new LinkedHashMap<>(Map.of("tiny", model)), 3 << 20);
+  }
+
+  /** The whole 8B model, which is only counted. */
+  static Sizes counted() {
+    return new Sizes("counted", known("llama-3-8b"), 1024, 4096, 512, 32, 4, 128_256, true, new LinkedHashMap<>(), 0);
+  }
+
   private static LlamaConfig known(String name) {
     return KnownConfigs.named(name).orElseThrow();
   }
@@ -47,7 +61,11 @@ record Sizes(String name, LlamaConfig model, int tokens, int longTokens, int pro
   }
 
   static Sizes of(Bench.Options options) {
-    Sizes set = options.quick() ? quick() : full();
+    Sizes set = switch (options.extent()) {
+      case FULL -> full();
+      case QUICK -> quick();
+      case TINY -> tiny();
+    };
     return new Sizes(set.name, set.model, set.tokens, set.longTokens, set.promptTokens,
         options.stackLayers().orElse(set.stackLayers), options.checkpointLayers().orElse(set.checkpointLayers),
         set.headVocab, set.everyProjection, set.decoded, set.streamedBytes);

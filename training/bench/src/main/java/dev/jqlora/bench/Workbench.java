@@ -1,32 +1,35 @@
 package dev.jqlora.bench;
 
 import dev.jqlora.engine.backend.Backend;
-import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntFunction;
 
 /** What rows are made ready with: a backend, and numbers to compute with. */
 final class Workbench implements AutoCloseable {
+  private final IntFunction<Backend> backends;
   private final Backend backend;
   private final RandomStates content;
   private final Map<Integer, Workbench> others = new HashMap<>();
 
-  Workbench(int threads) {
-    this(threads, new RandomStates());
+  /** @param backends makes a backend of a number of threads */
+  Workbench(int threads, IntFunction<Backend> backends) {
+    this(threads, backends, new RandomStates());
   }
 
-  private Workbench(int threads, RandomStates content) {
+  private Workbench(int threads, IntFunction<Backend> backends, RandomStates content) {
+    this.backends = backends;
     this.content = content;
-    backend = new CpuBackend(threads);
+    backend = backends.apply(threads);
   }
 
   /** One with another number of threads, closed with this. */
   Workbench onThreads(int threads) {
-    return others.computeIfAbsent(threads, count -> new Workbench(count, content));
+    return others.computeIfAbsent(threads, count -> new Workbench(count, backends, content));
   }
 
   Backend backend() {

@@ -7,7 +7,9 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.reference.ReferenceBackend;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.config.KnownConfigs;
@@ -52,7 +54,8 @@ class BenchTest {
   }
 
   private static Bench bench(String filter, @Nullable Peer peer) {
-    return new Bench(new Bench.Options(true, 2, Pattern.compile(filter), OptionalInt.empty(), OptionalInt.empty(),
+    return new Bench(new Bench.Options(Bench.Extent.QUICK, null, 2, Pattern.compile(filter), OptionalInt.empty(),
+        OptionalInt.empty(),
         peer), SIZES, SHORT);
   }
 
@@ -88,6 +91,22 @@ class BenchTest {
     assertEquals(report, Report.read(json));
     String page = ReportText.markdown(report);
     measured.forEach(name -> assertTrue(page.contains("| " + name + " |"), name));
+  }
+
+  /** The reference interpreter stands for a device: no roofs, no goals, only what makes sense on any. */
+  @Test
+  void anotherBackendIsMeasuredByTheSameRows() {
+    Report report = new Bench(new Bench.Options(Bench.Extent.TINY, _ -> new ReferenceBackend(), 1,
+        Pattern.compile("nf4 linear forward 8 × 64|decoder layer forward 8|1 to 2|loading"), OptionalInt.empty(),
+        OptionalInt.empty(), null)).run(SILENT);
+    assertEquals(new ReferenceBackend().device(), report.device());
+    assertEquals(List.of("nf4 linear forward 8 × 64 × 64", "nf4 linear forward 8 × 64 × 32",
+        "nf4 linear forward 8 × 64 × 96", "decoder layer forward 8 tokens, NF4, LoRA 16"),
+        report.rows().stream().map(RowResult::name).toList());
+    report.rows().forEach(row -> assertTrue(row.times().seconds() > 0 && row.goals().isEmpty() && row.roofShare() == 0,
+        row.toString()));
+    assertTrue(ReportText.summary(report).endsWith("its roofs are not known"), ReportText.summary(report));
+    assertTrue(ReportText.markdown(report).contains("| nf4 linear forward 8 × 64 × 96 |"));
   }
 
   @Test
@@ -223,7 +242,7 @@ class BenchTest {
   /** All seven weights take part in the backward pass, the first layer's too. */
   @Test
   void theLayersGradientIsWhole() {
-    try (Workbench workbench = new Workbench(1)) {
+    try (Workbench workbench = new Workbench(1, CpuBackend::new)) {
       Row row = new ModelRows(SIZES, new KernelRows(SIZES)).rows().stream()
           .filter(candidate -> candidate.name().startsWith("decoder layer forward + backward")).findFirst()
           .orElseThrow();

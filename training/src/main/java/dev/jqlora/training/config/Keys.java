@@ -251,7 +251,8 @@ final class Keys {
   static final Key<Integer> THREADS = supported(Group.ENGINE, "threads", new Int(1, 4096), null,
     "Threads of the CPU backend. Default: all processors. Results do not depend on it.");
   static final Key<Long> DEVICE_MEMORY = supported(Group.ENGINE, "device_memory", new Bytes(), null,
-    "Limit on the device's memory, such as 8GB or 7.5GiB. A plan that does not fit is refused before it starts.");
+    "Limit on the device's memory, such as 8GB or 7.5GiB. A plan that does not fit is refused before it starts. "
+      + "Default: what the device says is free; on the CPU none.");
   static final Key<String> CARRY_DTYPE = supported(Group.ENGINE, "carry_dtype",
     ValueType.words("auto", "float32", "bfloat16"), "auto",
     "How each layer's input is kept for the backward pass; bfloat16 takes half the memory and rounds what is computed "

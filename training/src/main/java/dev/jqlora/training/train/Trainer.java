@@ -2,8 +2,8 @@ package dev.jqlora.training.train;
 
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.PagingCounts;
-import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.training.config.Interval;
 import dev.jqlora.training.config.IntervalStrategy;
 import dev.jqlora.training.config.TrainerArguments;
@@ -35,6 +35,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 /**
@@ -53,6 +54,7 @@ public final class Trainer {
 
   private final TrainingArguments arguments;
   private final TrainerArguments trainer;
+  private final Backend backend;
   private final TrainingListener listener;
   private final TrainedModel model;
   private final Datasets datasets;
@@ -80,7 +82,7 @@ public final class Trainer {
     try (TrainedModel model = TrainedModel.open(arguments, modelFolder, listener::notice)) {
       Trainer trainer = new Trainer(arguments, model, backend, listener);
       try (RunLog _ = trainer.log) {
-        return trainer.run();
+        return trainer.explained(trainer::run);
       }
     }
   }
@@ -88,6 +90,7 @@ public final class Trainer {
   private Trainer(TrainingArguments arguments, TrainedModel model, Backend backend, TrainingListener listener) {
     this.arguments = arguments;
     this.trainer = arguments.trainer();
+    this.backend = backend;
     this.listener = listener;
     this.model = model;
     List<Path> inputs = new ArrayList<>(List.of(model.folder()));
@@ -111,14 +114,18 @@ public final class Trainer {
         Optional.ofNullable(arguments.finetuning().earlyStoppingPatience()).map(EarlyStopping::new), List.of());
 
     shape = RunShape.of(arguments, model.layout(longest()), trainTokens(), evaluationTokens());
-    memory = plan(backend);
+    memory = planMemory();
     listener.phase("loading " + arguments.model().modelNameOrPath());
+    engine = explained(this::load);
+    evaluation = new EvaluationPass(engine, trainer.evalBatchSize(), arguments.finetuning());
+  }
+
+  private TrainingEngine load() {
     model.load(backend, shape.layout(),
         memory.isLimited() ? memory.limitBytes() - memory.overheadBytes() : Long.MAX_VALUE);
     Double ratio = arguments.finetuning().loraPlusRatio();
-    engine = new TrainingEngine(model.session(), model.layout(), model.embeddings(), shape.trainables(), shape.save(),
+    return new TrainingEngine(model.session(), model.layout(), model.embeddings(), shape.trainables(), shape.save(),
         trainer.optimizer(), ratio == null ? 1 : ratio);
-    evaluation = new EvaluationPass(engine, trainer.evalBatchSize(), arguments.finetuning());
   }
 
   private Optional<SavedRun> start(List<Path> inputs) {
@@ -171,18 +178,32 @@ public final class Trainer {
   }
 
   /** Refuses a run that cannot fit, before any weight is read. */
-  private MemoryPlan plan(Backend backend) {
-    Long limit = arguments.engine().deviceMemoryBytes();
+  private MemoryPlan planMemory() {
+    Long given = arguments.engine().deviceMemoryBytes();
+    long free = backend.availableBytes();
+    long limit = given == null ? free : Math.min(given, free);
     MemoryPlanner planner = new MemoryPlanner(backend);
-    MemoryPlan planned = planner.plan(shape, limit == null ? Long.MAX_VALUE : limit);
+    MemoryPlan planned = planner.plan(shape, limit);
     if (!planned.fits()) {
-      List<MemoryAdvice.Option> advice = MemoryAdvice.of(planner, shape, planned.limitBytes());
+      List<MemoryAdvice.Option> advice = MemoryAdvice.of(planner, shape, limit);
       listener.refused(planned, advice);
-      throw new JqloraException(Kind.MEMORY,
-          "the run takes at least %s of device memory, and device_memory is %s: raise it, or %s".formatted(
-              MemoryPlan.text(planned.leastBytes()), MemoryPlan.text(planned.limitBytes()), MemoryAdvice.line(advice)));
+      String what = given != null && given == limit ? "device_memory is %s: raise it, or " : "the device has %s free: ";
+      throw new JqloraException(Kind.MEMORY, "the run takes at least %s of device memory, and ".formatted(
+          MemoryPlan.text(planned.leastBytes())) + what.formatted(MemoryPlan.text(limit)) + MemoryAdvice.line(advice));
     }
     return planned;
+  }
+
+  /** Where the device has less room than it said before, shows what the memory was for. */
+  private <T> T explained(Supplier<T> work) {
+    try {
+      return work.get();
+    } catch (JqloraException e) {
+      if (e.kind() == Kind.MEMORY) {
+        listener.refused(memory, List.of());
+      }
+      throw e;
+    }
   }
 
   /** What must be the same in all parts of a run. */

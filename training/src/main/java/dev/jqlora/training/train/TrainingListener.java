@@ -21,7 +21,10 @@ public interface TrainingListener {
   /** Something that takes a while begins. */
   void phase(String what);
 
-  /** The run does not fit on the device and is refused; what its memory is for, and what would make it fit. */
+  /**
+   * The run does not fit on the device and is refused: what its memory is for, and what would make it fit. Or it should have
+   * fitted, and yet the device had no room.
+   */
   void refused(MemoryPlan plan, List<MemoryAdvice.Option> advice);
 
   void started(Plan plan);

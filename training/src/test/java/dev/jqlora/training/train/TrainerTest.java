@@ -9,7 +9,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.cpu.CpuBackend;
@@ -46,27 +45,6 @@ class TrainerTest {
   @BeforeEach
   void needsData() {
     assumeTrue(Files.isDirectory(DATA), "reference data is not at " + DATA.toAbsolutePath() + ": skipped");
-  }
-
-  /** The golden run's batches as a tokenized dataset in file order. */
-  private void goldenDataset() throws IOException {
-    StringBuilder rows = new StringBuilder();
-    JsonNode golden = JSON.readTree(DATA.resolve("golden/lora/batches.json").toFile());
-    for (JsonNode step : golden.get("batches")) {
-      for (JsonNode micro : step) {
-        for (JsonNode row : micro) {
-          ObjectNode line = JSON.createObjectNode();
-          line.set("input_ids", row.get("input_ids"));
-          line.set("labels", row.get("labels"));
-          rows.append(line).append('\n');
-        }
-      }
-    }
-    Files.writeString(work.resolve("golden.jsonl"), rows);
-    Files.writeString(work.resolve("dataset_info.json"), """
-        {"golden": {"file_name": "golden.jsonl", "formatting": "tokenized",
-                    "columns": {"input_ids": "input_ids", "labels": "labels"}}}
-        """);
   }
 
   private TrainingArguments arguments(String output, String... more) {
@@ -145,7 +123,7 @@ class TrainerTest {
   @ParameterizedTest
   @CsvSource({"float32, false, 2", "nf4, true, 1"})
   void goldenRunByConfiguration(String kind, boolean keep, int threads) throws IOException {
-    goldenDataset();
+    GoldenDataset.write(work);
     List<String> more = new ArrayList<>(List.of("adapter_name_or_path=" + DATA.resolve("golden/lora/initial"),
         "disable_gradient_checkpointing=" + keep));
     if (kind.equals("nf4")) {
@@ -171,7 +149,7 @@ class TrainerTest {
   @CsvSource({"paged_adamw_8bit, 0.1, lora, true", "adamw_torch, 0, lora, false", "adamw_8bit, 0, full, false"})
   void resumedEqualsUninterruptedToTheByte(String optimizer, double dropout, String type, boolean lean)
       throws IOException {
-    goldenDataset();
+    GoldenDataset.write(work);
     String[] more = {"optim=" + optimizer, "lora_dropout=" + dropout, "finetuning_type=" + type,
         "disable_shuffling=false", "num_train_epochs=1", "bf16=" + lean, "quantize_head=" + lean};
     run(arguments("whole", more), 2, -1);
@@ -192,7 +170,7 @@ class TrainerTest {
   @ParameterizedTest
   @CsvSource({"adamw_8bit, lora", "adamw_torch, full"})
   void pagedEqualsUnpagedToTheByteDownToTheLeastMemory(String unpaged, String type) throws IOException {
-    goldenDataset();
+    GoldenDataset.write(work);
     String[] more = {"finetuning_type=" + type, "max_steps=3", "save_steps=3"};
     run(arguments("whole", with(more, "optim=" + unpaged)), 2, -1);
     String paged = "optim=" + (type.equals("lora") ? "paged_adamw_8bit" : "paged_adamw_32bit");
@@ -236,7 +214,7 @@ class TrainerTest {
       "finetuning_type=full optim=adamw_8bit do_eval=true per_device_eval_batch_size=16",
       "finetuning_type=full optim=adamw_torch", "do_train=false do_eval=true quantization_bit=4"})
   void plannedMemoryIsWhatIsCounted(String words) throws IOException {
-    goldenDataset();
+    GoldenDataset.write(work);
     Path random = work.resolve("random");
     LlamaConfig shape = LlamaConfig.of(JsonObject.parse("config", """
         {"model_type": "llama", "vocab_size": 515, "hidden_size": 60, "intermediate_size": 101,
@@ -259,7 +237,7 @@ class TrainerTest {
   /** A run that cannot fit is refused with the reason and the remedy, and the remedy helps. */
   @Test
   void aRunThatDoesNotFitIsRefusedWithWhatMakesItFit() throws IOException {
-    goldenDataset();
+    GoldenDataset.write(work);
     Recorder refused = new Recorder(-1);
     String limit = "device_memory=2000000";
     String[] large = {limit, "disable_gradient_checkpointing=true", "optim=adamw_torch", "save_strategy=no",
@@ -296,7 +274,7 @@ class TrainerTest {
 
   @Test
   void aFullModelIsReadBackAndImproves() throws IOException {
-    goldenDataset();
+    GoldenDataset.write(work);
     Trainer.Result first = run(arguments("full", "finetuning_type=full", "learning_rate=1e-3"), 2, -1);
     Trainer.Result second = run(arguments("more", "model_name_or_path=" + work.resolve("full"), "max_steps=1"), 2, -1);
     assertTrue(second.trainLoss() < 4.529552851881936, "untrained it is 4.5296, trained " + second.trainLoss());
@@ -305,7 +283,7 @@ class TrainerTest {
 
   @Test
   void divergenceStopsTheRunInOneLine() throws IOException {
-    goldenDataset();
+    GoldenDataset.write(work);
     JqloraException failure = assertThrows(JqloraException.class,
         () -> run(
             arguments("bad", "learning_rate=1e30", "warmup_steps=0", "max_grad_norm=0", "lr_scheduler_type=constant"),
@@ -316,7 +294,7 @@ class TrainerTest {
 
   @Test
   void evaluationStopsARunThatDoesNotImproveAndKeepsTheBest() throws IOException {
-    goldenDataset();
+    GoldenDataset.write(work);
     Trainer.Result result = run(arguments("early", "val_size=8", "eval_strategy=steps", "eval_steps=1", "save_steps=1",
         "early_stopping_steps=2", "load_best_model_at_end=true", "save_total_limit=1", "learning_rate=1e-20",
         "warmup_steps=0", "max_steps=12", "compute_accuracy=true"), 2, -1);

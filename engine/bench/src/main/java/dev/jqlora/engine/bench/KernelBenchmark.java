@@ -1,10 +1,17 @@
 package dev.jqlora.engine.bench;
 
 import dev.jqlora.engine.cpu.CpuBackend;
+import dev.jqlora.engine.cpu.CpuRoof;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -38,10 +45,13 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
+@Warmup(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
+@Measurement(iterations = 5, time = 500, timeUnit = TimeUnit.MILLISECONDS)
 @Fork(1)
 public class KernelBenchmark {
+  /** System property of the measuring JVM: what is measured on, and when. */
+  static final String MACHINE = "jqlora.bench.machine";
+
   /** Which shape: {@link #main} fills this in. */
   @Param("")
   public String shape = "";
@@ -95,6 +105,26 @@ public class KernelBenchmark {
     }
     String[] options = args.length == 0 ? args : Arrays.copyOfRange(args, 1, args.length);
     new Runner(new OptionsBuilder().parent(new CommandLineOptions(options)).include(KernelBenchmark.class.getName())
-        .param("shape", shapes).build()).run();
+        .param("shape", shapes).jvmArgsAppend("-D%s=%s".formatted(MACHINE, machine())).build()).run();
+  }
+
+  /** In words, with the date: JMH's results keep the arguments of the JVM, but do not say where they come from. */
+  private static String machine() {
+    return "%s on %s, %d processors, vectors of %d bits".formatted(LocalDate.now(ZoneOffset.UTC), processor(),
+        Runtime.getRuntime().availableProcessors(), CpuRoof.vectorBits());
+  }
+
+  private static String processor() {
+    Path file = Path.of("/proc/cpuinfo");
+    String unknown = System.getProperty("os.arch", "unknown");
+    if (!Files.isReadable(file)) {
+      return unknown;
+    }
+    try (Stream<String> lines = Files.lines(file)) {
+      return lines.filter(line -> line.startsWith("model name")).findFirst()
+          .map(line -> line.substring(line.indexOf(':') + 1).strip()).orElse(unknown);
+    } catch (IOException _) {
+      return unknown;
+    }
   }
 }

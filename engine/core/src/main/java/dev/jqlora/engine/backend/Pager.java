@@ -28,6 +28,9 @@ public final class Pager {
 
     /** Copies a page from an offset in the pool to the host. */
     void moveOut(Page page, long offset);
+
+    /** A page leaves the pool that the host has as it is. */
+    default void drop(Page page) {}
   }
 
   /** A page in the pool; {@code dirty} where the host does not have its bytes. */
@@ -179,6 +182,8 @@ public final class Pager {
       long start = System.nanoTime();
       mover.moveOut(page, place.offset());
       counts = counts.movedOut(page.bytes(), System.nanoTime() - start);
+    } else {
+      mover.drop(page);
     }
   }
 }

@@ -1,5 +1,6 @@
 package dev.jqlora.engine.reference;
 
+import dev.jqlora.engine.backend.AccountedSession;
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.Session;
@@ -8,7 +9,6 @@ import dev.jqlora.engine.graph.Array64;
 import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.plan.Plan;
-import dev.jqlora.engine.plan.Planner;
 import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
@@ -46,56 +46,39 @@ public final class ReferenceBackend implements Backend {
   @Override
   public void close() {}
 
-  private final class ReferenceSession implements Session {
+  private final class ReferenceSession extends AccountedSession {
     private final Arena arena = Arena.ofConfined();
-    private final SessionAccount account;
     private final Map<String, Tensor> states = new HashMap<>();
 
     ReferenceSession(long limit) {
-      account = new SessionAccount(limit);
+      super(ReferenceBackend.this, new SessionAccount(limit));
     }
 
     @Override
-    public void allocate(String state, TensorType type) {
-      account.allocate(state, type);
+    protected void make(String state, TensorType type) {
       states.put(state, Tensor.allocate(arena, type));
     }
 
-    @Override
-    public TensorType type(String state) {
-      return account.type(state);
-    }
-
     private Tensor tensor(String state) {
-      account.type(state); // refuses an unknown name
-      return Objects.requireNonNull(states.get(state));
+      return Objects.requireNonNull(states.get(state), state);
     }
 
     @Override
-    public void write(String state, long offset, MemorySegment bytes) {
+    protected void copyIn(String state, long offset, MemorySegment bytes) {
       MemorySegment.copy(bytes, 0, tensor(state).data(), offset, bytes.byteSize());
     }
 
     @Override
-    public void read(String state, long offset, MemorySegment target) {
+    protected void copyOut(String state, long offset, MemorySegment target) {
       MemorySegment.copy(tensor(state).data(), offset, target, 0, target.byteSize());
     }
 
     @Override
-    public Executable compile(Program program) {
-      account.checkStates(program);
-      Plan plan = Planner.plan(program, ReferenceBackend.this);
-      account.reserveArena(plan);
-      return new Executable() {
+    protected Executable executable(Plan plan, boolean larger) {
+      return new PlannedExecutable(plan) {
         @Override
-        public Plan plan() {
-          return plan;
-        }
-
-        @Override
-        public Map<String, Tensor> run(Map<String, Tensor> feeds) {
-          SessionAccount.checkFeeds(plan, feeds);
-          return interpret(program, feeds);
+        protected Map<String, Tensor> execute(Map<String, Tensor> feeds) {
+          return interpret(plan.program(), feeds);
         }
       };
     }
@@ -121,11 +104,6 @@ public final class ReferenceBackend implements Backend {
         }
       }
       return fetches;
-    }
-
-    @Override
-    public long usedBytes() {
-      return account.usedBytes();
     }
 
     @Override

@@ -18,7 +18,7 @@ final class AdamW8bitCpu implements CpuKernel<AdamW8bit> {
     }
     AdamW8bitKernel.State state = new AdamW8bitKernel.State(call.out(0), call.in(1), call.out(1), call.out(2),
         call.out(3), call.out(4), op.count(), call.output(0).type().elements() / op.count());
-    AdamW8bitKernel.step(call.workers(), state, FloatMemory.get(call.in(7), 0), BlockwiseAdamW.Maps.DEFAULT,
+    AdamW8bitKernel.step(call.workers(), state, FloatMemory.get(call.in(7), 0),
         Operands.coefficients(op.beta1(), op.beta2(), op.epsilon(), call.in(6)));
   }
 }

@@ -8,6 +8,7 @@ import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
 import dev.jqlora.engine.tensor.Blockwise8bit;
 import dev.jqlora.engine.tensor.BlockwiseAdamW;
+import dev.jqlora.engine.tensor.DynamicMap;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.concurrent.atomic.LongAdder;
@@ -15,11 +16,16 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import org.jspecify.annotations.Nullable;
 
 /**
  * AdamW with 8-bit moments over the blocks of one or more stacked tensors, in parallel: {@link BlockwiseAdamW} to the byte.
- * Whole blocks are done with vectors, the rest by the plain code. An element takes four table look-ups, four divisions and
- * a root: 3.4 ns on two cores, 4.7 GB/s where memory gives 29.
+ * Whole blocks are done with vectors, the rest by the plain code.
+ *
+ * <p>Arithmetic sets the pace. With vectors of 512 bits, 16 elements in the caches take one core 31 ns (AMD Zen 5): the update
+ * 9, of which most waits for a root and two divisions in a row; finding codes 13 ({@link DecadeCodes}); decoding 6
+ * ({@link CodeTable}); the greatest magnitudes and the rest 3. Their 256 bytes of memory traffic would take 12. With look-ups
+ * one by one, as with narrower vectors, and ints that the compiler narrowed to bytes by itself it was 70.
  */
 final class AdamW8bitKernel {
   /** Blocks that a task takes. */
@@ -28,12 +34,19 @@ final class AdamW8bitKernel {
 
   private AdamW8bitKernel() {}
 
-  /** How the two moments' codes are found; made for the first step. */
-  private record Codes(NearestCodes first, NearestCodes second) {
-    private static final Codes DEFAULT = of(BlockwiseAdamW.Maps.DEFAULT);
+  /** One moment's codes; made for the first step. */
+  private static final class Moment {
+    private static final Moment FIRST = new Moment(BlockwiseAdamW.Maps.DEFAULT.first());
+    private static final Moment SECOND = new Moment(BlockwiseAdamW.Maps.DEFAULT.second());
 
-    static Codes of(BlockwiseAdamW.Maps maps) {
-      return new Codes(new NearestCodes(maps.first()), new NearestCodes(maps.second()));
+    final CodeTable values;
+    final NearestCodes nearest;
+    final @Nullable DecadeCodes decades;
+
+    Moment(DynamicMap map) {
+      values = new CodeTable(map.values());
+      nearest = new NearestCodes(map);
+      decades = DecadeCodes.FITS ? new DecadeCodes(map) : null;
     }
   }
 
@@ -51,70 +64,65 @@ final class AdamW8bitKernel {
    *
    * @return number of elements left alone because their gradient is NaN or infinite
    */
-  static long step(Workers workers, State state, float scale, BlockwiseAdamW.Maps maps,
-      BlockwiseAdamW.Coefficients coefficients) {
+  static long step(Workers workers, State state, float scale, BlockwiseAdamW.Coefficients coefficients) {
     int tasks = Math.toIntExact(Math.ceilDiv(state.size, TASK_SIZE));
-    Codes codes = maps.equals(BlockwiseAdamW.Maps.DEFAULT) ? Codes.DEFAULT : Codes.of(maps);
     LongAdder skipped = new LongAdder();
-    workers.parallel(Math.multiplyExact(state.tensors, tasks), task -> {
+    @Nullable
+    Blocks[] byWorker = new Blocks[workers.threads()];
+    workers.parallel(Math.multiplyExact(state.tensors, tasks), (task, worker) -> {
       long first = (long) (task % tasks) * TASK_SIZE;
       int count = (int) Math.min(TASK_SIZE, state.size - first);
       int whole = count / Blockwise8bit.BLOCK * Blockwise8bit.BLOCK;
       if (whole > 0) {
-        skipped.add(new Blocks(state, scale, maps, codes, coefficients).step(task / tasks, first, whole));
+        Blocks own = byWorker[worker];
+        Blocks blocks = own == null ? new Blocks(state, scale, coefficients) : own;
+        byWorker[worker] = blocks;
+        skipped.add(blocks.step(task / tasks, first, whole));
       }
       if (whole < count) {
-        skipped.add(step(state, task / tasks, first + whole, count - whole, scale, maps, coefficients));
+        skipped.add(step(state, task / tasks, first + whole, count - whole, scale, coefficients));
       }
     });
     return skipped.sum();
   }
 
-  /** The vector version for whole blocks, with the buffers of one task. */
+  /** The vector version for whole blocks, with the buffers of one thread. */
   private static final class Blocks {
     private final State state;
     private final float scale;
     private final BlockwiseAdamW.Coefficients c;
-    private final Codes codes;
-    private final float[] map1;
-    private final float[] map2;
+    private final byte[] codes1 = new byte[TASK_SIZE];
+    private final byte[] codes2 = new byte[TASK_SIZE];
     private final float[] first = new float[Blockwise8bit.BLOCK];
     private final float[] second = new float[Blockwise8bit.BLOCK];
+    private final CodeTable.Buffers decoding = new CodeTable.Buffers();
+    private final DecadeCodes.Buffers encoding = new DecadeCodes.Buffers();
     private final int[] bits = new int[Blockwise8bit.BLOCK];
     private final int[] entries = new int[Blockwise8bit.BLOCK];
 
-    Blocks(State state, float scale, BlockwiseAdamW.Maps maps, Codes codes, BlockwiseAdamW.Coefficients coefficients) {
+    Blocks(State state, float scale, BlockwiseAdamW.Coefficients coefficients) {
       this.state = state;
       this.scale = scale;
-      this.codes = codes;
       c = coefficients;
-      map1 = maps.first().values();
-      map2 = maps.second().values();
     }
 
     /** Updates {@code count} elements, whole blocks, of a tensor; returns the number left alone. */
     int step(int tensor, long begin, int count) {
       long at = tensor * state.size + begin;
       long block = tensor * Blockwise8bit.blocks(state.size) + begin / Blockwise8bit.BLOCK;
-      byte[] codes1 = bytes(state.codes1, at, count);
-      byte[] codes2 = bytes(state.codes2, at, count);
+      MemorySegment.copy(state.codes1, ValueLayout.JAVA_BYTE, at, codes1, 0, count);
+      MemorySegment.copy(state.codes2, ValueLayout.JAVA_BYTE, at, codes2, 0, count);
       int skipped = 0;
       for (int done = 0; done < count; done += Blockwise8bit.BLOCK, block++) {
-        lookUp(map1, codes1, done, first);
-        lookUp(map2, codes2, done, second);
+        Moment.FIRST.values.look(codes1, done, Blockwise8bit.BLOCK, decoding, first, 0);
+        Moment.SECOND.values.look(codes2, done, Blockwise8bit.BLOCK, decoding, second, 0);
         skipped += update(at + done, FloatMemory.get(state.absmax1, block), FloatMemory.get(state.absmax2, block));
-        FloatMemory.set(state.absmax1, block, quantize(first, codes.first, codes1, done));
-        FloatMemory.set(state.absmax2, block, quantize(second, codes.second, codes2, done));
+        FloatMemory.set(state.absmax1, block, quantize(first, Moment.FIRST, codes1, done));
+        FloatMemory.set(state.absmax2, block, quantize(second, Moment.SECOND, codes2, done));
       }
       MemorySegment.copy(codes1, 0, state.codes1, ValueLayout.JAVA_BYTE, at, count);
       MemorySegment.copy(codes2, 0, state.codes2, ValueLayout.JAVA_BYTE, at, count);
       return skipped;
-    }
-
-    private static void lookUp(float[] map, byte[] codes, int firstCode, float[] values) {
-      for (int i = 0; i < values.length; i++) {
-        values[i] = map[codes[firstCode + i] & 0xff];
-      }
     }
 
     /** Updates a block's parameters and its moments, which come without their absmax. */
@@ -142,9 +150,14 @@ final class AdamW8bitKernel {
       return skipped;
     }
 
-    private float quantize(float[] values, NearestCodes nearest, byte[] codes, int firstCode) {
+    private float quantize(float[] values, Moment moment, byte[] codes, int firstCode) {
       float absmax = absmax(values);
-      nearest.quantize(values, absmax == 0 ? 1 : absmax, bits, entries, codes, firstCode);
+      float divisor = absmax == 0 ? 1 : absmax;
+      if (moment.decades != null && Float.isFinite(absmax)) {
+        moment.decades.quantize(values, divisor, encoding, codes, firstCode);
+      } else {
+        moment.nearest.quantize(values, divisor, bits, entries, codes, firstCode);
+      }
       return absmax;
     }
 
@@ -159,7 +172,7 @@ final class AdamW8bitKernel {
     }
   }
 
-  private static int step(State state, int tensor, long first, int count, float scale, BlockwiseAdamW.Maps maps,
+  private static int step(State state, int tensor, long first, int count, float scale,
       BlockwiseAdamW.Coefficients coefficients) {
     long at = tensor * state.size + first;
     long block = tensor * Blockwise8bit.blocks(state.size) + first / Blockwise8bit.BLOCK;
@@ -173,7 +186,9 @@ final class AdamW8bitKernel {
     byte[] codes2 = bytes(state.codes2, at, count);
     float[] absmax1 = floats(state.absmax1, block, blocks);
     float[] absmax2 = floats(state.absmax2, block, blocks);
-    int skipped = BlockwiseAdamW.step(parameter, gradient, codes1, absmax1, codes2, absmax2, maps, coefficients);
+    int skipped = BlockwiseAdamW.step(parameter, gradient, codes1, absmax1, codes2, absmax2,
+        BlockwiseAdamW.Maps.DEFAULT,
+        coefficients);
     FloatMemory.write(parameter, 0, state.parameter, at, count);
     MemorySegment.copy(codes1, 0, state.codes1, ValueLayout.JAVA_BYTE, at, count);
     MemorySegment.copy(codes2, 0, state.codes2, ValueLayout.JAVA_BYTE, at, count);

@@ -1,21 +1,21 @@
 package dev.jqlora.engine.cpu;
 
+import dev.jqlora.engine.backend.AccountedSession;
 import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.backend.PageTable.Page;
+import dev.jqlora.engine.backend.PagedStates;
 import dev.jqlora.engine.backend.PagingCounts;
-import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.backend.PlanRunner;
 import dev.jqlora.engine.backend.SessionAccount;
-import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.plan.Operand;
 import dev.jqlora.engine.plan.Plan;
-import dev.jqlora.engine.plan.Planner;
 import dev.jqlora.engine.plan.Slot;
 import dev.jqlora.engine.plan.Step;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,10 +24,9 @@ import java.util.Objects;
 import java.util.stream.Collectors;
 
 /** States, pages and one arena in native memory; programs run one at a time and share the arena. */
-final class CpuSession implements Session {
-  private final Capabilities capabilities;
-  private final SessionAccount account;
-  private final CpuPages pages;
+final class CpuSession extends AccountedSession {
+  private final CpuPages pageMemory;
+  private final PagedStates pages;
   private final CpuContext context;
   private final KernelListener listener;
   private final DeviceMemory memory = new DeviceMemory();
@@ -37,38 +36,31 @@ final class CpuSession implements Session {
   private MemorySegment arena = MemorySegment.NULL;
 
   CpuSession(Capabilities capabilities, long limit, CpuContext context, KernelListener listener) {
-    this.capabilities = capabilities;
-    account = new SessionAccount(limit);
-    pages = new CpuPages(account, memory);
+    super(capabilities, new SessionAccount(limit));
+    pageMemory = new CpuPages(account(), memory);
+    pages = new PagedStates(account(), pageMemory);
     this.context = context;
     this.listener = listener;
   }
 
   @Override
-  public void allocate(String state, TensorType type) {
-    account.allocate(state, type);
+  protected void make(String state, TensorType type) {
     pages.fit();
     tensors.put(state, new Tensor(type, states.allocate(type.bytes())));
   }
 
   @Override
   public void allocatePaged(String state, TensorType type, int pageCount) {
-    account.allocatePaged(state, type, pageCount);
+    account().allocatePaged(state, type, pageCount);
     pages.fit();
   }
 
-  @Override
-  public TensorType type(String state) {
-    return account.type(state);
-  }
-
   private Tensor tensor(String state) {
-    return Objects.requireNonNull(tensors.get(state));
+    return Objects.requireNonNull(tensors.get(state), state);
   }
 
   @Override
-  public void write(String state, long offset, MemorySegment bytes) {
-    Objects.checkFromIndexSize(offset, bytes.byteSize(), account.type(state).bytes());
+  protected void copyIn(String state, long offset, MemorySegment bytes) {
     if (pages.contains(state)) {
       pages.write(state, offset, bytes);
     } else {
@@ -77,18 +69,12 @@ final class CpuSession implements Session {
   }
 
   @Override
-  public void read(String state, long offset, MemorySegment target) {
-    Objects.checkFromIndexSize(offset, target.byteSize(), account.type(state).bytes());
+  protected void copyOut(String state, long offset, MemorySegment target) {
     if (pages.contains(state)) {
       pages.read(state, offset, target);
     } else {
       MemorySegment.copy(tensor(state).data(), offset, target, 0, target.byteSize());
     }
-  }
-
-  @Override
-  public long usedBytes() {
-    return account.usedBytes();
   }
 
   @Override
@@ -102,10 +88,7 @@ final class CpuSession implements Session {
   }
 
   @Override
-  public Executable compile(Program program) {
-    account.checkStates(program);
-    Plan plan = Planner.plan(program, capabilities);
-    boolean larger = account.reserveArena(plan);
+  protected Executable executable(Plan plan, boolean larger) {
     pages.fit();
     if (larger) {
       scratch.close();
@@ -119,57 +102,30 @@ final class CpuSession implements Session {
   public void close() {
     scratch.close();
     pages.close();
+    pageMemory.close();
     states.close();
   }
 
-  private final class CpuExecutable implements Executable {
-    private final Plan plan;
-
+  private final class CpuExecutable extends PlannedExecutable {
     CpuExecutable(Plan plan) {
-      this.plan = plan;
+      super(plan);
     }
 
     @Override
-    public Plan plan() {
-      return plan;
-    }
-
-    @Override
-    public Map<String, Tensor> run(Map<String, Tensor> feeds) {
-      SessionAccount.checkFeeds(plan, feeds);
-      int[] indices = new int[0];
-      plan.feeds().forEach((name, operand) -> resolve(operand, indices).data()
+    protected Map<String, Tensor> execute(Map<String, Tensor> feeds) {
+      int[] outside = {};
+      plan().feeds().forEach((name, operand) -> resolve(operand, outside).data()
           .copyFrom(Objects.requireNonNull(feeds.get(name), name).data()));
-      run(plan.steps(), indices);
-      pages.bring(List.copyOf(plan.fetches().values()), List.of(), indices);
-      return plan.fetches().entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey,
-          entry -> resolve(entry.getValue(), indices), (first, _) -> first, LinkedHashMap::new));
+      new CpuRunner().run(plan().steps());
+      pages.bring(List.copyOf(plan().fetches().values()), List.of(), outside);
+      return plan().fetches().entrySet().stream().collect(Collectors.toMap(Map.Entry::getKey,
+          entry -> resolve(entry.getValue(), outside), (first, _) -> first, LinkedHashMap::new));
     }
+  }
 
-    private void run(List<Step> steps, int[] indices) {
-      for (Step step : steps) {
-        switch (step) {
-          case Step.Launch launch -> launch(launch, indices);
-          case Step.Copy(Operand from, Operand to) -> {
-            pages.bring(List.of(from), List.of(to), indices);
-            resolve(to, indices).data().copyFrom(resolve(from, indices).data());
-          }
-          case Step.Loop loop -> loop(loop, indices);
-        }
-      }
-    }
-
-    private void loop(Step.Loop loop, int[] outer) {
-      int[] indices = Arrays.copyOf(outer, outer.length + 1);
-      for (int i = 0; i < loop.count(); i++) {
-        int index = loop.reverse() ? loop.count() - 1 - i : i;
-        indices[outer.length] = index;
-        resolve(loop.index(), indices).data().set(ValueLayout.JAVA_INT, 0, index);
-        run(loop.body(), indices);
-      }
-    }
-
-    private void launch(Step.Launch launch, int[] indices) {
+  private final class CpuRunner extends PlanRunner {
+    @Override
+    protected void launch(Step.Launch launch, int[] indices) {
       long begin = System.nanoTime();
       pages.bring(launch.inputs(), launch.outputs(), indices);
       CpuKernels.run(launch.node().op(),
@@ -178,27 +134,40 @@ final class CpuSession implements Session {
       listener.ran(launch.node(), System.nanoTime() - begin);
     }
 
-    private List<Tensor> resolve(List<Operand> operands, int[] indices) {
-      Tensor[] resolved = new Tensor[operands.size()];
-      for (int i = 0; i < resolved.length; i++) {
-        resolved[i] = resolve(operands.get(i), indices);
-      }
-      return List.of(resolved);
+    @Override
+    protected void copy(Operand from, Operand to, int[] indices) {
+      pages.bring(List.of(from), List.of(to), indices);
+      resolve(to, indices).data().copyFrom(resolve(from, indices).data());
     }
 
-    private Tensor resolve(Operand operand, int[] indices) {
-      return new Tensor(operand.type(), memory(operand.slot(), indices, operand.type().bytes()));
+    @Override
+    protected void setIndex(Operand operand, int[] indices) {
+      resolve(operand, indices).data().set(ValueLayout.JAVA_INT, 0, indices[indices.length - 1]);
     }
+  }
 
-    private MemorySegment memory(Slot slot, int[] indices, long bytes) {
-      String state = slot.state();
-      long offset = slot.at(indices);
-      if (state == null) {
-        return arena.asSlice(offset, bytes);
-      }
-      return pages.contains(state)
-          ? pages.memory(state, offset, bytes)
-          : tensor(state).data().asSlice(offset, bytes);
+  private List<Tensor> resolve(List<Operand> operands, int[] indices) {
+    Tensor[] resolved = new Tensor[operands.size()];
+    for (int i = 0; i < resolved.length; i++) {
+      resolved[i] = resolve(operands.get(i), indices);
     }
+    return List.of(resolved);
+  }
+
+  private Tensor resolve(Operand operand, int[] indices) {
+    return new Tensor(operand.type(), memory(operand.slot(), indices, operand.type().bytes()));
+  }
+
+  private MemorySegment memory(Slot slot, int[] indices, long bytes) {
+    String state = slot.state();
+    long offset = slot.at(indices);
+    if (state == null) {
+      return arena.asSlice(offset, bytes);
+    }
+    if (pages.contains(state)) {
+      Page page = pages.page(state, offset);
+      return pageMemory.pool().asSlice(pages.place(page) + offset - page.offset(), bytes);
+    }
+    return tensor(state).data().asSlice(offset, bytes);
   }
 }

@@ -15,7 +15,9 @@ import jdk.incubator.vector.VectorOperators;
  * odd one is what a mask leaves, the even one what a shift brings up. x is laid out to match. Four streams at a time: a
  * cache line costs few instructions here.
  */
-record GemvBfloat16(MemorySegment weight, float[] x) implements Gemv.Form, Gemv.Rows {
+record GemvBfloat16(MemorySegment weight, float[] x) implements Gemv.Form {
+  /** Streams that are read at a time. */
+  private static final int STREAMS = 4;
   private static final int CHUNK = 2 * LANES;
   private static final int UPPER_HALF = 0xffff0000;
 
@@ -34,18 +36,18 @@ record GemvBfloat16(MemorySegment weight, float[] x) implements Gemv.Form, Gemv.
   }
 
   @Override
-  public Gemv.Rows rows(int firstRow, int count) {
-    return this;
+  public Gemv.Rows rows(int most) {
+    float[] lanes = new float[STREAMS * LANES];
+    return (first, distance, sums) -> {
+      for (int i = 0; i < sums.length; i += STREAMS) {
+        fourRows(first + i * distance, distance, lanes);
+        LaneSum.of(lanes, STREAMS, sums, i);
+      }
+    };
   }
 
-  @Override
-  public void multiply(int first, int distance, float[] sums) {
-    for (int i = 0; i < sums.length; i += 4) {
-      fourRows(first + i * distance, distance, sums, i);
-    }
-  }
-
-  private void fourRows(int first, int distance, float[] sums, int firstSum) {
+  /** Puts the lanes of each row's sum into {@code lanes}. */
+  private void fourRows(int first, int distance, float[] lanes) {
     long at = (long) first * x.length * Short.BYTES;
     long stride = (long) distance * x.length * Short.BYTES;
     FloatVector sum0 = FloatVector.zero(FLOATS);
@@ -69,9 +71,9 @@ record GemvBfloat16(MemorySegment weight, float[] x) implements Gemv.Form, Gemv.
       sum2 = pairs2.and(UPPER_HALF).reinterpretAsFloats().fma(odd, sum2);
       sum3 = pairs3.and(UPPER_HALF).reinterpretAsFloats().fma(odd, sum3);
     }
-    sums[firstSum] = LaneSum.of(sum0);
-    sums[firstSum + 1] = LaneSum.of(sum1);
-    sums[firstSum + 2] = LaneSum.of(sum2);
-    sums[firstSum + 3] = LaneSum.of(sum3);
+    sum0.intoArray(lanes, 0);
+    sum1.intoArray(lanes, LANES);
+    sum2.intoArray(lanes, 2 * LANES);
+    sum3.intoArray(lanes, 3 * LANES);
   }
 }

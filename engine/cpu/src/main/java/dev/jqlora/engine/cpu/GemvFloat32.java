@@ -11,7 +11,7 @@ import jdk.incubator.vector.VectorMask;
 /** {@link Gemv} with a weight in F32, four streams at a time. */
 record GemvFloat32(MemorySegment weight, float[] x) implements Gemv.Form, Gemv.Rows {
   @Override
-  public Gemv.Rows rows(int firstRow, int count) {
+  public Gemv.Rows rows(int most) {
     return this;
   }
 

@@ -36,6 +36,7 @@ final class GemvNf4 implements Gemv.Form {
   private final float[] x;
   private final int[] table = new int[16];
   private final VectorShuffle<Float> blockOfLane;
+  private final Nf4Scales scales;
 
   GemvNf4(Nf4Tensor weight, float[] values) {
     this.weight = weight;
@@ -52,6 +53,7 @@ final class GemvNf4 implements Gemv.Form {
       }
     }
     Arrays.setAll(table, code -> Float.floatToRawIntBits(Nf4.value(code)));
+    scales = new Nf4Scales(weight.absmax());
     blockOfLane = VectorShuffle.fromOp(FLOATS, lane -> lane * CODES_PER_INT / weight.blockSize());
   }
 
@@ -62,20 +64,37 @@ final class GemvNf4 implements Gemv.Form {
   }
 
   @Override
-  public Gemv.Rows rows(int firstRow, int count) {
-    int blocks = columns / weight.blockSize();
-    Nf4Scales decoder = new Nf4Scales(weight.absmax(), (long) firstRow * blocks, count * blocks);
-    // A vector is loaded wherever a chunk's first scale is, and decoded wherever a row's last is.
-    float[] scales = new float[ROWS * blocks + LANES];
-    return (first, distance, sums) -> {
-      for (int i = 0; i < ROWS; i++) {
-        decoder.read((first + (long) i * distance) * blocks, blocks, scales, i * blocks);
-      }
-      multiply(first, distance, scales, blocks, sums);
-    };
+  public Gemv.Rows rows(int most) {
+    return new Rows(most);
   }
 
-  private void multiply(int first, int distance, float[] scales, int blocks, float[] sums) {
+  /** Rows of a task, with the scales of all of them. */
+  private final class Rows implements Gemv.Rows {
+    private final int blocks = columns / weight.blockSize();
+    private final Nf4Scales.Range range;
+    private final float[] lanes = new float[ROWS * LANES];
+    private int firstRow;
+
+    Rows(int most) {
+      range = new Nf4Scales.Range(most * blocks);
+    }
+
+    @Override
+    public void begin(int firstRow, int count) {
+      this.firstRow = firstRow;
+      scales.decode((long) firstRow * blocks, count * blocks, range);
+    }
+
+    @Override
+    public void multiply(int first, int distance, float[] sums) {
+      GemvNf4.this.multiply(first, distance, range.scales, (first - firstRow) * blocks, lanes);
+      LaneSum.of(lanes, ROWS, sums, 0);
+    }
+  }
+
+  /** Puts the lanes of each row's sum into {@code lanes}; the first row's scales begin at {@code firstScale}. */
+  private void multiply(int first, int distance, float[] scales, int firstScale, float[] lanes) {
+    int blocks = distance * (columns / weight.blockSize());
     MemorySegment codes = weight.codes();
     int blockBits = Integer.numberOfTrailingZeros(weight.blockSize());
     long at = (long) first * columns / 2;
@@ -126,7 +145,7 @@ final class GemvNf4 implements Gemv.Form {
         part7 = codes7.selectFrom(values).reinterpretAsFloats().fma(numbers, part7);
         codes7 = codes7.lanewise(VectorOperators.LSHR, CODE_BITS);
       }
-      int block = chunk * CHUNK >> blockBits;
+      int block = firstScale + (chunk * CHUNK >> blockBits);
       sum0 = part0.fma(FloatVector.fromArray(FLOATS, scales, block).rearrange(blockOfLane), sum0);
       sum1 = part1.fma(FloatVector.fromArray(FLOATS, scales, blocks + block).rearrange(blockOfLane), sum1);
       sum2 = part2.fma(FloatVector.fromArray(FLOATS, scales, 2 * blocks + block).rearrange(blockOfLane), sum2);
@@ -136,13 +155,13 @@ final class GemvNf4 implements Gemv.Form {
       sum6 = part6.fma(FloatVector.fromArray(FLOATS, scales, 6 * blocks + block).rearrange(blockOfLane), sum6);
       sum7 = part7.fma(FloatVector.fromArray(FLOATS, scales, 7 * blocks + block).rearrange(blockOfLane), sum7);
     }
-    sums[0] = LaneSum.of(sum0);
-    sums[1] = LaneSum.of(sum1);
-    sums[2] = LaneSum.of(sum2);
-    sums[3] = LaneSum.of(sum3);
-    sums[4] = LaneSum.of(sum4);
-    sums[5] = LaneSum.of(sum5);
-    sums[6] = LaneSum.of(sum6);
-    sums[7] = LaneSum.of(sum7);
+    sum0.intoArray(lanes, 0);
+    sum1.intoArray(lanes, LANES);
+    sum2.intoArray(lanes, 2 * LANES);
+    sum3.intoArray(lanes, 3 * LANES);
+    sum4.intoArray(lanes, 4 * LANES);
+    sum5.intoArray(lanes, 5 * LANES);
+    sum6.intoArray(lanes, 6 * LANES);
+    sum7.intoArray(lanes, 7 * LANES);
   }
 }

@@ -30,6 +30,16 @@ final class LaneSum {
     return sum.add(sum.rearrange(BY_ONE)).lane(0);
   }
 
+  /**
+   * The sums of {@code count} vectors that lie one behind another. Where a loop has many sums, the compiler may not take their
+   * reduction in, and would make an object of each vector for the call.
+   */
+  static void of(float[] lanes, int count, float[] sums, int first) {
+    for (int i = 0; i < count; i++) {
+      sums[first + i] = of(FloatVector.fromArray(FLOATS, lanes, i * LANES));
+    }
+  }
+
   private static VectorShuffle<Float> rotation(int lanes) {
     return VectorShuffle.iota(FLOATS, lanes % LANES, 1, true);
   }

@@ -5,50 +5,58 @@ import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
 import dev.jqlora.engine.tensor.Absmax;
 import dev.jqlora.engine.tensor.Blockwise8bit;
-import dev.jqlora.engine.tensor.DynamicMap;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Decodes the scales of a range of NF4 blocks: the numbers of {@link Absmax#read}. The range's
- * codes are fetched at once, since rows far apart would each wait for memory anew, and looked up a vector at a time.
+ * Decodes the scales of ranges of NF4 blocks: the numbers of {@link Absmax#read}. A range is decoded at once, since rows far
+ * apart would each wait for memory anew.
  */
 final class Nf4Scales {
   private final Absmax absmax;
-  private final long firstBlock;
-  private final float[] map;
-  private final int[] codes;
+  private final @Nullable CodeTable table;
 
-  /** @param count blocks of the range */
-  Nf4Scales(Absmax absmax, long firstBlock, int count) {
+  Nf4Scales(Absmax absmax) {
     this.absmax = absmax;
-    this.firstBlock = firstBlock;
-    codes = new int[count + LANES];
-    if (absmax instanceof Absmax.Nested nested) {
-      map = nested.map().values();
-      byte[] bytes = new byte[count];
-      MemorySegment.copy(nested.codes(), ValueLayout.JAVA_BYTE, firstBlock, bytes, 0, count);
-      for (int i = 0; i < count; i++) {
-        codes[i] = bytes[i] & 0xff;
-      }
-    } else {
-      map = new float[DynamicMap.SIZE];
+    table = absmax instanceof Absmax.Nested nested ? new CodeTable(nested.map().values()) : null;
+  }
+
+  /** Memory for ranges of up to {@code blocks} blocks. */
+  static final class Range {
+    private final byte[] codes;
+    /** The scales, with room for a vector more behind them. */
+    final float[] scales;
+    private final CodeTable.Buffers buffers = new CodeTable.Buffers();
+
+    Range(int blocks) {
+      codes = new byte[blocks];
+      scales = new float[blocks + LANES];
     }
   }
 
-  /** Decodes {@code count} scales from one of the range's blocks on; up to a vector more may be written behind them. */
-  void read(long block, int count, float[] target, int offset) {
-    // A vector of scales must not have more than one scale of its own: those stand for 256 each.
-    if (absmax instanceof Absmax.Nested nested && block % LANES == 0) {
-      int first = (int) (block - firstBlock);
-      for (int i = 0; i < count; i += LANES) {
-        float scale = FloatMemory.get(nested.nestedAbsmax(), (block + i) / Blockwise8bit.BLOCK);
-        FloatVector.fromArray(FLOATS, map, 0, codes, first + i).mul(scale).add(nested.offset())
-            .intoArray(target, offset + i);
+  /** Decodes the scales of {@code count} blocks. */
+  void decode(long firstBlock, int count, Range range) {
+    if (table != null && absmax instanceof Absmax.Nested nested) {
+      MemorySegment.copy(nested.codes(), ValueLayout.JAVA_BYTE, firstBlock, range.codes, 0, count);
+      int begin = 0;
+      while (begin < count) {
+        long group = (firstBlock + begin) / Blockwise8bit.BLOCK;
+        int end = (int) Math.min(count, (group + 1) * Blockwise8bit.BLOCK - firstBlock);
+        table.look(range.codes, begin, end - begin, range.buffers, range.scales, begin);
+        scale(range.scales, begin, end, FloatMemory.get(nested.nestedAbsmax(), group), nested.offset());
+        begin = end;
       }
     } else {
-      absmax.read(block, target, offset, count);
+      absmax.read(firstBlock, range.scales, 0, count);
+    }
+  }
+
+  /** Changes up to a vector's lanes behind the end too, where nothing stands yet. */
+  private static void scale(float[] values, int begin, int end, float factor, float offset) {
+    for (int i = begin; i < end; i += LANES) {
+      FloatVector.fromArray(FLOATS, values, i).mul(factor).add(offset).intoArray(values, i);
     }
   }
 }

@@ -10,7 +10,8 @@ import jdk.incubator.vector.VectorOperators;
  * The exponential function of a vector, within two units in the last place. With n = x / ln 2 rounded, the rest r = x -
  * n ln 2 is at most ln 2 / 2 and its exponential p a polynomial (Moshier, Cephes, expf); n is added to p's exponent. Below
  * {@value #LOWEST}, where results would no longer be normal, the result is 0, above {@value #HIGHEST} infinite; NaN
- * gives NaN.
+ * gives NaN. What the polynomial makes of such numbers is replaced at the end, which costs less than to keep them in bounds
+ * first: Java's minimum and maximum are several instructions each.
  */
 final class VectorExp {
   /** ln 2⁻¹²⁶, rounded up: adding to the exponent must not leave the normal numbers. */
@@ -27,11 +28,9 @@ final class VectorExp {
   private VectorExp() {}
 
   static FloatVector exp(FloatVector x) {
-    FloatVector inside = x.max(LOWEST).min(HIGHEST);
-    FloatVector rounded = inside.fma(FloatVector.broadcast(FLOATS, INVERSE_LN2),
-        FloatVector.broadcast(FLOATS, ROUNDER));
+    FloatVector rounded = x.fma(FloatVector.broadcast(FLOATS, INVERSE_LN2), FloatVector.broadcast(FLOATS, ROUNDER));
     FloatVector n = rounded.sub(ROUNDER);
-    FloatVector r = n.fma(FloatVector.broadcast(FLOATS, -LN2_HIGH), inside);
+    FloatVector r = n.fma(FloatVector.broadcast(FLOATS, -LN2_HIGH), x);
     r = n.fma(FloatVector.broadcast(FLOATS, -LN2_LOW), r);
     FloatVector p = FloatVector.broadcast(FLOATS, 1.9875691500e-4f);
     p = p.fma(r, FloatVector.broadcast(FLOATS, 1.3981999507e-3f));
@@ -41,9 +40,9 @@ final class VectorExp {
     p = p.fma(r, FloatVector.broadcast(FLOATS, 5.0000001201e-1f));
     p = p.fma(r.mul(r), r).add(1f);
     IntVector exponent = rounded.reinterpretAsInts().lanewise(VectorOperators.LSHL, FRACTION_BITS);
-    FloatVector result = p.reinterpretAsInts().add(exponent).reinterpretAsFloats();
-    result = result.blend(0f, x.compare(VectorOperators.LT, LOWEST));
+    FloatVector inside = p.reinterpretAsInts().add(exponent).reinterpretAsFloats();
+    FloatVector result = inside.blend(0f, x.compare(VectorOperators.LT, LOWEST));
     // Infinite beyond HIGHEST, and NaN for NaN.
-    return result.blend(x.mul(Float.MAX_VALUE), x.compare(VectorOperators.LE, HIGHEST).not());
+    return x.mul(Float.MAX_VALUE).blend(result, x.compare(VectorOperators.LE, HIGHEST));
   }
 }

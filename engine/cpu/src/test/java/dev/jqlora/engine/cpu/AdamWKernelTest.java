@@ -94,7 +94,7 @@ class AdamWKernelTest {
               new AdamW8bitKernel.State(p.data(), Guarded.of(gradient(tensors * size, step)).data(),
                   MemorySegment.ofArray(codes1), absmax1.data(), MemorySegment.ofArray(codes2), absmax2.data(), tensors,
                   size),
-              0.5f, BlockwiseAdamW.Maps.DEFAULT, BlockwiseAdamW.Coefficients.of(1e-3, 0.9, 0.999, 1e-8, 0.1, step));
+              0.5f, BlockwiseAdamW.Coefficients.of(1e-3, 0.9, 0.999, 1e-8, 0.1, step));
           assertEquals(step == 2 ? 1 : 0, skipped);
         }
         assertArrayEquals(expectedCodes, codes1);

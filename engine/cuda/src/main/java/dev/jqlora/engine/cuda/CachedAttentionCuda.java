@@ -24,8 +24,12 @@ final class CachedAttentionCuda implements CudaKernel<CachedAttention> {
   @Override
   public void enqueue(CachedAttention op, Call call) {
     int tokens = call.output(0).dim(0);
-    call.launcher().launch("cached_attention", "cached_attention_" + Operands.compiledHead(op.headDim()),
-        Grid.of(Math.ceilDiv(tokens, QUERIES), op.heads()), THREADS, call.in(0), call.in(1), call.in(2), call.in(3),
+    boolean tensorCores = tokens > 1
+        && TensorCores.takeHeads(call, op.headDim(), call.in(0), call.in(1), call.in(2));
+    call.launcher().launch("cached_attention",
+        (tensorCores ? "cached_attention_mma_" : "cached_attention_") + Operands.compiledHead(op.headDim()),
+        tensorCores ? TensorCores.heads(tokens, op.heads()) : Grid.of(Math.ceilDiv(tokens, QUERIES), op.heads()),
+        THREADS, call.in(0), call.in(1), call.in(2), call.in(3),
         tokens, call.input(1).dim(0), op.heads(), op.kvHeads(), op.headDim(), Operands.scoreFactor(op.headDim()),
         call.out(0));
   }

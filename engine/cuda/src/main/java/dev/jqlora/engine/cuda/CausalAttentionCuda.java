@@ -24,8 +24,12 @@ final class CausalAttentionCuda implements CudaKernel<CausalAttention> {
   @Override
   public void enqueue(CausalAttention op, Call call) {
     int tokens = call.output(0).dim(0);
-    call.launcher().launch("causal_attention", "causal_attention_" + Operands.compiledHead(op.headDim()),
-        Grid.of(Math.ceilDiv(tokens, QUERIES), op.heads()), THREADS, call.in(0), call.in(1), call.in(2), call.in(3),
-        tokens, op.heads(), op.kvHeads(), op.headDim(), Operands.scoreFactor(op.headDim()), call.out(0), call.out(1));
+    boolean tensorCores = TensorCores.takeHeads(call, op.headDim(), call.in(0), call.in(1), call.in(2));
+    call.launcher().launch("causal_attention",
+        (tensorCores ? "causal_attention_mma_" : "causal_attention_") + Operands.compiledHead(op.headDim()),
+        tensorCores ? TensorCores.heads(tokens, op.heads()) : Grid.of(Math.ceilDiv(tokens, QUERIES), op.heads()),
+        THREADS,
+        call.in(0), call.in(1), call.in(2), call.in(3), tokens, op.heads(), op.kvHeads(), op.headDim(),
+        Operands.scoreFactor(op.headDim()), call.out(0), call.out(1));
   }
 }

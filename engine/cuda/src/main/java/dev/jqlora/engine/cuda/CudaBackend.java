@@ -1,18 +1,23 @@
 package dev.jqlora.engine.cuda;
 
 import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.GpuInfo;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.plan.Support;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.List;
+import java.util.Optional;
 
 /** Runs programs on an NVIDIA GPU. */
 public final class CudaBackend implements Backend {
   private final Gpu gpu;
+  private final Precision precision;
 
   public CudaBackend(Precision precision) {
     gpu = new Gpu(0, precision);
+    this.precision = precision;
   }
 
   @Override
@@ -26,8 +31,23 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
+  public DType products() {
+    return precision == Precision.BF16 ? DType.BF16 : DType.F32;
+  }
+
+  @Override
+  public Optional<GpuInfo> gpu() {
+    return Optional.of(gpu.info());
+  }
+
+  @Override
   public Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
     return CudaKernels.supports(op, inputs, outputs);
+  }
+
+  @Override
+  public long availableBytes() {
+    return gpu.availableBytes();
   }
 
   @Override

@@ -18,6 +18,11 @@ public final class CudaBackendProvider implements BackendProvider {
   }
 
   @Override
+  public boolean isInstalled() {
+    return Gpu.isInstalled();
+  }
+
+  @Override
   public Backend create(int threads) {
     return new CudaBackend(Precision.ofProperty());
   }

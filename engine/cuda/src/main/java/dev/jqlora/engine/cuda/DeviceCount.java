@@ -13,13 +13,22 @@ final class DeviceCount {
   /** @param what a few words for where it cannot be had */
   long allocate(long bytes, String what) {
     long address = Driver.allocate(bytes, what);
-    allocatedBytes += bytes;
-    peakBytes = Math.max(peakBytes, allocatedBytes);
+    hold(bytes);
     return address;
   }
 
   void free(long address, long bytes) {
     Driver.free(address);
+    letGo(bytes);
+  }
+
+  /** Counts memory that the driver gives without being asked, up to so many bytes. */
+  void hold(long bytes) {
+    allocatedBytes += bytes;
+    peakBytes = Math.max(peakBytes, allocatedBytes);
+  }
+
+  void letGo(long bytes) {
     allocatedBytes -= bytes;
   }
 }

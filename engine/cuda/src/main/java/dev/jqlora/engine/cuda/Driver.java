@@ -8,6 +8,7 @@ import jcuda.driver.CUdevice;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
+import jcuda.driver.CUmemAttach_flags;
 import jcuda.driver.CUmodule;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
@@ -111,7 +112,11 @@ final class Driver {
 
   static long allocate(long bytes, String what) {
     DeviceAddress address = new DeviceAddress();
-    check(JCudaDriver.cuMemAlloc(address, Math.max(1, bytes)), "%s, %,d bytes".formatted(what, bytes));
+    int code = JCudaDriver.cuMemAlloc(address, Math.max(1, bytes));
+    if (code == DriverCode.OUT_OF_MEMORY) {
+      throw DriverCode.failure(code, "%s, %,d bytes where %,d are free".formatted(what, bytes, freeBytes()));
+    }
+    check(code, "%s, %,d bytes".formatted(what, bytes));
     return address.value();
   }
 
@@ -138,6 +143,32 @@ final class Driver {
     void free() {
       check(JCudaDriver.cuMemFreeHost(pointer), "giving page-locked memory back");
     }
+  }
+
+  /** Memory that the driver moves between host and device; for the host to touch only while no kernel uses the same bytes. */
+  record Managed(long address, MemorySegment segment) {
+    static Managed allocate(long bytes, String what) {
+      DeviceAddress address = new DeviceAddress();
+      check(JCudaDriver.cuMemAllocManaged(address, Math.max(1, bytes), CUmemAttach_flags.CU_MEM_ATTACH_GLOBAL),
+          "%s, %,d bytes of managed memory".formatted(what, bytes));
+      return new Managed(address.value(), MemorySegment.ofAddress(address.value()).reinterpret(bytes));
+    }
+
+    void free() {
+      Driver.free(address);
+    }
+  }
+
+  /** @param device where the bytes go; or {@code JCudaDriver.CU_DEVICE_CPU} */
+  static void prefetch(long address, long bytes, CUdevice device, CUstream stream) {
+    check(JCudaDriver.cuMemPrefetchAsync(DeviceAddress.of(address), bytes, device, stream), "prefetching pages");
+  }
+
+  /** Bytes of device memory that nobody uses, on the calling thread's GPU. */
+  static long freeBytes() {
+    long[] free = new long[1];
+    check(JCudaDriver.cuMemGetInfo(free, new long[1]), "asking for the GPU's free memory");
+    return free[0];
   }
 
   static void copyIn(long to, Pinned from, long offset, long bytes, CUstream stream) {
@@ -206,9 +237,18 @@ final class Driver {
     CUgraph graph = new CUgraph();
     check(JCudaDriver.cuStreamEndCapture(stream, graph), "recording a step");
     CUgraphExec executable = new CUgraphExec();
-    check(JCudaDriver.cuGraphInstantiate(executable, graph, 0), "preparing a recorded step");
+    int code = JCudaDriver.cuGraphInstantiate(executable, graph, 0);
     check(JCudaDriver.cuGraphDestroy(graph), "closing a recorded step");
+    check(code, "preparing a recorded step");
     return executable;
+  }
+
+  /** Ends a recording that has failed. */
+  static void abandonCapture(CUstream stream) {
+    CUgraph graph = new CUgraph();
+    if (JCudaDriver.cuStreamEndCapture(stream, graph) == CUresult.CUDA_SUCCESS) {
+      check(JCudaDriver.cuGraphDestroy(graph), "closing a recorded step");
+    }
   }
 
   static void launch(CUgraphExec graph, CUstream stream) {

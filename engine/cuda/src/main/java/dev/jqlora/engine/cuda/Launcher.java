@@ -2,6 +2,7 @@ package dev.jqlora.engine.cuda;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Function;
 import jcuda.NativePointerObject;
 import jcuda.Pointer;
 import jcuda.driver.CUfunction;
@@ -14,11 +15,14 @@ final class Launcher implements AutoCloseable {
 
   private final CUstream stream;
   private final Precision precision;
+  private final Function<String, PtxModule> code;
   private final Map<String, Loaded> modules = new HashMap<>();
 
-  Launcher(CUstream stream, Precision precision) {
+  /** @param code the compiled kernels of a source file by its name */
+  Launcher(CUstream stream, Precision precision, Function<String, PtxModule> code) {
     this.stream = stream;
     this.precision = precision;
+    this.code = code;
   }
 
   CUstream stream() {
@@ -35,7 +39,7 @@ final class Launcher implements AutoCloseable {
    * @param arguments Long for pointers and long long, Integer for int, Float for float
    */
   void launch(String file, String kernel, Grid grid, int threads, Object... arguments) {
-    Loaded loaded = modules.computeIfAbsent(file, Launcher::load);
+    Loaded loaded = modules.computeIfAbsent(file, this::load);
     loaded.ptx.check(kernel, arguments);
     CUfunction function = loaded.functions.computeIfAbsent(kernel, name -> Driver.function(loaded.module, name));
     NativePointerObject[] pointers = new NativePointerObject[arguments.length];
@@ -50,8 +54,8 @@ final class Launcher implements AutoCloseable {
     Driver.launch(function, kernel, grid, threads, stream, Pointer.to(pointers));
   }
 
-  private static Loaded load(String file) {
-    PtxModule ptx = PtxModule.read(file);
+  private Loaded load(String file) {
+    PtxModule ptx = code.apply(file);
     return new Loaded(ptx, Driver.load(ptx.image(), file), new HashMap<>());
   }
 

@@ -27,7 +27,11 @@ final class LoraLinearCuda implements CudaKernel<LoraLinear> {
     int out = call.output(0).dim(1);
     MatMulCuda.multiply(call, MatMul.NT, call.in(1), call.in(2), DType.F32,
         new MatMulCuda.Extents(rows, rank, call.input(1).dim(1)), false, call.scratch());
-    call.launch("lora_linear", "lora_linear", MatMulCuda.tiles(rows, out), call.in(0), call.scratch(), call.in(3), rows,
-        out, rank, op.scale(), call.out(0));
+    boolean tensorCores = call.launcher().precision() == Precision.BF16
+        && TensorCores.take(call.scratch(), DType.F32, rank) && TensorCores.take(call.in(3), DType.F32, rank);
+    call.launch("lora_linear", tensorCores ? "lora_linear_mma" : "lora_linear",
+        tensorCores ? TensorCores.tiles(rows, out) : MatMulCuda.tiles(rows, out), call.in(0), call.scratch(),
+        call.in(3),
+        rows, out, rank, op.scale(), call.out(0));
   }
 }

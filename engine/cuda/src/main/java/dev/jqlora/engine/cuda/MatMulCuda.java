@@ -3,6 +3,7 @@ package dev.jqlora.engine.cuda;
 import dev.jqlora.engine.op.MatMul;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Shape;
+import java.util.Locale;
 
 /** {@code mat_mul.cu}: tiles of the product, or for a single row a warp for each of its elements. */
 final class MatMulCuda implements CudaKernel<MatMul> {
@@ -26,16 +27,9 @@ final class MatMulCuda implements CudaKernel<MatMul> {
           call.out(0));
       return;
     }
-    int batches = Math.toIntExact(c.elements() / ((long) c.dim(-2) * c.dim(-1)));
-    Grid tiles = tiles(c.dim(-2), c.dim(-1));
-    call.launch(FILE, "mat_mul_" + Operands.suffix(call.input(1)), new Grid(tiles.x(), tiles.y(), batches), call.in(0),
-        op.transposeA() ? 1 : 0, call.in(1), op.transposeB() ? 1 : 0, c.dim(-2), c.dim(-1), inner, 1f, 0,
+    multiply(call, op, call.in(0), call.in(1), call.input(1).type().dtype(),
+        new Extents(Math.toIntExact(c.elements() / ((long) c.dim(-2) * c.dim(-1))), c.dim(-2), c.dim(-1), inner), false,
         call.out(0));
-  }
-
-  /** One block for each tile of an {@code [m, n]} product. */
-  static Grid tiles(int m, int n) {
-    return Grid.of(Math.ceilDiv(n, TILE), Math.ceilDiv(m, TILE));
   }
 
   /** Blocks whose warps compute one element each. */
@@ -49,11 +43,24 @@ final class MatMulCuda implements CudaKernel<MatMul> {
    * @param b F32, BF16 or F16
    */
   static void multiply(Call call, MatMul op, long a, long b, DType dtype, Extents extents, boolean accumulate, long c) {
-    String kernel = "mat_mul_" + dtype.name().toLowerCase(java.util.Locale.ROOT);
-    call.launch(FILE, kernel, tiles(extents.m, extents.n), a, op.transposeA() ? 1 : 0, b, op.transposeB() ? 1 : 0,
-        extents.m, extents.n, extents.k, 1f, accumulate ? 1 : 0, c);
+    boolean tensorCores = call.launcher().precision() == Precision.BF16
+        && TensorCores.take(a, DType.F32, op.transposeA() ? extents.m : extents.k)
+        && TensorCores.take(b, dtype, op.transposeB() ? extents.k : extents.n);
+    Grid tiles = tensorCores ? TensorCores.tiles(extents.m, extents.n) : tiles(extents.m, extents.n);
+    String kernel = (tensorCores ? "mat_mul_mma_" : "mat_mul_") + dtype.name().toLowerCase(Locale.ROOT);
+    call.launch(FILE, kernel, new Grid(tiles.x(), tiles.y(), extents.batches), a, op.transposeA() ? 1 : 0, b,
+        op.transposeB() ? 1 : 0, extents.m, extents.n, extents.k, 1f, accumulate ? 1 : 0, c);
   }
 
-  /** A product's extents: {@code [m, k] · [k, n]}. */
-  record Extents(int m, int n, int k) {}
+  /** One block for each tile of an {@code [m, n]} product in float32. */
+  static Grid tiles(int m, int n) {
+    return Grid.of(Math.ceilDiv(n, TILE), Math.ceilDiv(m, TILE));
+  }
+
+  /** Extents of products {@code [m, k] · [k, n]}, one behind another. */
+  record Extents(int batches, int m, int n, int k) {
+    Extents(int m, int n, int k) {
+      this(1, m, n, k);
+    }
+  }
 }

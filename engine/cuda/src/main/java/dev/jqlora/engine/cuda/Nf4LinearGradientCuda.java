@@ -2,8 +2,6 @@ package dev.jqlora.engine.cuda;
 
 import dev.jqlora.engine.op.Nf4LinearGradient;
 import dev.jqlora.engine.op.Nf4Weight;
-import java.util.ArrayList;
-import java.util.List;
 
 /** {@code nf4_linear_gradient.cu}. */
 final class Nf4LinearGradientCuda implements CudaKernel<Nf4LinearGradient> {
@@ -19,9 +17,6 @@ final class Nf4LinearGradientCuda implements CudaKernel<Nf4LinearGradient> {
 
   /** {@code dx = dy · w} with the weight whose tensors are the call's inputs from 1 on. */
   static void multiply(Call call, Nf4Weight weight, long dy, int rows, long dx) {
-    List<Object> arguments = new ArrayList<>(List.of(dy));
-    arguments.addAll(Nf4Operand.arguments(weight, call));
-    arguments.addAll(List.of(rows, weight.out(), weight.in(), dx));
-    call.launch("nf4_linear_gradient", "nf4_linear_gradient", MatMulCuda.tiles(rows, weight.in()), arguments.toArray());
+    Nf4Operand.multiply(call, "nf4_linear_gradient", weight, dy, rows, weight.out(), weight.in(), dx);
   }
 }

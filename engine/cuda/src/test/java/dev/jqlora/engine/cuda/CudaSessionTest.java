@@ -6,18 +6,22 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.Session;
-import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.Add;
+import dev.jqlora.engine.op.Scale;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
+import java.lang.foreign.Arena;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What sessions ask of the driver, and what they make of its errors. */
 class CudaSessionTest {
@@ -98,8 +102,9 @@ class CudaSessionTest {
       JqloraException thrown = assertThrows(JqloraException.class,
           () -> session.allocate("large", TensorType.f32(2000)));
       assertEquals(Kind.MEMORY, thrown.kind());
-      assertEquals("CUDA: state large, 8,000 bytes: the GPU has no room for it (CUDA_ERROR_OUT_OF_MEMORY): close other"
-          + " programs that use the GPU, lower device_memory so that more is paged, or lower cutoff_len",
+      assertEquals(
+          "CUDA: state large, 8,000 bytes where 5,968 are free: the GPU has no room for it (CUDA_ERROR_OUT_OF_MEMORY): close other"
+              + " programs that use the GPU, lower device_memory so that more is paged, or lower cutoff_len",
           thrown.getMessage());
     }
     assertNothingLeft();
@@ -125,6 +130,44 @@ class CudaSessionTest {
     aProgramIsRecordedAtItsSecondRunAndThenLaunchedAsAWhole();
   }
 
+  /** Whatever call fails, and whenever: one line that says what to do, nothing is left behind, and the next backend works. */
+  @ParameterizedTest
+  @CsvSource({"cuInit, 0, 803", "cuDevicePrimaryCtxRetain, 0, 46", "cuStreamCreate, 0, 2", "cuMemAlloc_v2, 0, 2",
+      "cuMemAlloc_v2, 1, 2", "cuMemsetD8Async, 0, 1", "cuMemAllocHost_v2, 0, 2", "cuMemAllocHost_v2, 1, 2",
+      "cuMemAllocHost_v2, 2, 2",
+      "cuModuleLoadData, 0, 222", "cuModuleLoadData, 0, 209", "cuModuleLoadData, 0, 221", "cuModuleGetFunction, 0, 500",
+      "cuMemcpyHtoDAsync_v2, 1, 999", "cuMemcpyDtoHAsync_v2, 0, 304", "cuLaunchKernel, 0, 701",
+      "cuLaunchKernel, 1, 719",
+      "cuStreamBeginCapture_v2, 0, 900", "cuStreamEndCapture, 0, 901", "cuGraphInstantiateWithFlags, 0, 2",
+      "cuGraphLaunch, 0, 700", "cuStreamSynchronize, 0, 214", "cuStreamSynchronize, 1, 702",
+      "cuStreamSynchronize, 2, 716", "cuMemAllocManaged, 0, 2", "cuMemPrefetchAsync, 0, 101"})
+  void anyFailureIsOneLineThatSaysWhatToDo(String call, int after, int code) {
+    TestDriver.fail(call, after, code);
+    JqloraException thrown = assertThrows(JqloraException.class, CudaSessionTest::runThrice);
+    String message = String.valueOf(thrown.getMessage());
+    assertEquals(code == 2 ? Kind.MEMORY : Kind.BACKEND, thrown.kind());
+    String line = DriverCode.explain(code, "");
+    assertTrue(message.endsWith(line.substring(line.indexOf(':', 6))) && !message.contains("\n"), message);
+    assertNothingLeft();
+    runThrice();
+    assertNothingLeft();
+  }
+
+  private static void runThrice() {
+    Program.Builder twice = new Program.Builder("twice");
+    Value doubled = twice.graph().apply(new Scale(2), twice.state("paged", TYPE));
+    try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
+      session.allocate("state", TYPE);
+      session.allocatePaged("paged", TYPE, 1);
+      session.write("state", 0, Tensor.allocate(Arena.ofAuto(), TYPE).data());
+      Executable executable = session.compile(sum());
+      for (int i = 0; i < 3; i++) {
+        executable.run(ones());
+      }
+      session.compile(twice.write("paged", doubled).build()).run(Map.of());
+    }
+  }
+
   @Test
   void aThreadThatDidNotOpenTheSessionMayUseIt() throws InterruptedException {
     try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
@@ -143,14 +186,16 @@ class CudaSessionTest {
   @Test
   void whyNoGpuCanBeUsedIsOneClearLine() {
     assertEquals("", Gpu.unavailable());
+    assertEquals("there is no NVIDIA driver (libcuda.absent): install it, or use --backend cpu",
+        Gpu.unavailable("libcuda.absent"));
     TestDriver.set("devices", 0);
     assertEquals("CUDA: starting the driver: there is no NVIDIA GPU, or the process may not see it"
         + " (CUDA_ERROR_NO_DEVICE): check nvidia-smi and CUDA_VISIBLE_DEVICES, or use --backend cpu",
         Gpu.unavailable());
     TestDriver.use();
     TestDriver.set("driver", 12_060);
-    assertEquals("the NVIDIA driver serves CUDA 12.6, the kernels need 13.0: update it to 580 or newer",
-        Gpu.unavailable());
+    assertEquals("the NVIDIA driver serves CUDA 12.6, the kernels need 13.0: update it to 580 or newer, or have them"
+        + " compiled by a CUDA 12 toolkit with JQLORA_OPTS=-Djqlora.cuda.nvrtc=true", Gpu.unavailable());
     TestDriver.use();
     TestDriver.set("capability", 75);
     assertEquals("the GPU has compute capability 7.5, the kernels need 8.0 or newer: use --backend cpu",

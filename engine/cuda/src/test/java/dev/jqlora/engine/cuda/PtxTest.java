@@ -1,6 +1,7 @@
 package dev.jqlora.engine.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
@@ -12,6 +13,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The PTX in the repository is that of its sources: by a digest anywhere, and to the letter where nvcc is. With
@@ -61,6 +64,25 @@ class PtxTest {
       expected.add(ptx(source));
     }
     assertEquals(expected, Set.copyOf(KernelSources.list(FOLDER, ".ptx")));
+  }
+
+  /** What the speed of these kernels rests on: products on tensor cores, of tiles that are copied while others are multiplied. */
+  @ParameterizedTest
+  @ValueSource(strings = {"nf4_linear", "nf4_linear_gradient", "mat_mul", "lora_linear", "causal_attention",
+      "causal_attention_gradient", "cached_attention"})
+  void kernelsOnTensorCoresHoldTheirInstructions(String name) {
+    int found = 0;
+    for (String kernel : KernelSources.read(FOLDER.resolve(name + ".ptx")).split("\\.entry ")) {
+      String head = kernel.substring(0, kernel.indexOf('\n'));
+      if (head.contains("_mma")) {
+        found++;
+        for (String instruction : List.of("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", "ldmatrix.sync",
+            "cp.async.cg.shared.global", "cp.async.wait_group")) {
+          assertTrue(kernel.contains(instruction), head + " without " + instruction);
+        }
+      }
+    }
+    assertTrue(found > 0, "no kernels on tensor cores in " + name);
   }
 
   @Test

@@ -17,6 +17,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -26,7 +27,7 @@ import java.util.stream.Stream;
  * A CUDA driver without a device, built from {@code src/test/native} and the kernels' own sources, and loaded before JCuda
  * looks for {@code libcuda.so.1}. Where there is no {@code g++}, tests that need it are skipped and say so.
  */
-final class TestDriver {
+public final class TestDriver {
   private static final Path NATIVE = KernelSources.MODULE.resolve("src/test/native");
   private static final Path BUILT = KernelSources.MODULE.resolve("target/test-driver");
   private static final List<String> COMPILER = List.of("g++", "-std=c++20", "-O2", "-fPIC", "-Wall", "-Wextra",
@@ -42,7 +43,7 @@ final class TestDriver {
   private TestDriver() {}
 
   /** Makes the driver the one that JCuda finds, as new; from here on it is the only one of this process. */
-  static synchronized void use() {
+  public static synchronized void use() {
     if (!loaded) {
       assumeTrue(KernelSources.have("g++"), "there is no g++ to build the test driver with: skipped");
       if (failed) {
@@ -57,14 +58,25 @@ final class TestDriver {
   }
 
   /** A backend on the driver, with kernels that do not report their accesses: some ten times as fast. */
-  static CudaBackend unchecked() {
-    use();
-    set("checked", 0);
-    return new CudaBackend(Precision.FLOAT32);
+  public static CudaBackend unchecked() {
+    return unchecked(Precision.FLOAT32, Map.of());
   }
 
-  /** A setting of driver.cpp, such as checked, dry, memory, driver, capability, concurrent, devices. */
-  static void set(String name, long value) {
+  /** The same with some of the driver's settings other than they are; see {@link #set}. */
+  public static CudaBackend unchecked(Map<String, Long> settings) {
+    return unchecked(Precision.FLOAT32, settings);
+  }
+
+  /** The same in another precision. */
+  public static CudaBackend unchecked(Precision precision, Map<String, Long> settings) {
+    use();
+    set("checked", 0);
+    settings.forEach(TestDriver::set);
+    return new CudaBackend(precision);
+  }
+
+  /** A setting of driver.cpp, such as checked, dry, memory, driver, capability, concurrent, managedPage, devices. */
+  public static void set(String name, long value) {
     try (Arena arena = Arena.ofConfined()) {
       int code = (int) call("jqlora_driver_set",
           FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG),
@@ -76,7 +88,7 @@ final class TestDriver {
   }
 
   /** A count of driver.cpp, such as allocated, peak, allocations, host, streams, modules, graphs, contexts, launches. */
-  static long count(String name) {
+  public static long count(String name) {
     try (Arena arena = Arena.ofConfined()) {
       return (long) call("jqlora_driver_count", FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.ADDRESS),
           arena.allocateFrom(name));
@@ -84,7 +96,7 @@ final class TestDriver {
   }
 
   /** Lets a call fail once, after so many that succeed. */
-  static void fail(String function, long after, int code) {
+  public static void fail(String function, long after, int code) {
     try (Arena arena = Arena.ofConfined()) {
       call("jqlora_driver_fail",
           FunctionDescriptor.ofVoid(ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT),
@@ -96,6 +108,11 @@ final class TestDriver {
   static String complaint() {
     MemorySegment text = (MemorySegment) call("jqlora_driver_complaint", FunctionDescriptor.of(ValueLayout.ADDRESS));
     return text.reinterpret(Long.MAX_VALUE).getString(0);
+  }
+
+  /** Whether kernels of planted.cu run in place of those that they are named after. */
+  static void plant(boolean planted) {
+    call("jqlora_plant", FunctionDescriptor.ofVoid(ValueLayout.JAVA_BOOLEAN), planted);
   }
 
   private static Object call(String function, FunctionDescriptor type, Object... arguments) {

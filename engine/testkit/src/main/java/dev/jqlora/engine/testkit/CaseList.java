@@ -10,6 +10,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** What is known of one op beside its meaning: filled by an {@link OpCases}, read by every kind of test. */
 public final class CaseList {
@@ -17,6 +18,7 @@ public final class CaseList {
   private final List<Case> modelShapes = new ArrayList<>();
   private final List<Misfit> misfits = new ArrayList<>();
   private final Map<DType, Tolerance> tolerances = new EnumMap<>(DType.class);
+  private @Nullable Tolerance bf16Products;
   private List<Integer> differentiable = List.of();
   private List<Integer> lossOutputs = List.of(0);
 
@@ -43,6 +45,15 @@ public final class CaseList {
   /** How far results of an element type may be off. Whole numbers are always exact. */
   public CaseList tolerance(DType dtype, Tolerance tolerance) {
     tolerances.put(dtype, tolerance);
+    return this;
+  }
+
+  /**
+   * How far F32 results may be off where the factors of matrix products are rounded to BF16 and the sums are F32, as tensor
+   * cores compute. Ops that say nothing have no products.
+   */
+  public CaseList bf16Products(Tolerance tolerance) {
+    bf16Products = tolerance;
     return this;
   }
 
@@ -101,6 +112,17 @@ public final class CaseList {
   /** The outputs that a loss may depend on. */
   public List<Integer> lossOutputs() {
     return lossOutputs;
+  }
+
+  /** The same cases, with the tolerance of products whose factors are rounded to BF16. */
+  public CaseList ofBf16Products() {
+    CaseList list = new CaseList();
+    list.cases.addAll(cases);
+    list.tolerances.putAll(tolerances);
+    if (bf16Products != null) {
+      list.tolerances.put(DType.F32, bf16Products);
+    }
+    return list;
   }
 
   public Tolerance tolerance(DType dtype) {

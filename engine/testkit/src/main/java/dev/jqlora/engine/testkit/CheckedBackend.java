@@ -1,14 +1,13 @@
 package dev.jqlora.engine.testkit;
 
+import dev.jqlora.engine.backend.AccountedSession;
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.graph.Op;
-import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.plan.Plan;
-import dev.jqlora.engine.plan.Planner;
 import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
@@ -53,66 +52,42 @@ public final class CheckedBackend implements Backend {
   @Override
   public void close() {}
 
-  private static final class CheckedSession implements Session {
-    private final Capabilities capabilities;
-    private final SessionAccount account;
+  private static final class CheckedSession extends AccountedSession {
     private final Arena arena = Arena.ofShared();
     private final Map<String, Tensor> states = new HashMap<>();
 
     CheckedSession(Capabilities capabilities, long limit) {
-      this.capabilities = capabilities;
-      account = new SessionAccount(limit);
+      super(capabilities, new SessionAccount(limit));
     }
 
     @Override
-    public void allocate(String state, TensorType type) {
-      account.allocate(state, type);
+    protected void make(String state, TensorType type) {
       states.put(state, Tensor.allocate(arena, type));
     }
 
-    @Override
-    public TensorType type(String state) {
-      return account.type(state);
-    }
-
     private MemorySegment data(String state) {
-      account.type(state); // refuses an unknown name
-      return Objects.requireNonNull(states.get(state)).data();
+      return Objects.requireNonNull(states.get(state), state).data();
     }
 
     @Override
-    public void write(String state, long offset, MemorySegment bytes) {
+    protected void copyIn(String state, long offset, MemorySegment bytes) {
       MemorySegment.copy(bytes, 0, data(state), offset, bytes.byteSize());
     }
 
     @Override
-    public void read(String state, long offset, MemorySegment target) {
+    protected void copyOut(String state, long offset, MemorySegment target) {
       MemorySegment.copy(data(state), offset, target, 0, target.byteSize());
     }
 
     @Override
-    public Executable compile(Program program) {
-      account.checkStates(program);
-      Plan plan = Planner.plan(program, capabilities);
-      account.reserveArena(plan);
+    protected Executable executable(Plan plan, boolean larger) {
       PlanExecutor executor = new PlanExecutor(plan, states);
-      return new Executable() {
+      return new PlannedExecutable(plan) {
         @Override
-        public Plan plan() {
-          return plan;
-        }
-
-        @Override
-        public Map<String, Tensor> run(Map<String, Tensor> feeds) {
-          SessionAccount.checkFeeds(plan, feeds);
+        protected Map<String, Tensor> execute(Map<String, Tensor> feeds) {
           return executor.run(feeds);
         }
       };
-    }
-
-    @Override
-    public long usedBytes() {
-      return account.usedBytes();
     }
 
     @Override

@@ -9,11 +9,14 @@ import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.backend.PageTable;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.Add;
+import dev.jqlora.engine.plan.Plan;
+import dev.jqlora.engine.plan.Planner;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.ArrayList;
@@ -35,11 +38,6 @@ import org.junit.jupiter.api.TestReporter;
  * arena, in slices and in place; and whether its sessions keep their contract. A backend joins by extending this class.
  */
 public abstract class ConformanceSuite {
-  private final TreeSet<String> unsupported = new TreeSet<>();
-  private int nativeCases;
-  private int decomposedCases;
-  private int unsupportedCases;
-
   /** A backend that this suite may close. */
   protected abstract Backend backend();
 
@@ -56,33 +54,19 @@ public abstract class ConformanceSuite {
   @TestFactory
   Stream<DynamicNode> everyCaseOfEveryOp(TestReporter reporter) {
     Backend backend = backend();
+    Conformance conformance = new Conformance(backend);
     List<DynamicNode> nodes = new ArrayList<>();
     SortedMap<String, CaseList> all = new TreeMap<>(CaseCatalogue.all());
     all.forEach((op, list) -> nodes.add(dynamicContainer(op,
-        list.cases().stream().map(sample -> dynamicTest(sample.name(), () -> check(backend, op, list, sample))))));
+        list.cases().stream().map(sample -> dynamicTest(sample.name(),
+            () -> conformance.run(op, sample, run -> check(run, list))
+                .ifPresent(reason -> Assumptions.abort("unsupported: " + reason)))))));
     nodes.add(dynamicTest("counts", () -> {
-      reporter.publishEntry(backend.name(), "%d native, %d decomposed, %d unsupported %s".formatted(nativeCases,
-          decomposedCases, unsupportedCases, unsupported));
-      assertTrue(nativeCases + decomposedCases > 0, "nothing was checked");
-      assertEquals(new TreeSet<>(knownUnsupported()), unsupported);
+      reporter.publishEntry(backend.name(), conformance.text());
+      assertTrue(conformance.cases() > 0, "nothing was checked");
+      assertEquals(new TreeSet<>(knownUnsupported()), conformance.unsupported());
     }));
     return nodes.stream().onClose(backend::close);
-  }
-
-  private void check(Backend backend, String op, CaseList list, CaseList.Case sample) {
-    switch (KernelChoice.of(sample, backend)) {
-      case KernelChoice.Native _ -> nativeCases++;
-      case KernelChoice.Decomposed _ -> decomposedCases++;
-      case KernelChoice.Unsupported(String reason) -> {
-        unsupportedCases++;
-        unsupported.add(op);
-        Assumptions.abort("unsupported: " + reason);
-      }
-    }
-    try (Session session = backend.open(Long.MAX_VALUE)) {
-      CaseRun run = new CaseRun(session, sample);
-      check(new CaseRun(session, sample), list);
-    }
   }
 
   @Test
@@ -129,19 +113,25 @@ public abstract class ConformanceSuite {
   @Test
   void memoryBeyondTheLimitIsRefused() {
     TensorType type = TensorType.f32(1000);
-    try (Backend backend = backend(); Session session = backend.open(7_000)) {
-      session.allocate("state", type);
-      assertEquals(4_032, session.usedBytes());
-      assertTooLarge("state large", () -> session.allocate("large", TensorType.f32(2_000)));
-      assertTooLarge("program sum", () -> session.compile(sum(type)));
-      assertEquals(4_032, session.usedBytes());
-    }
-    try (Backend backend = backend(); Session session = backend.open(20_000)) {
-      session.allocate("state", type);
-      Executable executable = session.compile(sum(type));
-      assertEquals(4_032 + executable.plan().arenaBytes(), session.usedBytes());
-      assertEquals(session.usedBytes(), session.peakBytes());
-      assertTooLarge("state large", () -> session.allocate("large", TensorType.f32(3_000)));
+    try (Backend backend = backend()) {
+      PageTable noPages = backend.pageTable();
+      Plan plan = Planner.plan(sum(type), backend);
+      long state = backend.residentBytes(List.of(type), noPages, List.of());
+      long all = backend.residentBytes(List.of(type), noPages, List.of(plan)) + backend.programBytes(plan, noPages);
+      try (Session session = backend.open(state + 2_968)) {
+        session.allocate("state", type);
+        assertEquals(state, session.usedBytes());
+        assertTooLarge("state large", () -> session.allocate("large", TensorType.f32(2_000)));
+        assertTooLarge("program sum", () -> session.compile(sum(type)));
+        assertEquals(state, session.usedBytes());
+      }
+      try (Session session = backend.open(all + 8_000)) {
+        session.allocate("state", type);
+        session.compile(sum(type));
+        assertEquals(all, session.usedBytes());
+        assertEquals(session.usedBytes(), session.peakBytes());
+        assertTooLarge("state large", () -> session.allocate("large", TensorType.f32(3_000)));
+      }
     }
   }
 

@@ -1,15 +1,14 @@
 package dev.jqlora.engine.testkit;
 
+import dev.jqlora.engine.backend.AccountedSession;
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.graph.Op;
-import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.plan.Operand;
 import dev.jqlora.engine.plan.Plan;
-import dev.jqlora.engine.plan.Planner;
 import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
@@ -17,7 +16,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.stream.Collectors;
 
 /**
@@ -54,55 +52,32 @@ public final class NullBackend implements Backend {
   @Override
   public void close() {}
 
-  private static final class NullSession implements Session {
-    private final Capabilities capabilities;
-    private final SessionAccount account;
-
+  private static final class NullSession extends AccountedSession {
     NullSession(Capabilities capabilities, long limit) {
-      this.capabilities = capabilities;
-      account = new SessionAccount(limit);
+      super(capabilities, new SessionAccount(limit));
     }
 
     @Override
-    public void allocate(String state, TensorType type) {
-      account.allocate(state, type);
-    }
+    protected void make(String state, TensorType type) {}
 
     @Override
     public void allocatePaged(String state, TensorType type, int pages) {
-      account.allocatePaged(state, type, pages);
+      account().allocatePaged(state, type, pages);
     }
 
     @Override
-    public TensorType type(String state) {
-      return account.type(state);
-    }
+    protected void copyIn(String state, long offset, MemorySegment bytes) {}
 
     @Override
-    public void write(String state, long offset, MemorySegment bytes) {
-      Objects.checkFromIndexSize(offset, bytes.byteSize(), type(state).bytes());
-    }
-
-    @Override
-    public void read(String state, long offset, MemorySegment target) {
-      Objects.checkFromIndexSize(offset, target.byteSize(), type(state).bytes());
+    protected void copyOut(String state, long offset, MemorySegment target) {
       target.fill((byte) 0);
     }
 
     @Override
-    public Executable compile(Program program) {
-      account.checkStates(program);
-      Plan plan = Planner.plan(program, capabilities);
-      account.reserveArena(plan);
-      return new Executable() {
+    protected Executable executable(Plan plan, boolean larger) {
+      return new PlannedExecutable(plan) {
         @Override
-        public Plan plan() {
-          return plan;
-        }
-
-        @Override
-        public Map<String, Tensor> run(Map<String, Tensor> feeds) {
-          SessionAccount.checkFeeds(plan, feeds);
+        protected Map<String, Tensor> execute(Map<String, Tensor> feeds) {
           return plan.fetches().entrySet().stream()
               .collect(Collectors.toMap(Map.Entry::getKey, entry -> zeros(entry.getValue())));
         }
@@ -111,11 +86,6 @@ public final class NullBackend implements Backend {
 
     private static Tensor zeros(Operand operand) {
       return Tensor.allocate(Arena.ofAuto(), operand.type());
-    }
-
-    @Override
-    public long usedBytes() {
-      return account.usedBytes();
     }
 
     @Override

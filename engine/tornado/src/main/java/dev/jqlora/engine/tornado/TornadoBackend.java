@@ -1,6 +1,7 @@
 package dev.jqlora.engine.tornado;
 
 import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.GpuInfo;
 import dev.jqlora.engine.backend.PageTable;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.graph.Op;
@@ -8,10 +9,15 @@ import dev.jqlora.engine.plan.Plan;
 import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import uk.ac.manchester.tornado.api.common.TornadoDevice;
+import uk.ac.manchester.tornado.api.enums.TornadoDeviceType;
 import uk.ac.manchester.tornado.api.runtime.TornadoRuntimeProvider;
 
 /** Runs programs on TornadoVM's default device. Which ops it has kernels for, it says on any machine. */
@@ -55,6 +61,15 @@ public final class TornadoBackend implements Backend {
     return "%s on %s, %s, %,d MB, %,d MB at a time".formatted(there.getTornadoVMBackend(),
         there.getPlatformName().strip(), there.getDescription().strip(), there.getMaxGlobalMemory() >> 20,
         there.getMaxAllocMemory() >> 20);
+  }
+
+  @Override
+  public Optional<GpuInfo> gpu() {
+    TornadoDevice there = checkedDevice();
+    return there.getDeviceType() == TornadoDeviceType.GPU
+        ? Optional.of(new GpuInfo(there.getDescription().strip(), there.getMaxGlobalMemory(), OptionalLong.empty(),
+            new LinkedHashMap<>(Map.of("platform", there.getPlatformName().strip()))))
+        : Optional.empty();
   }
 
   @Override

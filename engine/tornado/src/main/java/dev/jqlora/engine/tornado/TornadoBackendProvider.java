@@ -11,8 +11,13 @@ public final class TornadoBackendProvider implements BackendProvider {
   }
 
   @Override
+  public boolean isInstalled() {
+    return System.getProperty("tornado.load.runtime.implementation") != null;
+  }
+
+  @Override
   public String unavailable() {
-    if (System.getProperty("tornado.load.runtime.implementation") == null) {
+    if (!isInstalled()) {
       return "Java was not started with TornadoVM's argument file: set TORNADOVM_HOME and start jqlora with"
           + " --backend tornado";
     }

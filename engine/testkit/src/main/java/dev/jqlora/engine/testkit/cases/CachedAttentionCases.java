@@ -19,11 +19,14 @@ final class CachedAttentionCases implements OpCases {
   @Override
   public void list(CaseList cases) {
     cases.tolerance(DType.F32, Tolerance.ofLargest(4e-6, "sums over the keys of rounded exponentials"));
+    cases.bf16Products(Tolerance.ofLargest(8e-3, "scores, and products with them, of factors rounded by up to 1/512"));
     cases.differentiable(0, 1, 2);
     cases.add("first token", new CachedAttention(2, 1, 4), inputs(2, 1, 4, 9, 0));
     cases.add("one token, late", new CachedAttention(4, 2, 8), inputs(4, 2, 8, 33, 20));
     cases.add("full cache", new CachedAttention(2, 2, 16), inputs(2, 2, 16, 17, 16));
     cases.add("a prompt", new CachedAttention(4, 1, 6), inputs(4, 1, 6, 20, 3, 4, 5, 6, 7));
+    cases.differentiable();
+    cases.add("heads of 128", new CachedAttention(2, 1, 128), inputs(2, 1, 128, 40, 30, 31, 32, 33, 34));
     cases.fails("CachedAttention: values are f32[8, 4] but keys are f32[9, 4]", new CachedAttention(2, 1, 4),
         f32(1, 8), f32(9, 4), f32(8, 4), ids(1, 1));
     cases.fails("CachedAttention: positions must have shape [1], got i32[2]", new CachedAttention(2, 1, 4), f32(1, 8),

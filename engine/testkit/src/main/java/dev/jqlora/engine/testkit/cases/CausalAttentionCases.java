@@ -19,6 +19,7 @@ final class CausalAttentionCases implements OpCases {
   @Override
   public void list(CaseList cases) {
     cases.tolerance(DType.F32, Tolerance.ofLargest(4e-6, "sums over the keys of rounded exponentials"));
+    cases.bf16Products(Tolerance.ofLargest(8e-3, "scores, and products with them, of factors rounded by up to 1/512"));
     cases.differentiable(0, 1, 2);
     add(cases, "one token", 2, 1, 4, 1);
     add(cases, "one head", 1, 1, 16, 5);
@@ -28,6 +29,10 @@ final class CausalAttentionCases implements OpCases {
     add(cases, "several sequences", 4, 2, 8, 3, 1, 9, 4);
     add(cases, "past a block of keys", 2, 1, 4, 70);
     add(cases, "long sequence behind short ones", 2, 1, 4, 2, 40, 1);
+    cases.differentiable();
+    add(cases, "heads of 36", 2, 2, 36, 5, 60, 33);
+    add(cases, "heads of 64", 2, 1, 64, 66);
+    add(cases, "heads of 128", 3, 1, 128, 2, 35);
     cases.fails("CausalAttention: 3 heads cannot share 2 key-value heads", new CausalAttention(3, 2, 4), f32(5, 12),
         f32(5, 8), f32(5, 8), starts(5));
     cases.fails("CausalAttention: q must have shape [5, 8], got f32[5, 12]", new CausalAttention(2, 1, 4), f32(5, 12),

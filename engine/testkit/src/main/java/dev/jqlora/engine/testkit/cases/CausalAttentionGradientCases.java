@@ -19,6 +19,7 @@ final class CausalAttentionGradientCases implements OpCases {
   @Override
   public void list(CaseList cases) {
     cases.tolerance(DType.F32, Tolerance.ofLargest(1e-5, "differences of products of rounded exponentials"));
+    cases.bf16Products(Tolerance.ofLargest(8e-3, "scores, and products with them, of factors rounded by up to 1/512"));
     add(cases, "one token", 2, 1, 4, 1);
     add(cases, "one head", 1, 1, 16, 5);
     add(cases, "grouped", 4, 2, 8, 17);
@@ -26,6 +27,10 @@ final class CausalAttentionGradientCases implements OpCases {
     add(cases, "several sequences", 4, 2, 8, 3, 1, 9, 4);
     add(cases, "past a block of keys", 2, 1, 4, 70);
     add(cases, "long sequence behind short ones", 2, 1, 4, 2, 40, 1);
+    cases.differentiable();
+    add(cases, "heads of 36", 2, 2, 36, 5, 60, 33);
+    add(cases, "heads of 64", 2, 1, 64, 66);
+    add(cases, "heads of 128", 3, 1, 128, 2, 35);
     cases.fails("CausalAttentionGradient: logsumexp must have shape [5, 2], got f32[5, 1]",
         new CausalAttentionGradient(2, 1, 4), f32(5, 8), f32(5, 4), f32(5, 4), starts(5), f32(5, 8), f32(5, 1),
         f32(5, 8));

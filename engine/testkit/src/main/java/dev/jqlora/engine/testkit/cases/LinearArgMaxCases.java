@@ -11,7 +11,7 @@ import dev.jqlora.engine.testkit.ModelShape;
 import dev.jqlora.engine.testkit.OpCases;
 import dev.jqlora.engine.testkit.Tolerance;
 
-/** Cases of {@link LinearArgMax}; random logits lie far further apart than a sum's rounding. */
+/** Cases of {@link LinearArgMax}; random logits lie further apart than their rounding. */
 final class LinearArgMaxCases implements OpCases {
   @Override
   public void list(CaseList cases) {

@@ -20,6 +20,8 @@ final class LinearCrossEntropyCases implements OpCases {
   @Override
   public void list(CaseList cases) {
     cases.tolerance(DType.F32, Tolerance.ofLargest(4e-6, "sums over the vocabulary of rounded exponentials"));
+    cases.bf16Products(
+        Tolerance.ofLargest(8e-3, "products, and products with their gradients, of factors rounded by up to 1/512"));
     for (boolean gradients : new boolean[]{false, true}) {
       LinearCrossEntropy op = new LinearCrossEntropy(gradients, gradients);
       cases.differentiable(gradients ? new int[]{0, 1} : new int[0]);
@@ -38,6 +40,9 @@ final class LinearCrossEntropyCases implements OpCases {
     cases.differentiable(0);
     cases.add("BF16 head", new LinearCrossEntropy(true, false), f32(5, 33), bf16(40, 33), labels(40, 5));
     cases.add("F16 head", new LinearCrossEntropy(true, false), f32(5, 33), f16(40, 33), labels(40, 5));
+    cases.differentiable();
+    cases.add("whole lines", new LinearCrossEntropy(true, true), f32(68, 20), f32(36, 20), labels(36, 68));
+    cases.add("whole lines, BF16 head", new LinearCrossEntropy(true, false), f32(6, 40), bf16(136, 40), labels(136, 6));
     cases.fails("LinearCrossEntropy: w must have shape [5, 8], got f32[5, 7]", new LinearCrossEntropy(true, false),
         f32(2, 8), f32(5, 7), ids(5, 2));
     cases.fails("LinearCrossEntropy: labels must have shape [2], got i32[3]", new LinearCrossEntropy(true, false),

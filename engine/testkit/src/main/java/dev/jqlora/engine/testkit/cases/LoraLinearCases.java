@@ -16,11 +16,15 @@ final class LoraLinearCases implements OpCases {
   @Override
   public void list(CaseList cases) {
     cases.tolerance(DType.F32, Tolerance.ofLargest(2e-6, "two matrix products one after the other"));
+    cases.bf16Products(
+        Tolerance.ofLargest(8e-3, "two products, one after the other, of factors rounded by up to 1/512"));
     cases.differentiable(0, 1, 2, 3);
     add(cases, "rank 1", 0.5f, 5, 7, 9, 1);
     add(cases, "rank 8", 2, 5, 33, 17, 8);
     add(cases, "one token", 1, 1, 16, 15, 4);
     add(cases, "rank 17", 0.25f, 3, 64, 65, 17);
+    cases.differentiable();
+    add(cases, "whole lines", 2, 66, 36, 132, 8);
     cases.fails("LoraLinear: b must have shape [3, 2], got f32[3, 1]", new LoraLinear(1), f32(2, 3), f32(2, 4),
         f32(2, 4), f32(3, 1));
     cases.fails("LoraLinear: a must have shape [2, 4], got f32[2, 5]", new LoraLinear(1), f32(2, 3), f32(2, 4),

@@ -16,6 +16,7 @@ final class MatMulCases implements OpCases {
   @Override
   public void list(CaseList cases) {
     cases.tolerance(DType.F32, Tolerance.ofLargest(2e-6, "sums of up to 300 products that may cancel"));
+    cases.bf16Products(Tolerance.ofLargest(4e-3, "two factors, each rounded by up to 1/512"));
     cases.differentiable(0, 1);
     for (int n : new int[]{1, 5, 15, 16, 17}) {
       cases.add("linear layer of " + n, MatMul.NT, f32(3, n), f32(n + 2, n));
@@ -34,6 +35,15 @@ final class MatMulCases implements OpCases {
     cases.add("BF16 weight", MatMul.NT, f32(5, 33), bf16(17, 33));
     cases.add("BF16 right NN", MatMul.NN, f32(5, 33), bf16(33, 17));
     cases.add("F16 weight", MatMul.NT, f32(5, 33), f16(17, 33));
+    cases.differentiable();
+    cases.add("whole lines", MatMul.NT, f32(67, 100), f32(132, 100));
+    cases.add("whole lines NN", MatMul.NN, f32(9, 36), f32(36, 132));
+    cases.add("whole lines TN", MatMul.TN, f32(33, 68), f32(33, 132));
+    cases.add("whole lines TT", new MatMul(true, true), f32(36, 8), f32(20, 36));
+    cases.add("whole lines, batch", MatMul.NT, f32(2, 3, 20), f32(2, 5, 20));
+    cases.add("whole lines, BF16 weight", MatMul.NT, f32(5, 40), bf16(24, 40));
+    cases.add("whole lines, BF16 right NN", MatMul.NN, f32(5, 40), bf16(40, 136));
+    cases.add("whole lines, F16 weight", MatMul.NT, f32(5, 40), f16(24, 40));
     cases.fails("MatMul: inner extents differ: f32[2, 3] and f32[4, 5] transposed", MatMul.NT, f32(2, 3), f32(4, 5));
     cases.fails("MatMul: leading axes differ: f32[2, 3, 4] and f32[3, 4, 5]", MatMul.NN, f32(2, 3, 4), f32(3, 4, 5));
     cases.fails("MatMul: a and b must have equal ranks of at least 2, got f32[3] and f32[3]", MatMul.NN, f32(3),

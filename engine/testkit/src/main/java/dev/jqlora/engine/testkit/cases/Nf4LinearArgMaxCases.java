@@ -15,7 +15,7 @@ import dev.jqlora.engine.testkit.Tolerance;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Cases of {@link Nf4LinearArgMax}; random logits lie far further apart than a sum's rounding. */
+/** Cases of {@link Nf4LinearArgMax}; random logits lie further apart than their rounding. */
 final class Nf4LinearArgMaxCases implements OpCases {
   @Override
   public void list(CaseList cases) {

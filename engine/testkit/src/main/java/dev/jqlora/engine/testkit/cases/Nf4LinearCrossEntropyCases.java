@@ -23,6 +23,8 @@ final class Nf4LinearCrossEntropyCases implements OpCases {
   @Override
   public void list(CaseList cases) {
     cases.tolerance(DType.F32, Tolerance.ofLargest(4e-6, "sums over the vocabulary of rounded exponentials"));
+    cases.bf16Products(
+        Tolerance.ofLargest(8e-3, "products, and products with their gradients, of factors rounded by up to 1/512"));
     for (boolean nested : new boolean[]{false, true}) {
       Nf4Weight crossing = new Nf4Weight(33, 17, 64, nested);
       Nf4Weight many = new Nf4Weight(70, 320, 64, nested);
@@ -37,6 +39,9 @@ final class Nf4LinearCrossEntropyCases implements OpCases {
       cases.add("all labels ignored" + format, new Nf4LinearCrossEntropy(many, true),
           inputs(many, 3, ints(-100, -100, -100)));
     }
+    cases.differentiable();
+    Nf4Weight lines = new Nf4Weight(136, 64, 64, true);
+    cases.add("whole lines", new Nf4LinearCrossEntropy(lines, true), inputs(lines, 5, labels(136, 5)));
     Nf4Weight weight = new Nf4Weight(2, 64, 64, false);
     cases.fails("Nf4LinearCrossEntropy: x must have shape [3, 64], got f32[3, 63]",
         () -> new Nf4LinearCrossEntropy(weight, true), List.of(f32(3, 63), codes(64), f32(2), ids(2, 3)));

@@ -20,6 +20,7 @@ final class Nf4LinearGradientCases implements OpCases {
   @Override
   public void list(CaseList cases) {
     cases.tolerance(DType.F32, Tolerance.ofLargest(2e-6, "sums of up to 320 products that may cancel"));
+    cases.bf16Products(Tolerance.ofLargest(4e-3, "two factors, each rounded by up to 1/512"));
     cases.differentiable(0);
     for (boolean nested : new boolean[]{false, true}) {
       String format = nested ? ", nested" : ", plain";
@@ -30,6 +31,9 @@ final class Nf4LinearGradientCases implements OpCases {
       add(cases, "more than 256 blocks" + format, 2, 64, 320, 64, nested);
       add(cases, "many tokens" + format, 33, 48, 96, 64, nested);
     }
+    cases.differentiable();
+    add(cases, "whole lines", 67, 132, 160, 64, true);
+    add(cases, "whole lines, blocks of 32", 5, 36, 96, 32, false);
     cases.fails("Nf4LinearGradient: x must have shape [3, 64], got f32[3, 63]",
         () -> new Nf4LinearGradient(new Nf4Weight(64, 2, 64, false)),
         List.of(f32(3, 63), codes(64), f32(2)));

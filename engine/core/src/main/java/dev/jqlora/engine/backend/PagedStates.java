@@ -1,0 +1,134 @@
+package dev.jqlora.engine.backend;
+
+import dev.jqlora.engine.backend.PageTable.Page;
+import dev.jqlora.engine.plan.Operand;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.OptionalLong;
+
+/**
+ * The states of a session that are in pages: keeps the pool as large as the account says, brings in what a step uses, and
+ * finds the bytes of a state wherever they are. What the memory is, and how it is copied, is the backend's.
+ */
+public final class PagedStates {
+  /** Memory for pages: a pool on the device, and room on the host for those that are not in it, zeroed. */
+  public interface Memory extends Pager.Mover {
+    /** Makes a zeroed pool. */
+    void openPool(long bytes);
+
+    /** Gives the pool back, in which no page is any more. */
+    void closePool();
+
+    /**
+     * Overwrites bytes of a page.
+     *
+     * @param place of the page in the pool; empty where it is on the host
+     * @param offset within the page
+     */
+    void write(Page page, OptionalLong place, long offset, MemorySegment bytes);
+
+    /** Reads bytes of a page; see {@link #write}. */
+    void read(Page page, OptionalLong place, long offset, MemorySegment target);
+  }
+
+  private interface Access {
+    void part(Page page, OptionalLong place, long offset, MemorySegment bytes);
+  }
+
+  private final SessionAccount account;
+  private final PageTable table;
+  private final Pager pager;
+  private final Memory memory;
+  private long poolBytes;
+  /** Whether all bytes are still the zeros that they began as. */
+  private boolean untouched = true;
+
+  public PagedStates(SessionAccount account, Memory memory) {
+    this.account = account;
+    this.memory = memory;
+    table = account.pages();
+    pager = new Pager(table, memory);
+  }
+
+  public boolean contains(String state) {
+    return table.contains(state);
+  }
+
+  public PagingCounts counts() {
+    return pager.counts();
+  }
+
+  /** Gives the pool back if the account now has another size for it. */
+  public void fit() {
+    if (poolBytes != account.poolBytes()) {
+      pager.evictAll();
+      close();
+    }
+  }
+
+  /** Gives the pool back, and what is in it up. */
+  public void close() {
+    if (poolBytes > 0) {
+      memory.closePool();
+    }
+    poolBytes = 0;
+  }
+
+  /** Makes the pool if there is none; where it holds all pages from the start, none is ever moved. */
+  private void open() {
+    if (poolBytes == account.poolBytes()) {
+      return;
+    }
+    memory.openPool(account.poolBytes());
+    poolBytes = account.poolBytes();
+    pager.open(poolBytes);
+    if (poolBytes == table.totalBytes() && untouched) {
+      pager.beginInPool();
+    }
+    untouched = false;
+  }
+
+  /** Brings the pages that a step uses into the pool, until the next call. */
+  public void bring(List<Operand> reads, List<Operand> writes, int[] indices) {
+    if (account.poolBytes() > 0) {
+      open();
+      pager.bring(reads, writes, indices);
+    }
+  }
+
+  /** The page of an operand. */
+  public Page page(String state, long offset) {
+    return table.page(state, offset);
+  }
+
+  /** Where in the pool a page lies that was brought. */
+  public long place(Page page) {
+    return pager.offset(page).orElseThrow();
+  }
+
+  public void write(String state, long offset, MemorySegment bytes) {
+    forEachPart(state, offset, bytes, (page, place, within, part) -> {
+      memory.write(page, place, within, part);
+      if (place.isPresent()) {
+        pager.written(page);
+      } else {
+        untouched = false;
+      }
+    });
+  }
+
+  public void read(String state, long offset, MemorySegment target) {
+    forEachPart(state, offset, target, memory::read);
+  }
+
+  private void forEachPart(String state, long offset, MemorySegment bytes, Access access) {
+    open();
+    for (long done = 0; done < bytes.byteSize();) {
+      Page page = table.page(state, offset + done);
+      long within = offset + done - page.offset();
+      long count = Math.min(page.bytes() - within, bytes.byteSize() - done);
+      access.part(page, pager.offset(page), within, bytes.asSlice(done, count));
+      done += count;
+    }
+  }
+}

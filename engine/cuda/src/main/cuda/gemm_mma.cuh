@@ -1,0 +1,187 @@
+// c = base + alpha · a · bᵀ on tensor cores: factors rounded to bf16, sums in float. A row of c does not depend on the others.
+#pragma once
+
+#include "mma.cuh"
+#include "nf4.cuh"
+
+constexpr int MMA_ROWS = 64;      // of c that a block makes
+constexpr int MMA_COLUMNS = 128;  // of c that a block makes
+constexpr int MMA_INNER = 32;     // of the inner axis at a time
+constexpr int MMA_THREADS = 256;  // eight warps: 2 x 4 parts of 32 x 32
+
+// Room in bf16 for EXTENT rows of an operand, whichever way its lines run.
+template <int EXTENT>
+static constexpr int ROUNDED = EXTENT * padded(MMA_INNER);
+
+// An operand [rows, depth] whose lines in memory are its rows or, where across is set, its columns.
+template <class T, int EXTENT>
+struct MmaMatrix {
+  using Element = T;
+  static constexpr int PLACE = EXTENT * MMA_INNER;  // elements of a step
+
+  const T *data;
+  int rows;
+  int depth;
+  bool across;
+
+  __device__ __forceinline__ void load(T *place, int first, int inner) {
+    if (across) {
+      copy_tile<MMA_INNER, EXTENT>(place, data + static_cast<long long>(inner) * rows + first, rows, depth - inner,
+                                   rows - first);
+    } else {
+      copy_tile<EXTENT, MMA_INNER>(place, data + static_cast<long long>(first) * depth + inner, depth, rows - first,
+                                   depth - inner);
+    }
+  }
+
+  __device__ __forceinline__ void round(const T *place, Bf16 *tile) const {
+    if (across) {
+      round_tile<MMA_INNER, EXTENT>(place, tile);
+    } else {
+      round_tile<EXTENT, MMA_INNER>(place, tile);
+    }
+  }
+
+  __device__ __forceinline__ void fragment(unsigned (&to)[4], const Bf16 *tile, int row, int k) const {
+    if (across) {
+      load_fragment<true>(to, tile, padded(EXTENT), row, k);
+    } else {
+      load_fragment<false>(to, tile, padded(MMA_INNER), row, k);
+    }
+  }
+};
+
+// An NF4 weight [out, width] as an operand: its rows or, ACROSS, its columns are the operand's. Each thread decodes 16
+// neighbouring codes, which share a scale; it fetches the scale when the codes are sent for. Lines and blocks of codes are
+// multiples of 32.
+template <bool ACROSS>
+struct MmaNf4 {
+  using Element = unsigned char;
+  static constexpr int PLACE = MMA_COLUMNS * MMA_INNER / 2;
+  static constexpr int LINES = ACROSS ? MMA_INNER : MMA_COLUMNS;
+  static constexpr int LENGTH = ACROSS ? MMA_COLUMNS : MMA_INNER;
+  static constexpr int RUN = 16;
+  static_assert(LINES * LENGTH == RUN * MMA_THREADS, "each thread decodes one run");
+
+  Nf4Weight weight;
+  int out;
+  const float *values;  // NF4_VALUES in shared memory, where 16 lanes may look up 16 of them at once
+  float scale;
+
+  __device__ __forceinline__ void load(unsigned char *place, int first, int inner) {
+    int line = ACROSS ? inner : first;
+    int at = ACROSS ? first : inner;
+    long long corner = static_cast<long long>(line) * weight.width + at;
+    copy_tile<LINES, LENGTH / 2>(place, weight.codes + corner / 2, weight.width / 2, out - line, (weight.width - at) / 2);
+    int own_line = threadIdx.x / (LENGTH / RUN);
+    int own_at = threadIdx.x % (LENGTH / RUN) * RUN;
+    bool inside = line + own_line < out && at + own_at < weight.width;
+    long long own = corner + static_cast<long long>(own_line) * weight.width + own_at;
+    scale = inside ? weight.scale(own >> weight.shift) : 0.0f;
+  }
+
+  __device__ __forceinline__ void round(const unsigned char *place, Bf16 *tile) const {
+    struct __align__(RUN / 2) Run {
+      unsigned char pairs[RUN / 2];
+    };
+    Run run = reinterpret_cast<const Run *>(place)[threadIdx.x];
+    int at = threadIdx.x / (LENGTH / RUN) * padded(LENGTH) + threadIdx.x % (LENGTH / RUN) * RUN;
+#pragma unroll
+    for (int half = 0; half < 2; half++) {
+      RoundedPiece<Bf16> piece;
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        int pair = run.pairs[half * 4 + i];
+        piece.pairs[i] = bf16_pair(__fmul_rn(values[pair / 16], scale), __fmul_rn(values[pair % 16], scale));
+      }
+      *reinterpret_cast<RoundedPiece<Bf16> *>(tile + at + half * 8) = piece;
+    }
+  }
+
+  __device__ __forceinline__ void fragment(unsigned (&to)[4], const Bf16 *tile, int row, int k) const {
+    load_fragment<ACROSS>(to, tile, padded(LENGTH), row, k);
+  }
+};
+
+// A step's operands as they stand in memory, and in bf16.
+template <class A, class B>
+struct __align__(16) MmaRoom {
+  typename A::Element a[A::PLACE];
+  typename B::Element b[B::PLACE];
+  Bf16 a_rounded[ROUNDED<MMA_ROWS>];
+  Bf16 b_rounded[ROUNDED<MMA_COLUMNS>];
+};
+
+// a is [m, k], b [n, k] (the weight of a linear layer), c [m, n] row by row. base is null, or like c and may be c itself.
+// Blocks: x tiles of columns, y of rows.
+template <class A, class B>
+static __device__ __forceinline__ void gemm_mma(A a, B b, int m, int n, int k, float alpha, const float *base, float *c,
+                                                MmaRoom<A, B> &room) {
+  int first_row = blockIdx.y * MMA_ROWS;
+  int first_column = blockIdx.x * MMA_COLUMNS;
+  int warp = threadIdx.x / 32;
+  int warp_row = warp / 4 * 32;
+  int warp_column = warp % 4 * 32;
+  float sums[2][4][4] = {};
+  auto load = [&](int step) {
+    a.load(room.a, first_row, step * MMA_INNER);
+    b.load(room.b, first_column, step * MMA_INNER);
+  };
+  auto round = [&](int) {
+    a.round(room.a, room.a_rounded);
+    b.round(room.b, room.b_rounded);
+  };
+  auto use = [&](int) {
+#pragma unroll
+    for (int inner = 0; inner < MMA_INNER; inner += 16) {
+      unsigned left[2][4];
+#pragma unroll
+      for (int i = 0; i < 2; i++) {
+        a.fragment(left[i], room.a_rounded, warp_row + i * 16, inner);
+      }
+#pragma unroll
+      for (int j = 0; j < 4; j += 2) {
+        unsigned right[4];
+        b.fragment(right, room.b_rounded, warp_column + j * 8, inner);
+#pragma unroll
+        for (int i = 0; i < 2; i++) {
+          multiply_add(sums[i][j], sums[i][j + 1], left[i], right);
+        }
+      }
+    }
+  };
+  pipeline((k + MMA_INNER - 1) / MMA_INNER, load, round, use);
+  int group = threadIdx.x % 32 / 4;
+  int place = threadIdx.x % 4;
+#pragma unroll
+  for (int i = 0; i < 2; i++) {
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+#pragma unroll
+      for (int part = 0; part < 4; part++) {
+        int row = first_row + warp_row + i * 16 + group + part / 2 * 8;
+        int column = first_column + warp_column + j * 8 + place * 2 + part % 2;
+        if (row < m && column < n) {
+          long long at = static_cast<long long>(row) * n + column;
+          c[at] = base == nullptr ? alpha * sums[i][j][part] : base[at] + alpha * sums[i][j][part];
+        }
+      }
+    }
+  }
+}
+
+// The same with an NF4 weight [out, in]: c = x · wᵀ or, ACROSS, c = x · w.
+template <bool ACROSS>
+using MmaNf4Room = MmaRoom<MmaMatrix<float, MMA_ROWS>, MmaNf4<ACROSS>>;
+
+template <bool ACROSS>
+static __device__ __forceinline__ void gemm_nf4_mma(const float *x, const Nf4Weight &weight, int rows, int out, float *c,
+                                                    float *values, MmaNf4Room<ACROSS> &room) {
+  if (threadIdx.x < 16) {
+    values[threadIdx.x] = NF4_VALUES[threadIdx.x];
+  }
+  int depth = ACROSS ? out : weight.width;
+  int columns = ACROSS ? weight.width : out;
+  gemm_mma(MmaMatrix<float, MMA_ROWS>{x, rows, depth, false}, MmaNf4<ACROSS>{weight, out, values, 0.0f}, rows, columns,
+           depth, 1.0f, nullptr, c, room);
+}

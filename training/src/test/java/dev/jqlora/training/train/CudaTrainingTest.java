@@ -1,0 +1,249 @@
+package dev.jqlora.training.train;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.PagingCounts;
+import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.cpu.CpuBackend;
+import dev.jqlora.engine.cuda.Precision;
+import dev.jqlora.engine.cuda.TestDriver;
+import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.graph.Program;
+import dev.jqlora.engine.tensor.Tensor;
+import dev.jqlora.llama.config.KnownConfigs;
+import dev.jqlora.training.config.TrainingArguments;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Training on the CUDA backend, with the test driver for a GPU. */
+class CudaTrainingTest {
+  private static final Path DATA = Path.of(System.getProperty("jqlora.root", "."), "..", "shared", "data");
+  private static final long GIB = 1L << 30;
+
+  @TempDir
+  private Path work;
+
+  @BeforeEach
+  void needsDataAndDriver() throws IOException {
+    assumeTrue(Files.isDirectory(DATA), "reference data is not at " + DATA.toAbsolutePath() + ": skipped");
+    TestDriver.use();
+    GoldenDataset.write(work);
+    Files.writeString(work.resolve("dataset_info.json"), """
+        {"golden": {"file_name": "golden.jsonl", "formatting": "tokenized",
+                    "columns": {"input_ids": "input_ids", "labels": "labels"}},
+         "text": {"file_name": "text.jsonl", "columns": {"prompt": "text"}}}
+        """);
+    Files.writeString(work.resolve("text.jsonl"),
+        "{\"text\": \"Once upon a time there was a little girl who lived by the sea. She had a red boat.\"}\n"
+            .repeat(8));
+  }
+
+  private TrainingArguments arguments(String stage, String output, String... more) {
+    List<String> words = new ArrayList<>(List.of("model_name_or_path=" + DATA.resolve("stories260K"), "stage=" + stage,
+        "do_train=true", "dataset=" + (stage.equals("pt") ? "text" : "golden"), "dataset_dir=" + work,
+        "output_dir=" + work.resolve(output), "per_device_train_batch_size=1", "gradient_accumulation_steps=1",
+        "max_steps=3", "learning_rate=2e-3", "lora_rank=16", "lora_target=all", "quantization_bit=4", "cutoff_len=32",
+        "logging_steps=1", "optim=paged_adamw_8bit", "plot_loss=false", "save_steps=1"));
+    words.addAll(List.of(more));
+    return TrainingArguments.read(null, words);
+  }
+
+  private static Trainer.Result run(TrainingArguments arguments, Backend backend, Recorder recorder) {
+    try (backend) {
+      return Trainer.run(arguments, Path.of(arguments.model().modelNameOrPath()), backend, recorder);
+    }
+  }
+
+  /** Keeps each step's loss, and what is shown where memory is short. */
+  private static class Recorder implements TrainingListener {
+    private final List<Double> losses = new ArrayList<>();
+    private @Nullable MemoryPlan refused;
+
+    @Override
+    public void notice(String line) {}
+
+    @Override
+    public void phase(String what) {}
+
+    @Override
+    public void started(Plan plan) {}
+
+    @Override
+    public void stepped(Step report) {
+      losses.add(report.loss());
+    }
+
+    @Override
+    public void refused(MemoryPlan plan, List<MemoryAdvice.Option> advice) {
+      refused = plan;
+    }
+
+    @Override
+    public void paged(int step, PagingCounts moved) {}
+
+    @Override
+    public void evaluated(int step, String name, double loss) {}
+
+    @Override
+    public void saved(Path folder) {}
+
+    @Override
+    public boolean stopRequested() {
+      return false;
+    }
+  }
+
+  private static void assertNothingLeft() {
+    for (String what : List.of("allocations", "streams", "events", "modules", "graphs", "contexts", "brokenFences")) {
+      assertEquals(0, TestDriver.count(what), what);
+    }
+  }
+
+  /** Stage 1, then stage 2 from its adapter: the losses are the CPU's, and the memory is the planned. */
+  @Test
+  void bothStagesTrain() {
+    for (String stage : List.of("pt", "sft")) {
+      String[] more = stage.equals("sft") ? new String[]{"adapter_name_or_path=" + work.resolve("pt")} : new String[0];
+      Recorder cpu = new Recorder();
+      run(arguments(stage, stage + "-cpu", more), new CpuBackend(1), cpu);
+      Recorder cuda = new Recorder();
+      Trainer.DeviceMemoryUse memory = run(arguments(stage, stage, more), TestDriver.unchecked(), cuda).memory();
+      assertEquals(3, cuda.losses.size());
+      for (int step = 0; step < 3; step++) {
+        assertEquals(1, cuda.losses.get(step) / cpu.losses.get(step), 1e-4, stage + ", step " + step);
+      }
+      assertEquals(memory.plannedBytes(), memory.countedBytes());
+      assertEquals(memory.plannedBytes(), TestDriver.count("peak"));
+      assertNothingLeft();
+    }
+  }
+
+  /** A kernel that fails ends the run in one line; the same command then goes on from the last checkpoint. */
+  @Test
+  void afterAFailedKernelARunGoesOnFromItsCheckpoint() throws IOException {
+    Recorder whole = new Recorder();
+    run(arguments("sft", "whole"), TestDriver.unchecked(), whole);
+    Backend backend = TestDriver.unchecked();
+    Recorder failed = new Recorder() {
+      @Override
+      public void stepped(Step report) {
+        super.stepped(report);
+        if (report.step() == 2) {
+          TestDriver.fail("cuLaunchKernel", 0, 719);
+        }
+      }
+    };
+    JqloraException thrown = assertThrows(JqloraException.class,
+        () -> run(arguments("sft", "parts", "save_steps=2"), backend, failed));
+    assertEquals(JqloraException.Kind.BACKEND, thrown.kind());
+    assertTrue(String.valueOf(thrown.getMessage()).contains("it resumes from its last checkpoint"),
+        thrown.getMessage());
+    assertNothingLeft();
+    Recorder rest = new Recorder();
+    run(arguments("sft", "parts", "save_steps=2"), TestDriver.unchecked(), rest);
+    assertEquals(whole.losses.subList(2, 3), rest.losses);
+    assertArrayEquals(Files.readAllBytes(work.resolve("whole/adapter_model.safetensors")),
+        Files.readAllBytes(work.resolve("parts/adapter_model.safetensors")));
+    assertNothingLeft();
+  }
+
+  /** What the card has free is the limit where none is set. */
+  @Test
+  void aCardWithoutRoomIsRefusedBeforeAnythingIsLoaded() {
+    Recorder recorder = new Recorder();
+    JqloraException thrown = assertThrows(JqloraException.class, () -> run(arguments("sft", "refused"),
+        TestDriver.unchecked(Map.of("memory", (256L << 20) + 500_000)), recorder));
+    assertEquals(JqloraException.Kind.MEMORY, thrown.kind());
+    assertTrue(String.valueOf(thrown.getMessage()).contains("the device has 488.28 KiB free: "), thrown.getMessage());
+    assertEquals(500_000, Objects.requireNonNull(recorder.refused).limitBytes());
+    assertEquals(0, TestDriver.count("peak"));
+    assertNothingLeft();
+  }
+
+  /** Another program takes memory between the plan and the allocation. */
+  @ParameterizedTest
+  @ValueSource(longs = {0, 5, 60})
+  void memoryThatIsGoneInTheMeantimeEndsTheRunWithTheTree(long allocations) {
+    Backend backend = TestDriver.unchecked();
+    TestDriver.fail("cuMemAlloc_v2", allocations, 2);
+    Recorder recorder = new Recorder();
+    JqloraException thrown = assertThrows(JqloraException.class,
+        () -> run(arguments("sft", "full"), backend, recorder));
+    assertEquals(JqloraException.Kind.MEMORY, thrown.kind());
+    assertTrue(String.valueOf(thrown.getMessage()).contains("CUDA_ERROR_OUT_OF_MEMORY"), thrown.getMessage());
+    assertTrue(Objects.requireNonNull(recorder.refused).fits());
+    assertNothingLeft();
+  }
+
+  /**
+   * The whole step of stage 1 at Llama 3 8B's size, everything but the work of the kernels: states, arena and pages are asked
+   * for, and all launches and copies are put into the stream.
+   *
+   * @param pageShare of the pages that have room at once, in percent
+   * @param concurrent whether the driver moves managed memory by itself
+   */
+  @ParameterizedTest
+  @CsvSource({"100, 1", "50, 1", "50, 0"})
+  void theWholeStepOf8bTakesWhatIsPlanned(int pageShare, long concurrent) throws IOException {
+    TrainingArguments arguments = TrainingArguments.read(null, List.of("model_name_or_path=llama-3-8b", "stage=pt",
+        "do_train=true", "dataset=text", "eval_dataset=held_out", "eval_strategy=steps", "finetuning_type=lora",
+        "lora_rank=16", "lora_target=all", "quantization_bit=4", "optim=paged_adamw_8bit", "bf16=true",
+        "cutoff_len=1024", "per_device_train_batch_size=1", "per_device_eval_batch_size=1", "output_dir=out"));
+    RunShape run = RunShape.of(arguments, KnownConfigs.named("llama-3-8b").orElseThrow(), Optional.empty(),
+        Optional.empty(), OptionalInt.empty());
+    // The smallest page of this run has 256 bytes: the driver moves what it is asked to move and no neighbours.
+    Map<String, Long> driver = Map.of("dry", 1L, "concurrent", concurrent, "managedPage", 256L);
+    try (Backend backend = TestDriver.unchecked(Precision.BF16, driver)) {
+      MemoryPlanner planner = new MemoryPlanner(backend);
+      MemoryPlan roomy = planner.plan(run, 8 * GIB);
+      assertTrue(roomy.fits() && roomy.peakBytes() < 8 * GIB, roomy.toString());
+      MemoryPlan plan = planner.plan(run, roomy.peakBytes() - roomy.pages().totalBytes() * (100 - pageShare) / 100);
+      List<Trainable> trainables = run.trainables();
+      TrainPrograms training = new TrainPrograms(run.layout(), trainables, run.save());
+      List<Program> programs = List.of(training.step(run.train().total()), training.gradientNorm(),
+          OptimizerProgram.of(trainables, run.optimizer()),
+          TrainPrograms.evaluation(run.layout(), run.evaluation().total(), run.predictions()));
+      try (Session session = backend.open(plan.limitBytes()); Arena arena = Arena.ofConfined()) {
+        run.layout().outerStates().forEach(session::allocate);
+        run.layout().layerStates().forEach(session::allocate);
+        run.layout().adapterStates().forEach(session::allocate);
+        trainables.forEach(trainable -> trainable.allocate(session, run.optimizer().type()));
+        programs.stream().map(session::compile).toList().forEach(program -> {
+          Map<String, Tensor> feeds = new HashMap<>();
+          program.plan().feeds().forEach((name, feed) -> feeds.put(name, Tensor.allocate(arena, feed.type())));
+          program.run(feeds);
+        });
+        assertEquals(plan.peakBytes(), session.peakBytes());
+        long counted = TestDriver.count("peak");
+        // Of managed memory as much is on the device as the pages in the pool take, which may leave gaps between them.
+        long gaps = pageShare < 100 && concurrent == 1 ? plan.pages().leastBytes() : 0;
+        assertTrue(counted <= plan.peakBytes() && counted >= plan.peakBytes() - gaps,
+            counted + " of " + plan.peakBytes());
+        assertEquals(pageShare == 100, session.paging().isNone(), session.paging().toString());
+        assertTrue(TestDriver.count("launches") > 32 * 50, TestDriver.count("launches") + " launches");
+      }
+    }
+    assertNothingLeft();
+  }
+}
