@@ -32,6 +32,9 @@ record MemoryTable(MemoryPlan plan, List<MemoryAdvice.Option> advice) {
       row(program.name() + tokens, program.arenaBytes(), 1, lines);
       program.arena().parts().forEach(part -> row(part.name(), part.bytes(), 2, lines));
     }
+    if (plan.layoutBytes() > 0) {
+      row("headers, offsets and exchange", plan.layoutBytes(), 0, lines);
+    }
     if (plan.overheadBytes() > 0) {
       row("backend", plan.overheadBytes(), 0, lines);
     }
@@ -94,6 +97,7 @@ record MemoryTable(MemoryPlan plan, List<MemoryAdvice.Option> advice) {
     }
     json.put("peak_bytes", plan.peakBytes());
     json.put("least_bytes", plan.leastBytes());
+    json.put("layout_bytes", plan.layoutBytes());
     json.put("overhead_bytes", plan.overheadBytes());
     json.set("states", json(plan.states()));
     json.putObject("pages").put("total_bytes", plan.pages().totalBytes()).put("least_bytes", plan.pages().leastBytes())

@@ -7,7 +7,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Session;
-import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.engine.graph.Value;
@@ -15,6 +14,7 @@ import dev.jqlora.engine.op.LinearCrossEntropy;
 import dev.jqlora.engine.reference.ReferenceBackend;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
+import dev.jqlora.engine.testkit.TestBackends;
 import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.safetensors.Checkpoint;
 import java.io.IOException;
@@ -24,6 +24,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A real Llama's negative log likelihood against PyTorch's. */
 class GoldenModelTest {
@@ -36,9 +38,10 @@ class GoldenModelTest {
     }
   }
 
-  @Test
-  void cpuMatchesPyTorch() throws IOException {
-    try (Backend backend = new CpuBackend(2)) {
+  @ParameterizedTest
+  @ValueSource(strings = {"cpu", "tornado"})
+  void backendsMatchPyTorch(String name) throws IOException {
+    try (Backend backend = TestBackends.named(name, 2)) {
       check(backend, "stories260K", false, "mean_nll", 1e-5);
       check(backend, "stories260K", true, "mean_nll_nf4", 1e-5);
       check(backend, "golden/model-bnb-4bit", false, "mean_nll_nf4", 1e-5);

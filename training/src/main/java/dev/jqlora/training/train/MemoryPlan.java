@@ -12,11 +12,12 @@ import java.util.Locale;
  * @param states what lies there from begin to end
  * @param pages optimizer states that may leave for the host
  * @param programs what each program needs while it runs; they share one arena, as large as the largest needs
+ * @param layoutBytes what the backend's layout takes beside states, pages and the largest arena, such as the headers of arrays
  * @param overheadBytes what the backend takes for itself
  * @param hostTableBytes the embedding table, where it stays in the host's memory and takes none of the device's
  */
-public record MemoryPlan(long limitBytes, Part states, Pages pages, List<ProgramMemory> programs, long overheadBytes,
-    long hostTableBytes) {
+public record MemoryPlan(long limitBytes, Part states, Pages pages, List<ProgramMemory> programs, long layoutBytes,
+    long overheadBytes, long hostTableBytes) {
   public MemoryPlan {
     programs = List.copyOf(programs);
   }
@@ -69,7 +70,7 @@ public record MemoryPlan(long limitBytes, Part states, Pages pages, List<Program
 
   /** Without pages. */
   private long restBytes() {
-    return overheadBytes + states.bytes() + arenaBytes();
+    return overheadBytes + states.bytes() + arenaBytes() + layoutBytes;
   }
 
   /** The least with which the run can be done: all but the pages' minimum is on the host. */

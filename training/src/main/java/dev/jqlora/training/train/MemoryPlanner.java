@@ -6,6 +6,7 @@ import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.plan.Plan;
 import dev.jqlora.engine.plan.Planner;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.model.ModelLayout;
@@ -33,8 +34,8 @@ public final class MemoryPlanner {
   private final Backend backend;
   private final Map<Object, Planned> planned = new HashMap<>();
 
-  /** A program's memory, and the pages that it needs at once. */
-  private record Planned(ProgramMemory memory, long pageBytes) {}
+  /** A program, its memory, and what it keeps for itself. */
+  private record Planned(Plan plan, ProgramMemory memory, long ownBytes) {}
 
   public MemoryPlanner(Backend backend) {
     this.backend = backend;
@@ -48,15 +49,33 @@ public final class MemoryPlanner {
   public MemoryPlan plan(RunShape run, long limitBytes) {
     List<Trainable> trainables = run.trainables();
     OptimizerType optimizer = run.optimizer().type();
-    PageTable pages = Trainable.pages(trainables, optimizer);
+    PageTable pages = Trainable.pages(trainables, optimizer, backend);
     List<Planned> programs = programs(run, trainables, pages);
     Part states = states(run.layout(), trainables, optimizer);
-    long arena = programs.stream().mapToLong(program -> program.memory().arenaBytes()).max().orElse(0);
-    long rest = backend.overheadBytes() + states.bytes() + arena;
-    long least = programs.stream().mapToLong(Planned::pageBytes).max().orElse(0);
-    long resident = Math.max(least, pages.poolBytes(limitBytes - rest));
-    return new MemoryPlan(limitBytes, states, new MemoryPlan.Pages(pages.totalBytes(), least, resident),
-        programs.stream().map(Planned::memory).toList(), backend.overheadBytes(), hostTableBytes(run.layout()));
+    List<Plan> plans = programs.stream().map(Planned::plan).toList();
+    long arena = plans.stream().mapToLong(Plan::arenaBytes).max().orElse(0);
+    long resident = backend.residentBytes(stateTypes(run.layout(), trainables, optimizer), pages, plans)
+        + programs.stream().mapToLong(Planned::ownBytes).sum();
+    long rest = backend.overheadBytes() + resident;
+    Map<DType, Long> sets = pages.workingSets(plans);
+    long least = sets.values().stream().mapToLong(Long::longValue).sum();
+    long inPool = Math.max(least, pages.poolBytes(limitBytes - rest));
+    return new MemoryPlan(limitBytes, states, new MemoryPlan.Pages(pages.totalBytes(), least, inPool),
+        programs.stream().map(Planned::memory).toList(), resident - states.bytes() - arena, backend.overheadBytes(),
+        hostTableBytes(run.layout()));
+  }
+
+  private static List<TensorType> stateTypes(ModelLayout layout, List<Trainable> trainables, OptimizerType optimizer) {
+    List<TensorType> types = new ArrayList<>(layout.outerStates().values());
+    types.addAll(layout.layerStates().values());
+    types.addAll(layout.adapterStates().values());
+    for (Trainable trainable : trainables) {
+      types.add(trainable.type());
+      if (!optimizer.isPaged()) {
+        types.addAll(trainable.optimizerStates(optimizer).values());
+      }
+    }
+    return types;
   }
 
   private List<Planned> programs(RunShape run, List<Trainable> trainables, PageTable pages) {
@@ -82,8 +101,8 @@ public final class MemoryPlanner {
     Planned known = planned.get(key);
     if (known == null) {
       Plan plan = Planner.plan(program.get(), backend);
-      known = new Planned(new ProgramMemory(plan.program().name(), tokens, plan.arenaBytes(), plan.liveBytes(),
-          arena(plan)), pages.workingSetBytes(plan));
+      known = new Planned(plan, new ProgramMemory(plan.program().name(), tokens, plan.arenaBytes(), plan.liveBytes(),
+          arena(plan)), backend.programBytes(plan, pages));
       planned.put(key, known);
     }
     return known;

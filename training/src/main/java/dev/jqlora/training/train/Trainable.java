@@ -1,5 +1,6 @@
 package dev.jqlora.training.train;
 
+import dev.jqlora.engine.backend.MemoryRules;
 import dev.jqlora.engine.backend.PageTable;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.op.AdamW8bit;
@@ -75,8 +76,8 @@ record Trainable(String state, TensorType type, int count, Group group) {
    * bitsandbytes leaves states of less than 100,000 elements out, and absmax, since each page costs its driver an
    * allocation; here a page costs nothing but its bytes, so all states are in pages, and the least memory is less.
    */
-  static PageTable pages(List<Trainable> trainables, OptimizerType optimizer) {
-    PageTable pages = new PageTable();
+  static PageTable pages(List<Trainable> trainables, OptimizerType optimizer, MemoryRules rules) {
+    PageTable pages = rules.pageTable();
     if (optimizer.isPaged()) {
       trainables.forEach(trainable -> trainable.optimizerStates(optimizer)
           .forEach((state, type) -> pages.add(state, type, trainable.count())));

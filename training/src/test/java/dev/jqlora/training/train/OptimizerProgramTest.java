@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.jqlora.engine.backend.MemoryRules;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.op.AdamW8bit;
 import dev.jqlora.engine.plan.Operand;
@@ -56,7 +57,8 @@ class OptimizerProgramTest {
   void theFewestPagesAreThoseOfTheLargestTensor() {
     int headBlocks = 32; // of 256, in 8,000 elements
     long head = 2 * 8000 + 2 * 4 * headBlocks;
-    assertEquals(head, Trainable.pages(TRAINABLES, OptimizerType.PAGED_ADAMW_8BIT).workingSetBytes(plan()));
-    assertEquals(0, Trainable.pages(TRAINABLES, OptimizerType.ADAMW_8BIT).totalBytes());
+    assertEquals(head,
+        Trainable.pages(TRAINABLES, OptimizerType.PAGED_ADAMW_8BIT, MemoryRules.PLAIN).workingSetBytes(plan()));
+    assertEquals(0, Trainable.pages(TRAINABLES, OptimizerType.ADAMW_8BIT, MemoryRules.PLAIN).totalBytes());
   }
 }

@@ -30,7 +30,7 @@ record PagingNeeds(int pages, long allBytes, long workingSetBytes, Plan optimize
           new ModelLoader.Options(Quantization.NONE, full, 512), full ? Optional.empty() : Optional.of(adapter.spec()));
       List<Trainable> trainables = Trainable.of(layout, finetuning.type());
       OptimizerArguments optimizer = arguments.trainer().optimizer();
-      PageTable table = Trainable.pages(trainables, optimizer.type());
+      PageTable table = Trainable.pages(trainables, optimizer.type(), backend);
       Plan plan = Planner.plan(OptimizerProgram.of(trainables, optimizer), backend);
       return new PagingNeeds(table.pages().size(), table.totalBytes(), table.workingSetBytes(plan), plan);
     }

@@ -5,7 +5,7 @@ import dev.jqlora.engine.tensor.DType;
 import java.util.Optional;
 
 /** Something that runs programs: it says which ops it has kernels for, and opens sessions. */
-public interface Backend extends Capabilities, AutoCloseable {
+public interface Backend extends Capabilities, MemoryRules, AutoCloseable {
   String name();
 
   /** The device in words, with what matters of it for speed and size. */

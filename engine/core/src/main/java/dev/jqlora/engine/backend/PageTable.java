@@ -4,15 +4,18 @@ import dev.jqlora.engine.plan.Operand;
 import dev.jqlora.engine.plan.Plan;
 import dev.jqlora.engine.plan.Slot;
 import dev.jqlora.engine.plan.Step;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -37,9 +40,21 @@ public final class PageTable {
     }
   }
 
+  private final UnaryOperator<DType> pools;
   private final Map<String, List<Page>> states = new HashMap<>();
+  private final Map<String, DType> poolOf = new HashMap<>();
   private final List<Page> all = new ArrayList<>();
-  private long totalBytes;
+  private final Map<DType, Long> totals = new EnumMap<>(DType.class);
+
+  /** A table whose pages share one pool. */
+  public PageTable() {
+    this(_ -> DType.U8);
+  }
+
+  /** @param pools pages whose element types it maps to the same type share a pool, which bears that type's name */
+  public PageTable(UnaryOperator<DType> pools) {
+    this.pools = pools;
+  }
 
   /** Enters a state of so many pages; throws IllegalArgumentException where its bytes cannot be divided so. */
   public void add(String state, TensorType type, int pages) {
@@ -49,7 +64,14 @@ public final class PageTable {
     List<Page> cut = IntStream.range(0, pages).mapToObj(i -> new Page(state, i, type.bytes() / pages)).toList();
     states.put(state, cut);
     all.addAll(cut);
-    totalBytes += pages * cut.getFirst().deviceBytes();
+    DType pool = pools.apply(type.dtype());
+    poolOf.put(state, pool);
+    totals.merge(pool, pages * cut.getFirst().deviceBytes(), Long::sum);
+  }
+
+  /** The pools that have pages. */
+  public Set<DType> pools() {
+    return totals.keySet();
   }
 
   public boolean contains(String state) {
@@ -69,34 +91,72 @@ public final class PageTable {
 
   /** Device memory for all pages at once. */
   public long totalBytes() {
-    return totalBytes;
+    return sum(totals);
   }
 
   /** Device memory that the pages get where so much is left beside everything else: as much as is of use. */
   public long poolBytes(long availableBytes) {
-    return Math.min(totalBytes, Math.max(0, availableBytes) / ALIGNMENT * ALIGNMENT);
+    return Math.min(totalBytes(), Math.max(0, availableBytes) / ALIGNMENT * ALIGNMENT);
   }
 
   /**
-   * Device memory for the pages that a plan needs at the same time: the least with which it runs.
+   * The size of each pool where so much device memory is left for all: the least that it needs, and of the rest a part in
+   * proportion to what it could still use.
+   *
+   * @param least of {@link #workingSets}, for which there is enough
+   */
+  public Map<DType, Long> pools(long availableBytes, Map<DType, Long> least) {
+    long rest = poolBytes(availableBytes) - sum(least);
+    long wanted = totalBytes() - sum(least);
+    Map<DType, Long> sizes = new EnumMap<>(DType.class);
+    for (Map.Entry<DType, Long> pool : totals.entrySet()) {
+      long needs = least.getOrDefault(pool.getKey(), 0L);
+      long wants = pool.getValue() - needs;
+      long part = wanted == 0 ? 0 : (long) ((double) rest / wanted * wants) / ALIGNMENT * ALIGNMENT;
+      long gets = wants == wanted ? rest : Math.min(wants, part);
+      rest -= gets;
+      wanted -= wants;
+      sizes.put(pool.getKey(), needs + gets);
+    }
+    return sizes;
+  }
+
+  private static long sum(Map<DType, Long> bytes) {
+    return bytes.values().stream().mapToLong(Long::longValue).sum();
+  }
+
+  /** Device memory for the pages that a plan needs at the same time: the least with which it runs. */
+  public long workingSetBytes(Plan plan) {
+    return sum(workingSets(List.of(plan)));
+  }
+
+  /**
+   * The least of each pool with which all of some plans run.
    *
    * @throws IllegalArgumentException where a step uses more than a page of a state as one operand
    */
-  public long workingSetBytes(Plan plan) {
-    return Math.max(workingSetBytes(plan, plan.steps()), bytesOf(plan, plan.fetches().values()));
+  public Map<DType, Long> workingSets(Collection<Plan> plans) {
+    Map<DType, Long> sets = new EnumMap<>(DType.class);
+    for (Plan plan : plans) {
+      enterOperands(plan, plan.fetches().values(), sets);
+      enter(plan, plan.steps(), sets);
+    }
+    return sets;
   }
 
-  private long workingSetBytes(Plan plan, List<Step> steps) {
-    return steps.stream().mapToLong(step -> switch (step) {
-      case Step.Launch launch ->
-        bytesOf(plan, Stream.concat(launch.inputs().stream(), launch.outputs().stream()).toList());
-      case Step.Copy(Operand from, Operand to) -> bytesOf(plan, List.of(from, to));
-      case Step.Loop loop -> workingSetBytes(plan, loop.body());
-    }).max().orElse(0);
+  private void enter(Plan plan, List<Step> steps, Map<DType, Long> sets) {
+    for (Step step : steps) {
+      switch (step) {
+        case Step.Launch launch ->
+          enterOperands(plan, Stream.concat(launch.inputs().stream(), launch.outputs().stream()).toList(), sets);
+        case Step.Copy(Operand from, Operand to) -> enterOperands(plan, List.of(from, to), sets);
+        case Step.Loop loop -> enter(plan, loop.body(), sets);
+      }
+    }
   }
 
-  /** Operands whose pages are the same in each iteration are counted once. */
-  private long bytesOf(Plan plan, Collection<Operand> operands) {
+  /** Enters what a step uses at once. Operands whose pages are the same in each iteration are counted once. */
+  private void enterOperands(Plan plan, Collection<Operand> operands, Map<DType, Long> sets) {
     record Place(Page first, List<Long> strides) {}
     Set<Place> places = new HashSet<>();
     for (Operand operand : operands) {
@@ -108,7 +168,10 @@ public final class PageTable {
         places.add(new Place(page, page.bytes() == bytes(state) ? List.of() : slot.strides()));
       }
     }
-    return places.stream().mapToLong(place -> place.first().deviceBytes()).sum();
+    Map<DType, Long> bytes = new EnumMap<>(DType.class);
+    places.forEach(place -> bytes.merge(Objects.requireNonNull(poolOf.get(place.first().state())),
+        place.first().deviceBytes(), Long::sum));
+    bytes.forEach((pool, size) -> sets.merge(pool, size, Math::max));
   }
 
   private void checkWithin(Plan plan, Operand operand, Page page) {

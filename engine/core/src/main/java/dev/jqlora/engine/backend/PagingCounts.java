@@ -18,6 +18,12 @@ public record PagingCounts(long pagesIn, long bytesIn, long pagesOut, long bytes
     return new PagingCounts(pagesIn, bytesIn, pagesOut + 1, bytesOut + bytes, nanoseconds + time);
   }
 
+  /** The sum of two counts. */
+  public PagingCounts plus(PagingCounts other) {
+    return new PagingCounts(pagesIn + other.pagesIn, bytesIn + other.bytesIn, pagesOut + other.pagesOut,
+        bytesOut + other.bytesOut, nanoseconds + other.nanoseconds);
+  }
+
   /** What has moved since an earlier count. */
   public PagingCounts since(PagingCounts earlier) {
     return new PagingCounts(pagesIn - earlier.pagesIn, bytesIn - earlier.bytesIn, pagesOut - earlier.pagesOut,

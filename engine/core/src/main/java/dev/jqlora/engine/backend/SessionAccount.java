@@ -4,8 +4,11 @@ import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.plan.Plan;
 import dev.jqlora.engine.tensor.Tensor;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeSet;
@@ -16,15 +19,31 @@ public final class SessionAccount {
   public static final long ALIGNMENT = 64;
 
   private final long limit;
+  private final MemoryRules rules;
   private final Map<String, TensorType> states = new HashMap<>();
-  private final PageTable pages = new PageTable();
-  private long stateBytes;
-  private long arenaBytes;
-  private long workingSetBytes;
+  private final PageTable pages;
+  /** The states that are not in pages. */
+  private final List<TensorType> resident = new ArrayList<>();
+  private final List<Plan> plans = new ArrayList<>();
+  private long residentBytes;
+  private long programBytes;
+  /** What the programs need of each pool of pages at once. */
+  private Map<DType, Long> leastPools = Map.of();
 
-  /** @param limit the most bytes that states, arena and pages may take together */
+  /** @param limit the most bytes that states, programs and pages may take together */
   public SessionAccount(long limit) {
+    this(limit, MemoryRules.PLAIN);
+  }
+
+  /**
+   * The books of a session on a device.
+   *
+   * @param limit the most bytes that states, programs and pages may take together
+   */
+  public SessionAccount(long limit, MemoryRules rules) {
     this.limit = limit;
+    this.rules = rules;
+    pages = rules.pageTable();
   }
 
   /** Device memory that a state takes which is not in pages: its bytes, rounded up to the alignment of states. */
@@ -35,9 +54,13 @@ public final class SessionAccount {
   /** Enters a new state; see {@link Session#allocate}. */
   public void allocate(String state, TensorType type) {
     checkNew(state);
-    checkLimit(stateBytes + arenaBytes + workingSetBytes + deviceBytes(type), "state " + state, deviceBytes(type));
+    List<TensorType> more = new ArrayList<>(resident);
+    more.add(type);
+    long bytes = rules.residentBytes(more, pages, plans);
+    checkLimit(bytes + programBytes + sum(leastPools), "state " + state, bytes - residentBytes);
     states.put(state, type);
-    stateBytes += deviceBytes(type);
+    resident.add(type);
+    residentBytes = bytes;
   }
 
   /** Enters a new state in pages; see {@link Session#allocatePaged}. */
@@ -45,6 +68,7 @@ public final class SessionAccount {
     checkNew(state);
     pages.add(state, type, pageCount);
     states.put(state, type);
+    residentBytes = rules.residentBytes(resident, pages, plans);
   }
 
   private void checkNew(String state) {
@@ -60,7 +84,12 @@ public final class SessionAccount {
 
   /** Size of the device memory that pages lie in: what the limit leaves, but no more than all of them take. */
   public long poolBytes() {
-    return pages.poolBytes(limit - stateBytes - arenaBytes);
+    return sum(pools());
+  }
+
+  /** Size of each pool of pages. */
+  public Map<DType, Long> pools() {
+    return pages.pools(limit - residentBytes - programBytes, leastPools);
   }
 
   /** The type of a state; throws IllegalArgumentException where there is none of that name. */
@@ -90,17 +119,22 @@ public final class SessionAccount {
   }
 
   /**
-   * Enters the arena of a plan, which programs share, and the pages that it needs at once; returns whether the arena is
-   * larger than those before.
+   * Enters a program: its arena, which programs share, what it keeps for itself, and the pages that it needs at once; returns
+   * whether the arena is larger than those before.
    */
   public boolean reserveArena(Plan plan) {
-    boolean larger = plan.arenaBytes() > arenaBytes;
-    long arena = Math.max(arenaBytes, plan.arenaBytes());
-    long pool = Math.max(workingSetBytes, pages.workingSetBytes(plan));
-    checkLimit(stateBytes + arena + pool, "program " + plan.program().name(),
-        plan.arenaBytes() + pages.workingSetBytes(plan));
-    arenaBytes = arena;
-    workingSetBytes = pool;
+    boolean larger = plan.arenaBytes() > plans.stream().mapToLong(Plan::arenaBytes).max().orElse(0);
+    List<Plan> more = new ArrayList<>(plans);
+    more.add(plan);
+    long bytes = rules.residentBytes(resident, pages, more);
+    long own = rules.programBytes(plan, pages);
+    Map<DType, Long> least = pages.workingSets(more);
+    checkLimit(bytes + programBytes + own + sum(least), "program " + plan.program().name(),
+        plan.arenaBytes() + own + pages.workingSetBytes(plan));
+    plans.add(plan);
+    residentBytes = bytes;
+    programBytes += own;
+    leastPools = least;
     return larger;
   }
 
@@ -119,9 +153,13 @@ public final class SessionAccount {
     });
   }
 
-  /** States, arena and pool of pages. */
+  /** States, programs and pools of pages. */
   public long usedBytes() {
-    return stateBytes + arenaBytes + poolBytes();
+    return residentBytes + programBytes + poolBytes();
+  }
+
+  private static long sum(Map<DType, Long> bytes) {
+    return bytes.values().stream().mapToLong(Long::longValue).sum();
   }
 
   private void checkLimit(long total, String what, long bytes) {

@@ -1,6 +1,9 @@
 package dev.jqlora.engine.plan;
 
 import dev.jqlora.engine.graph.Program;
+import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.tensor.TensorType;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -32,6 +35,22 @@ public record Plan(Program program, long arenaBytes, long liveBytes, Map<String,
 
   /** Bytes of the arena by name, as they are placed: rounded up to the alignment. */
   public record Row(String name, Kind kind, long bytes) {}
+
+  /** The states that the program reads or writes. */
+  public Map<String, TensorType> states() {
+    Map<String, TensorType> states = new LinkedHashMap<>();
+    add(program.inputs(), program.graph().inputs(), states);
+    add(program.outputs(), program.graph().outputs(), states);
+    return states;
+  }
+
+  private static void add(List<Program.Binding> bindings, List<Value> values, Map<String, TensorType> states) {
+    for (int i = 0; i < bindings.size(); i++) {
+      if (bindings.get(i) instanceof Program.State(String name)) {
+        states.put(name, values.get(i).type());
+      }
+    }
+  }
 
   /** Bytes of the arena that no value has when it is fullest: what the placement loses. */
   public long gapBytes() {

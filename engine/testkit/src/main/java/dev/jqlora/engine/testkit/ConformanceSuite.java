@@ -9,11 +9,14 @@ import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.backend.PageTable;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.Add;
+import dev.jqlora.engine.plan.Plan;
+import dev.jqlora.engine.plan.Planner;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.ArrayList;
@@ -110,19 +113,25 @@ public abstract class ConformanceSuite {
   @Test
   void memoryBeyondTheLimitIsRefused() {
     TensorType type = TensorType.f32(1000);
-    try (Backend backend = backend(); Session session = backend.open(7_000)) {
-      session.allocate("state", type);
-      assertEquals(4_032, session.usedBytes());
-      assertTooLarge("state large", () -> session.allocate("large", TensorType.f32(2_000)));
-      assertTooLarge("program sum", () -> session.compile(sum(type)));
-      assertEquals(4_032, session.usedBytes());
-    }
-    try (Backend backend = backend(); Session session = backend.open(20_000)) {
-      session.allocate("state", type);
-      Executable executable = session.compile(sum(type));
-      assertEquals(4_032 + executable.plan().arenaBytes(), session.usedBytes());
-      assertEquals(session.usedBytes(), session.peakBytes());
-      assertTooLarge("state large", () -> session.allocate("large", TensorType.f32(3_000)));
+    try (Backend backend = backend()) {
+      PageTable noPages = backend.pageTable();
+      Plan plan = Planner.plan(sum(type), backend);
+      long state = backend.residentBytes(List.of(type), noPages, List.of());
+      long all = backend.residentBytes(List.of(type), noPages, List.of(plan)) + backend.programBytes(plan, noPages);
+      try (Session session = backend.open(state + 2_968)) {
+        session.allocate("state", type);
+        assertEquals(state, session.usedBytes());
+        assertTooLarge("state large", () -> session.allocate("large", TensorType.f32(2_000)));
+        assertTooLarge("program sum", () -> session.compile(sum(type)));
+        assertEquals(state, session.usedBytes());
+      }
+      try (Session session = backend.open(all + 8_000)) {
+        session.allocate("state", type);
+        session.compile(sum(type));
+        assertEquals(all, session.usedBytes());
+        assertEquals(session.usedBytes(), session.peakBytes());
+        assertTooLarge("state large", () -> session.allocate("large", TensorType.f32(3_000)));
+      }
     }
   }
 

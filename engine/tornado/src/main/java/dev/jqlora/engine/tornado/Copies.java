@@ -83,7 +83,7 @@ final class Copies {
     }
     table.set(0, total);
     table.set(1, 2);
-    writer.graph().transferToDevice(DataTransferMode.FIRST_EXECUTION, table);
+    writer.give(DataTransferMode.FIRST_EXECUTION, table);
     switch (source) {
       case FloatArray floats -> writer.over(total).task(writer.id(), Copies::floatParts, writer.context(), floats,
           (FloatArray) target, table);

@@ -11,6 +11,14 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 final class DeviceArrays {
   private DeviceArrays() {}
 
+  /** Bytes of an array's header. */
+  static final int HEADER = 16;
+
+  /** Device memory of an array. */
+  static long bytes(DType kind, long elements) {
+    return HEADER + elements * kind.bytes();
+  }
+
   /** A zeroed array; BF16 and F16 are 16-bit integers there. */
   static TornadoNativeArray allocate(DType dtype, int elements) {
     return switch (dtype) {

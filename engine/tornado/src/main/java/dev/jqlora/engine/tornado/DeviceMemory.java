@@ -1,13 +1,16 @@
 package dev.jqlora.engine.tornado;
 
+import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.plan.Operand;
 import dev.jqlora.engine.plan.Slot;
 import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,8 +25,8 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * can hold and which kernels write to one at a time, lie in several, and their part of the arena in another.
  */
 final class DeviceMemory {
-  /** States begin at multiples of so many elements, and an array holds at least as many. */
-  private static final int ALIGNMENT = 64;
+  /** Bytes at multiples of which states and pages begin; an array's arena has at least as many. */
+  private static final int ALIGNMENT = Math.toIntExact(SessionAccount.ALIGNMENT);
 
   /** Where a state lies. */
   record Home(TornadoNativeArray array, int first, TensorType type) {
@@ -32,12 +35,20 @@ final class DeviceMemory {
     }
   }
 
-  /** An array for states and, behind them, the arena. */
+  /** How many elements of an array are for states, pages and arena, one behind the other. */
+  private record Extent(long states, long pages, long arena) {
+    long elements() {
+      return states + pages + arena;
+    }
+  }
+
+  /** An array of the device. */
   private static final class Region {
     final DType kind;
     final boolean isGrowing;
-    long states;
-    long arena;
+    Extent extent = new Extent(0, 0, 0);
+    /** The extent of the array that is there. */
+    Extent settled = extent;
     @Nullable
     TornadoNativeArray array;
 
@@ -49,6 +60,14 @@ final class DeviceMemory {
     TornadoNativeArray array() {
       return Objects.requireNonNull(array);
     }
+
+    boolean isSettled() {
+      return array != null && extent.equals(settled);
+    }
+
+    long bytes() {
+      return DeviceArrays.bytes(kind, extent.elements());
+    }
   }
 
   private record Spot(Region region, long first, TensorType type) {}
@@ -58,6 +77,7 @@ final class DeviceMemory {
   private final Map<DType, Region> arenas = new EnumMap<>(DType.class);
   private final List<Region> regions = new ArrayList<>();
   private final Map<String, Spot> spots = new LinkedHashMap<>();
+  private final Map<String, DType> paged = new HashMap<>();
 
   /** @param mostBytes the device's largest allocation */
   DeviceMemory(long mostBytes) {
@@ -70,7 +90,7 @@ final class DeviceMemory {
   private Region arena(DType kind) {
     return arenas.computeIfAbsent(kind, _ -> {
       Region region = new Region(kind, kind == DType.F32 || kind == DType.I32);
-      region.arena = ALIGNMENT;
+      region.extent = new Extent(0, 0, align(kind, 1));
       regions.add(region);
       return region;
     });
@@ -88,64 +108,123 @@ final class DeviceMemory {
   /** Gives a place to a new state, for {@link #settle}. */
   void add(String state, TensorType type) {
     DType kind = DeviceArrays.kind(type.dtype());
-    long elements = align(type.elements());
+    long elements = align(kind, type.elements());
     Region region = arena(kind);
     if (!region.isGrowing) {
       Region last = regions.getLast();
-      boolean joins = last.kind == kind && last.array == null && last.arena == 0
-          && fits(kind, last.states + elements);
+      boolean joins = last.kind == kind && last.array == null && last.extent.arena == 0
+          && fits(kind, last.extent.states + elements);
       region = joins ? last : new Region(kind, false);
       if (!joins) {
         regions.add(region);
       }
     }
-    spots.put(state, new Spot(region, region.states, type));
-    region.states += elements;
+    Extent old = region.extent;
+    spots.put(state, new Spot(region, old.states, type));
+    region.extent = new Extent(old.states + elements, old.pages, old.arena);
+  }
+
+  /** Notes that a state is in pages, which lie behind the states of the array that holds the arena of its type. */
+  void addPaged(String state, TensorType type) {
+    DType kind = DeviceArrays.kind(type.dtype());
+    arena(kind);
+    paged.put(state, kind);
+  }
+
+  /** Gives pools of pages so many bytes each, for {@link #settle}. */
+  void setPools(Map<DType, Long> bytes) {
+    bytes.forEach((kind, size) -> {
+      Region region = arena(kind);
+      region.extent = new Extent(region.extent.states, size / kind.bytes(), region.extent.arena);
+    });
   }
 
   private boolean fits(DType kind, long elements) {
-    return elements <= Integer.MAX_VALUE - ALIGNMENT && elements * kind.bytes() < mostBytes - ALIGNMENT;
+    return elements <= Integer.MAX_VALUE - ALIGNMENT && DeviceArrays.bytes(kind, elements) < mostBytes;
   }
 
-  private static long align(long elements) {
-    return (elements + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  private static long align(DType kind, long elements) {
+    long step = ALIGNMENT / kind.bytes();
+    return (elements + step - 1) / step * step;
   }
 
-  /** Asks for room in the arena, for {@link #settle}; returns whether it is there already. */
-  boolean reserve(Map<DType, Long> bytes) {
-    boolean enough = true;
-    for (Map.Entry<DType, Long> entry : bytes.entrySet()) {
-      Region region = arena(entry.getKey());
-      region.arena = Math.max(region.arena, align(entry.getValue() / entry.getKey().bytes() + 1));
-      enough &= region.array != null && region.array.getSize() >= region.states + region.arena;
-    }
-    return enough;
+  /** Asks for room in the arena, for {@link #settle}. */
+  void reserve(Map<DType, Long> bytes) {
+    bytes.forEach((kind, size) -> {
+      Region region = arena(kind);
+      Extent old = region.extent;
+      region.extent = new Extent(old.states, old.pages, Math.max(old.arena, align(kind, size / kind.bytes() + 1)));
+    });
+  }
+
+  /** Whether the arrays are as they were asked for. */
+  boolean isSettled() {
+    return regions.stream().allMatch(Region::isSettled);
   }
 
   /**
-   * Makes the arrays that are missing or too small. What was in states stays there.
+   * Device memory of the arrays and of what writes to them.
+   *
+   * @throws JqloraException of kind MEMORY where an array is more than the device allocates
+   */
+  long bytes() {
+    regions.forEach(this::check);
+    return regions.stream().mapToLong(region -> region.bytes() + Residence.stagingBytes(region.kind)).sum()
+        + tables.getNumBytesOfSegmentWithHeader() + Residence.fixedBytes();
+  }
+
+  private void check(Region region) {
+    Extent extent = region.extent;
+    if (!fits(region.kind, extent.elements())) {
+      throw new JqloraException(JqloraException.Kind.MEMORY,
+          ("%s memory takes %,d bytes in one array (states %,d, pages %,d, arena %,d), but this device allocates %,d at most at"
+              + " a time: %s, or choose another device")
+              .formatted(region.kind, region.bytes(), extent.states * region.kind.bytes(),
+                  extent.pages * region.kind.bytes(), extent.arena * region.kind.bytes(), mostBytes,
+                  extent.arena > extent.states + extent.pages
+                      ? "lower cutoff_len or the batch size"
+                      : "quantize the model (quantization_bit: 4), lower lora_rank, or take a smaller model"));
+    }
+  }
+
+  /**
+   * Makes the arrays that are missing or not as they were asked for. What was in states stays there, and so do pages where
+   * their pool keeps its size.
    *
    * @throws JqloraException of kind MEMORY where an array is more than the device allocates
    */
   void settle() {
+    regions.forEach(this::check);
+    settle(true);
+  }
+
+  /** Makes arrays that only stand for those of the device, to count what task graphs take for themselves. */
+  void pretend() {
+    settle(false);
+  }
+
+  private void settle(boolean real) {
     for (Region region : regions) {
-      long elements = region.states + region.arena;
-      TornadoNativeArray old = region.array;
-      if (old != null && old.getSize() >= elements) {
+      if (region.isSettled()) {
         continue;
       }
-      if (!fits(region.kind, elements)) {
-        throw new JqloraException(JqloraException.Kind.MEMORY,
-            "%s memory takes %,d bytes in one array, but this device allocates %,d at most: lower cutoff_len or the batch size, or choose another device"
-                .formatted(region.kind, elements * region.kind.bytes(), mostBytes));
-      }
-      TornadoNativeArray array = DeviceArrays.allocate(region.kind, (int) elements);
-      if (old != null) {
-        MemorySegment.copy(old.getSegment(), 0, array.getSegment(), 0,
-            Math.min(old.getNumBytesOfSegment(), region.states * region.kind.bytes()));
+      Extent extent = region.extent;
+      TornadoNativeArray array = DeviceArrays.allocate(region.kind, real ? (int) extent.elements() : 1);
+      if (region.array != null) {
+        Extent old = region.settled;
+        copy(region, 0, array, 0, Math.min(old.states, extent.states));
+        if (old.pages == extent.pages) {
+          copy(region, old.states, array, extent.states, extent.pages);
+        }
       }
       region.array = array;
+      region.settled = extent;
     }
+  }
+
+  private static void copy(Region region, long from, TornadoNativeArray target, long to, long elements) {
+    int width = region.kind.bytes();
+    MemorySegment.copy(region.array().getSegment(), from * width, target.getSegment(), to * width, elements * width);
   }
 
   Home home(String state) {
@@ -153,9 +232,16 @@ final class DeviceMemory {
     return new Home(spot.region.array(), (int) spot.first, spot.type);
   }
 
-  /** Arrays with states. */
-  List<TornadoNativeArray> withStates() {
-    return regions.stream().filter(region -> region.states > 0).map(Region::array).toList();
+  /** The pool of pages of an element type: where it begins in which array. */
+  Home pool(DType kind) {
+    Region region = arena(kind);
+    TensorType type = new TensorType(kind, Shape.of(Math.toIntExact(region.settled.pages)));
+    return new Home(region.array(), Math.toIntExact(region.settled.states), type);
+  }
+
+  /** The arrays that hold states and pages, and arenas. */
+  List<TornadoNativeArray> arrays() {
+    return regions.stream().map(Region::array).toList();
   }
 
   /** All arrays that graphs share. */
@@ -163,6 +249,12 @@ final class DeviceMemory {
     List<Object> all = new ArrayList<>(regions.stream().map(Region::array).toList());
     all.add(tables);
     return all.toArray();
+  }
+
+  /** Whether an operand lies in a page. */
+  boolean isPaged(Operand operand) {
+    String state = operand.slot().state();
+    return state != null && paged.containsKey(state);
   }
 
   /** Where an operand of a plan lies. */
@@ -174,12 +266,17 @@ final class DeviceMemory {
     DType kind = DeviceArrays.kind(dtype);
     int[] strides = slot.strides().stream().mapToInt(stride -> Math.toIntExact(stride / kind.bytes())).toArray();
     String state = slot.state();
+    if (state != null && paged.containsKey(state)) {
+      return new Place(arena(kind).array(), 0, new int[0], slot);
+    }
     if (state != null) {
       Home home = home(state);
       return new Place(home.array(), Math.toIntExact(home.first() + slot.offset() / kind.bytes()), strides);
     }
     Region region = arena(kind);
-    return new Place(region.array(), Math.toIntExact(region.states + map.at(kind, slot.offset()) / kind.bytes()),
+    Extent extent = region.extent;
+    return new Place(region.array(),
+        Math.toIntExact(extent.states + extent.pages + map.at(kind, slot.offset()) / kind.bytes()),
         strides);
   }
 }

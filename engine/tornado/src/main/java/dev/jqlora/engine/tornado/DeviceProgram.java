@@ -8,13 +8,16 @@ import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Consumer;
 import java.util.function.IntConsumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
@@ -29,7 +32,10 @@ final class DeviceProgram {
     /** A task graph of the session. */
     record Graph(int index) implements Part {}
 
-    record Loop(int count, List<Part> body) implements Part {}
+    /** A task graph of one step that works on pages. */
+    record Paged(int index, List<Operand> reads, List<Operand> writes, PageSlots slots) implements Part {}
+
+    record Loop(Step.Loop step, List<Part> body) implements Part {}
   }
 
   /** Where host and device exchange a tensor. */
@@ -65,13 +71,17 @@ final class DeviceProgram {
     name = "p" + graphs.size();
     feeds = exchanges(plan.feeds());
     fetches = exchanges(plan.fetches());
+    if (plan.fetches().values().stream().anyMatch(memory::isPaged)) {
+      throw new IllegalArgumentException(
+          plan.program().name() + ": the TornadoVM backend fetches no state that is in pages: read it");
+    }
     GraphWriter first = writer(List.of(), parts);
-    arrays(feeds).forEach(array -> first.graph().transferToDevice(DataTransferMode.EVERY_EXECUTION, array));
+    arrays(feeds).forEach(array -> first.give(DataTransferMode.EVERY_EXECUTION, array));
     arrays(feeds).forEach(array -> exchange(first, array, feeds, plan.feeds(), true));
     write(plan.steps(), List.of(), parts);
     GraphWriter last = writer(List.of(), parts);
     arrays(fetches).forEach(array -> exchange(last, array, fetches, plan.fetches(), false));
-    arrays(fetches).forEach(array -> last.graph().transferToHost(DataTransferMode.EVERY_EXECUTION, array));
+    arrays(fetches).forEach(last::take);
     finish(parts);
   }
 
@@ -146,9 +156,9 @@ final class DeviceProgram {
   private void write(List<Step> steps, List<Step.Loop> loops, List<Part> to) {
     for (Step step : steps) {
       switch (step) {
-        case Step.Launch launch -> launch(writer(loops, to), launch);
-        case Step.Copy(Operand from, Operand target) -> copy(writer(loops, to), from.type().dtype(), place(from),
-            place(target), from.type().elements());
+        case Step.Launch launch -> step(launch.inputs(), launch.outputs(), loops, to, writer -> launch(writer, launch));
+        case Step.Copy(Operand from, Operand target) -> step(List.of(from), List.of(target), loops, to,
+            writer -> copy(writer, from.type().dtype(), place(from), place(target), from.type().elements()));
         case Step.Loop loop -> {
           finish(to);
           List<Step.Loop> inner = new ArrayList<>(loops);
@@ -156,10 +166,25 @@ final class DeviceProgram {
           List<Part> body = new ArrayList<>();
           write(loop.body(), inner, body);
           finish(body);
-          to.add(new Part.Loop(loop.count(), body));
+          to.add(new Part.Loop(loop, body));
         }
       }
     }
+  }
+
+  /** Writes a step; one that works on pages has a graph of its own, before which they are brought. */
+  private void step(List<Operand> reads, List<Operand> writes, List<Step.Loop> loops, List<Part> to,
+      Consumer<GraphWriter> emit) {
+    if (Stream.concat(reads.stream(), writes.stream()).noneMatch(memory::isPaged)) {
+      emit.accept(writer(loops, to));
+      return;
+    }
+    finish(to);
+    GraphWriter writer = writer(loops, to);
+    PageSlots slots = writer.withPages();
+    emit.accept(writer);
+    to.add(new Part.Paged(graphs.add(writer, resident), reads, writes, slots));
+    open = null;
   }
 
   private void launch(GraphWriter writer, Step.Launch launch) {
@@ -183,22 +208,29 @@ final class DeviceProgram {
   }
 
   /** Runs the program; {@code execute} runs one task graph of the session. */
-  Map<String, Tensor> run(Map<String, Tensor> given, IntConsumer execute) {
+  Map<String, Tensor> run(Map<String, Tensor> given, TornadoPages pages, IntConsumer execute) {
     feeds.forEach((feed, exchange) -> exchange.tensor().data()
         .copyFrom(Objects.requireNonNull(given.get(feed), feed).data()));
-    run(parts, execute);
+    run(parts, new int[0], pages, execute);
     Map<String, Tensor> results = new LinkedHashMap<>();
     fetches.forEach((fetch, exchange) -> results.put(fetch, exchange.tensor()));
     return results;
   }
 
-  private static void run(List<Part> parts, IntConsumer execute) {
+  private static void run(List<Part> parts, int[] outer, TornadoPages pages, IntConsumer execute) {
     for (Part part : parts) {
       switch (part) {
         case Part.Graph(int index) -> execute.accept(index);
-        case Part.Loop(int count, List<Part> body) -> {
-          for (int i = 0; i < count; i++) {
-            run(body, execute);
+        case Part.Paged(int index, List<Operand> reads, List<Operand> writes, PageSlots slots) -> {
+          pages.bring(reads, writes, outer);
+          slots.fill(slot -> pages.element(slot, outer));
+          execute.accept(index);
+        }
+        case Part.Loop(Step.Loop step, List<Part> body) -> {
+          int[] indices = Arrays.copyOf(outer, outer.length + 1);
+          for (int i = 0; i < step.count(); i++) {
+            indices[outer.length] = step.reverse() ? step.count() - 1 - i : i;
+            run(body, indices, pages, execute);
           }
         }
       }

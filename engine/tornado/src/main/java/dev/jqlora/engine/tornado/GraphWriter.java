@@ -1,10 +1,13 @@
 package dev.jqlora.engine.tornado;
 
 import dev.jqlora.engine.plan.Step;
+import dev.jqlora.engine.tensor.DType;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import uk.ac.manchester.tornado.api.ImmutableTaskGraph;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
@@ -13,6 +16,7 @@ import uk.ac.manchester.tornado.api.WorkerGrid1D;
 import uk.ac.manchester.tornado.api.WorkerGrid3D;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
  * Writes one task graph. Its tasks find their operands through a small array of offsets that belongs to the graph. In a graph
@@ -24,7 +28,7 @@ final class GraphWriter {
   static final int GROUP = 64;
   /** More tasks would overflow TornadoVM's tables; a program goes on in another graph. */
   private static final int MOST_TASKS = 48;
-  private static final int OFFSETS = 1 << 15;
+  private static final int OFFSETS = 1 << 13;
   private static final int COUNTER = 0;
   private static final int TABLE_SIZE = 1;
   private static final int TABLE = 2;
@@ -34,6 +38,9 @@ final class GraphWriter {
   /** Depth of nested loops that the first task can count. */
   static final int MOST_LOOPS = 2;
 
+  /** What TornadoVM sends with each task. */
+  private static final int TASK_BYTES = 24;
+
   private record Moving(int entry, int first, int[] strides) {}
 
   private final String name;
@@ -42,8 +49,10 @@ final class GraphWriter {
   private final IntArray at = new IntArray(OFFSETS);
   private final Map<String, WorkerGrid> grids = new LinkedHashMap<>();
   private final List<Moving> moving = new ArrayList<>();
+  private @Nullable PageSlots pages;
   private int entries = FIRST_OFFSET;
   private int tasks;
+  private long bytes;
 
   /**
    * @param loops that the graph is run in, outermost first
@@ -52,7 +61,7 @@ final class GraphWriter {
   GraphWriter(String name, Object[] resident, List<Step.Loop> loops, List<Place> indices) {
     this.name = name;
     graph = new TaskGraph(name);
-    graph.transferToDevice(DataTransferMode.FIRST_EXECUTION, at);
+    give(DataTransferMode.FIRST_EXECUTION, at);
     if (resident.length > 0) {
       graph.consumeFromDevice(resident);
     }
@@ -106,7 +115,45 @@ final class GraphWriter {
   }
 
   boolean isFull() {
-    return tasks >= MOST_TASKS;
+    return tasks >= MOST_TASKS || needed() > OFFSETS / 2;
+  }
+
+  /** Entries of the offsets and of the table behind them. */
+  private int needed() {
+    return entries + 4 * moving.size();
+  }
+
+  /** Device memory of a graph of so many tasks that has no arrays of its own but the offsets. */
+  static long bytes(int tasks) {
+    return DeviceArrays.bytes(DType.I32, OFFSETS) + (long) TASK_BYTES * tasks;
+  }
+
+  /** Device memory of what the graph has for itself. */
+  long bytes() {
+    return bytes + (long) TASK_BYTES * tasks;
+  }
+
+  /** Sends arrays of the graph's own to the device. */
+  void give(int mode, TornadoNativeArray... arrays) {
+    for (TornadoNativeArray array : arrays) {
+      bytes += array.getNumBytesOfSegmentWithHeader();
+    }
+    graph.transferToDevice(mode, (Object[]) arrays);
+  }
+
+  /** Takes an array of the graph's own from the device after each run. */
+  void take(TornadoNativeArray array) {
+    bytes += array.getNumBytesOfSegmentWithHeader();
+    graph.transferToHost(DataTransferMode.EVERY_EXECUTION, array);
+  }
+
+  /** Lets operands lie in pages: before each run the host says where they are. */
+  PageSlots withPages() {
+    PageSlots slots = new PageSlots();
+    give(DataTransferMode.EVERY_EXECUTION, slots.array());
+    groups(1).task(id(), PageSlots::locate, context, slots.array(), at);
+    pages = slots;
+    return slots;
   }
 
   TaskGraph graph() {
@@ -124,12 +171,14 @@ final class GraphWriter {
 
   /** Keeps a place's offset up to date in {@link #at()}; returns its entry there. */
   int enter(Place place) {
-    if (entries + 5 * (moving.size() + 1) >= OFFSETS) {
+    if (needed() + 5 >= OFFSETS) {
       throw new IllegalStateException(name + ": too many operands for one task graph");
     }
     int entry = entries++;
     at.set(entry, place.first());
-    if (place.moves()) {
+    if (place.page() != null) {
+      Objects.requireNonNull(pages).add(entry, place);
+    } else if (place.moves()) {
       moving.add(new Moving(entry, place.first(), place.strides()));
     }
     return entry;
@@ -138,7 +187,7 @@ final class GraphWriter {
   /** Numbers that go to the device once. */
   IntArray numbers(int... numbers) {
     IntArray array = IntArray.fromElements(numbers);
-    graph.transferToDevice(DataTransferMode.FIRST_EXECUTION, array);
+    give(DataTransferMode.FIRST_EXECUTION, array);
     return array;
   }
 

@@ -14,6 +14,7 @@ final class Graphs {
   private final List<ImmutableTaskGraph> graphs = new ArrayList<>();
   private final List<Integer> kernels = new ArrayList<>();
   private final Map<String, WorkerGrid> grids = new LinkedHashMap<>();
+  private long bytes;
 
   int size() {
     return graphs.size();
@@ -29,11 +30,17 @@ final class Graphs {
     return kernels.get(graph);
   }
 
+  /** Device memory of what graphs have for themselves. */
+  long bytes() {
+    return bytes;
+  }
+
   /** Ends a graph and adds it; returns its number. */
   int add(GraphWriter writer, Object[] resident) {
     graphs.add(writer.finish(resident));
     grids.putAll(writer.grids());
     kernels.add(writer.grids().size());
+    bytes += writer.bytes();
     return graphs.size() - 1;
   }
 

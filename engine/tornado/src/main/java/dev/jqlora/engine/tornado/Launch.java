@@ -77,10 +77,7 @@ final class Launch {
 
   /** Whether two operands lie at the same place. */
   boolean isSame(int operand, int other) {
-    Place one = places.get(operand);
-    Place two = places.get(other);
-    return one.array() == two.array() && one.first() == two.first()
-        && java.util.Arrays.equals(one.strides(), two.strides());
+    return places.get(operand).isSame(places.get(other));
   }
 
   KernelContext context() {
@@ -104,8 +101,7 @@ final class Launch {
 
   /** A new entry for a place within an operand. */
   int at(int operand, long element) {
-    Place place = places.get(operand);
-    return writer.enter(new Place(place.array(), Math.toIntExact(place.first() + element), place.strides()));
+    return writer.enter(places.get(operand).plus(element));
   }
 
   /**

@@ -1,5 +1,6 @@
 package dev.jqlora.engine.tornado;
 
+import dev.jqlora.engine.tensor.DType;
 import java.util.List;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
@@ -40,6 +41,16 @@ final class Residence {
     }
   }
 
+  /** Device memory of the graphs that upload and link. */
+  static long fixedBytes() {
+    return 2 * GraphWriter.bytes(1);
+  }
+
+  /** Device memory of the graph that writes to an array of an element type. */
+  static long stagingBytes(DType kind) {
+    return GraphWriter.bytes(1) + DeviceArrays.bytes(kind, STAGED) + DeviceArrays.bytes(DType.I32, 2);
+  }
+
   /**
    * A graph that writes to an array on the device.
    *
@@ -63,7 +74,7 @@ final class Residence {
   static Staging staging(Graphs graphs, TornadoNativeArray target, TornadoNativeArray stage, Object[] resident) {
     GraphWriter writer = new GraphWriter("stage" + graphs.size(), resident, List.of(), List.of());
     IntArray range = new IntArray(2);
-    writer.graph().transferToDevice(DataTransferMode.EVERY_EXECUTION, stage, range);
+    writer.give(DataTransferMode.EVERY_EXECUTION, stage, range);
     switch (target) {
       case FloatArray floats -> writer.over(STAGED).task(writer.id(), Residence::writeFloats, writer.context(),
           (FloatArray) stage, range, floats);

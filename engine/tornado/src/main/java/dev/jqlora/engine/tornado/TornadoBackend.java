@@ -2,15 +2,19 @@ package dev.jqlora.engine.tornado;
 
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.GpuInfo;
+import dev.jqlora.engine.backend.PageTable;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.graph.Op;
+import dev.jqlora.engine.plan.Plan;
 import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.TensorType;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import uk.ac.manchester.tornado.api.common.TornadoDevice;
 import uk.ac.manchester.tornado.api.enums.TornadoDeviceType;
@@ -18,7 +22,22 @@ import uk.ac.manchester.tornado.api.runtime.TornadoRuntimeProvider;
 
 /** Runs programs on TornadoVM's default device. Which ops it has kernels for, it says on any machine. */
 public final class TornadoBackend implements Backend {
+  /** The most that is allocated at a time, whatever the device can. */
+  private final long mostBytes;
   private @Nullable TornadoDevice device;
+
+  public TornadoBackend() {
+    this(Long.MAX_VALUE);
+  }
+
+  /** For tests: a device that allocates no more than so many bytes at a time. */
+  TornadoBackend(long mostBytes) {
+    this.mostBytes = mostBytes;
+  }
+
+  private long mostBytes() {
+    return Math.min(mostBytes, checkedDevice().getMaxAllocMemory());
+  }
 
   /** The device, once it has shown that it computes rightly; see {@link Canary}. */
   private TornadoDevice checkedDevice() {
@@ -58,10 +77,46 @@ public final class TornadoBackend implements Backend {
     return TornadoKernels.supports(op, inputs, outputs);
   }
 
+  @Override
+  public PageTable pageTable() {
+    return new PageTable(DeviceArrays::kind);
+  }
+
+  @Override
+  public long residentBytes(Collection<TensorType> states, PageTable pages, Collection<Plan> plans) {
+    DeviceMemory memory = new DeviceMemory(mostBytes());
+    memory.setPools(pages.pools().stream().collect(Collectors.toMap(kind -> kind, _ -> 0L)));
+    int number = 0;
+    for (TensorType state : states) {
+      memory.add("state" + number++, state);
+    }
+    plans.forEach(plan -> memory.reserve(new ArenaMap(plan).bytes()));
+    return memory.bytes();
+  }
+
+  /** Writes the program's task graphs, as a session does, to see what they hold. */
+  @Override
+  public long programBytes(Plan plan, PageTable pages) {
+    DeviceMemory memory = new DeviceMemory(Long.MAX_VALUE);
+    plan.states().forEach((state, type) -> {
+      if (pages.contains(state)) {
+        memory.addPaged(state, type);
+      } else {
+        memory.add(state, type);
+      }
+    });
+    ArenaMap arena = new ArenaMap(plan);
+    memory.reserve(arena.bytes());
+    memory.pretend();
+    Graphs graphs = new Graphs();
+    new DeviceProgram(plan, arena, memory, graphs);
+    return graphs.bytes();
+  }
+
   /** Throws JqloraException of kind BACKEND where the device computes wrongly. */
   @Override
   public Session open(long memoryLimitBytes) {
-    return new TornadoSession(this, memoryLimitBytes, checkedDevice().getMaxAllocMemory());
+    return new TornadoSession(this, memoryLimitBytes, mostBytes());
   }
 
   @Override

@@ -1,9 +1,9 @@
 package dev.jqlora.engine.tornado;
 
 import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.backend.SessionAccount;
-import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.plan.Plan;
@@ -13,6 +13,7 @@ import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
@@ -37,8 +38,8 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 final class TornadoSession implements Session {
   private final Capabilities capabilities;
   private final SessionAccount account;
-  private final long mostBytes;
   private final DeviceMemory memory;
+  private final TornadoPages pages;
   /** States that have no home on the device yet, with what was written to them. */
   private final Map<String, TensorType> homeless = new LinkedHashMap<>();
   private final Map<String, MemorySegment> contents = new HashMap<>();
@@ -47,22 +48,35 @@ final class TornadoSession implements Session {
   private @Nullable Residents residents;
   private @Nullable Traffic traffic;
 
-  TornadoSession(Capabilities capabilities, long limit, long mostBytes) {
-    this.capabilities = capabilities;
-    this.mostBytes = mostBytes;
-    account = new SessionAccount(limit);
+  TornadoSession(TornadoBackend backend, long limit, long mostBytes) {
+    capabilities = backend;
+    account = new SessionAccount(limit, backend);
     memory = new DeviceMemory(mostBytes);
+    pages = new TornadoPages(account, memory, new TornadoPages.Device() {
+      @Override
+      public void write(DeviceMemory.Home home, long offset, MemorySegment bytes) {
+        Objects.requireNonNull(residents).write(home, offset, bytes);
+      }
+
+      @Override
+      public void read(DeviceMemory.Home home, long offset, MemorySegment target) {
+        Objects.requireNonNull(residents).read(home, offset, target);
+      }
+    });
   }
 
   @Override
   public void allocate(String state, TensorType type) {
     account.allocate(state, type);
-    if (type.bytes() > mostBytes - 4096) {
-      throw new JqloraException(JqloraException.Kind.MEMORY,
-          "state %s takes %,d bytes, but the device allocates %,d at most at a time: choose a smaller model or another device"
-              .formatted(state, type.bytes(), mostBytes));
-    }
+    pages.fit();
     homeless.put(state, type);
+  }
+
+  @Override
+  public void allocatePaged(String state, TensorType type, int pageCount) {
+    account.allocatePaged(state, type, pageCount);
+    pages.add(state, type, pageCount);
+    pages.fit();
   }
 
   @Override
@@ -73,7 +87,10 @@ final class TornadoSession implements Session {
   @Override
   public void write(String state, long offset, MemorySegment bytes) {
     Objects.checkFromIndexSize(offset, bytes.byteSize(), account.type(state).bytes());
-    if (homeless.containsKey(state)) {
+    if (pages.contains(state)) {
+      residents();
+      pages.write(state, offset, bytes);
+    } else if (homeless.containsKey(state)) {
       MemorySegment.copy(bytes, 0, content(state), offset, bytes.byteSize());
     } else {
       Objects.requireNonNull(residents).write(memory.home(state), offset, bytes);
@@ -87,7 +104,10 @@ final class TornadoSession implements Session {
   @Override
   public void read(String state, long offset, MemorySegment target) {
     Objects.checkFromIndexSize(offset, target.byteSize(), account.type(state).bytes());
-    if (homeless.containsKey(state)) {
+    if (pages.contains(state)) {
+      residents();
+      pages.read(state, offset, target);
+    } else if (homeless.containsKey(state)) {
       MemorySegment.copy(content(state), offset, target, 0, target.byteSize());
     } else {
       Objects.requireNonNull(residents).read(memory.home(state), offset, target);
@@ -100,23 +120,27 @@ final class TornadoSession implements Session {
   }
 
   @Override
+  public PagingCounts paging() {
+    return pages.counts();
+  }
+
+  @Override
   public Executable compile(Program program) {
     account.checkStates(program);
     Plan plan = Planner.plan(program, capabilities);
     account.reserveArena(plan);
+    pages.fit();
     TornadoExecutable executable = new TornadoExecutable(plan);
+    memory.reserve(executable.arena.bytes());
     programs.add(executable);
     return executable;
   }
 
-  /** The device's plan with all programs compiled so far. */
+  /** The device's plan with all programs compiled so far, and all states in their places. */
   private Residents residents() {
     Residents there = residents;
-    boolean enough = homeless.isEmpty();
-    for (TornadoExecutable program : programs) {
-      enough &= memory.reserve(program.arena.bytes());
-    }
-    if (there == null || !enough) {
+    memory.setPools(account.pools());
+    if (there == null || !homeless.isEmpty() || !memory.isSettled()) {
       if (there != null) {
         there.close();
       }
@@ -126,6 +150,7 @@ final class TornadoSession implements Session {
       residents = there;
     }
     there.join();
+    pages.open();
     return there;
   }
 
@@ -142,6 +167,11 @@ final class TornadoSession implements Session {
   /** Kernels of the programs on the device: each is compiled when its graph first runs. */
   int kernels() {
     return residents == null ? 0 : residents.graphs.kernels();
+  }
+
+  /** Bytes of the arrays that TornadoVM has been given, with their headers, and of what it sends with tasks. */
+  long heldBytes() {
+    return Objects.requireNonNull(residents).heldBytes();
   }
 
   /**
@@ -166,6 +196,7 @@ final class TornadoSession implements Session {
     if (residents != null) {
       residents.release();
     }
+    pages.close();
     pending.close();
   }
 
@@ -181,10 +212,8 @@ final class TornadoSession implements Session {
     private TornadoExecutionResult last;
 
     Residents() {
-      memory.withStates().forEach(heap -> {
-        TornadoNativeArray stage = Residence.stage(heap);
-        stagings.put(heap, Residence.staging(graphs, heap, stage, arrays));
-      });
+      memory.arrays()
+          .forEach(array -> stagings.put(array, Residence.staging(graphs, array, Residence.stage(array), arrays)));
       write();
       plan = graphs.plan();
       plans.add(plan);
@@ -210,6 +239,11 @@ final class TornadoSession implements Session {
         plans.add(plan);
         execute(link);
       }
+    }
+
+    long heldBytes() {
+      return graphs.bytes() + Arrays.stream(arrays)
+          .mapToLong(array -> ((TornadoNativeArray) array).getNumBytesOfSegmentWithHeader()).sum();
     }
 
     void execute(int graph) {
@@ -254,7 +288,7 @@ final class TornadoSession implements Session {
 
     /** Brings all states to the host and releases the device. */
     void close() {
-      memory.withStates().forEach(last::transferToHost);
+      stagings.keySet().forEach(last::transferToHost);
       release();
     }
 
@@ -295,7 +329,7 @@ final class TornadoSession implements Session {
     public Map<String, Tensor> run(Map<String, Tensor> feeds) {
       SessionAccount.checkFeeds(plan, feeds);
       Residents there = residents();
-      return Objects.requireNonNull(graphs).run(feeds, there::execute);
+      return Objects.requireNonNull(graphs).run(feeds, pages, there::execute);
     }
   }
 }

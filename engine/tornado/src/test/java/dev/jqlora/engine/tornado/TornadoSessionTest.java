@@ -2,8 +2,11 @@ package dev.jqlora.engine.tornado;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.graph.Repeat;
 import dev.jqlora.engine.graph.SavePolicy;
@@ -113,6 +116,42 @@ class TornadoSessionTest {
   @Test
   void kernelsDoNotGrowWithLayers() {
     assertEquals(kernels(2), kernels(32));
+  }
+
+  /** The books, which are kept before anything is there, against the arrays that there come to be. */
+  @Test
+  void theBooksCountWhatIsOnTheDevice() {
+    try (TornadoSession session = open()) {
+      session.allocate("w", TensorType.f32(3, 5));
+      session.allocate("codes", TensorType.u8(1001));
+      session.allocatePaged("moment", TensorType.f32(3, 70), 3);
+      session.allocate("v", TensorType.f32(15));
+      session.compile(sum("v", 15));
+      Executable executable = session.compile(layers(3));
+      executable.run(x(1, 2, 3, 4, 5));
+      assertEquals(session.heldBytes(), session.usedBytes());
+    }
+  }
+
+  /** What no array of the device can hold is refused before anything is allocated. */
+  @Test
+  void whatIsLargerThanAnAllocationIsRefused() {
+    try (TornadoSession session = (TornadoSession) new TornadoBackend(1 << 20).open(Long.MAX_VALUE)) {
+      JqloraException state = assertThrows(JqloraException.class,
+          () -> session.allocate("table", TensorType.f32(300_000)));
+      assertEquals(JqloraException.Kind.MEMORY, state.kind());
+      assertEquals(
+          "F32 memory takes 1,200,080 bytes in one array (states 1,200,000, pages 0, arena 64), but this device"
+              + " allocates 1,048,576 at most at a time: quantize the model (quantization_bit: 4), lower lora_rank, or take a"
+              + " smaller model, or choose another device",
+          state.getMessage());
+      session.allocate("w", TensorType.f32(150_000));
+      JqloraException program = assertThrows(JqloraException.class, () -> session.compile(sum("w", 150_000)));
+      assertTrue(
+          String.valueOf(program.getMessage())
+              .endsWith(": lower cutoff_len or the batch size, or choose another device"),
+          program.getMessage());
+    }
   }
 
   @Test
