@@ -33,7 +33,7 @@ public final class CpuRoof implements AutoCloseable {
   public CpuRoof(int threads, long bytes) {
     workers = new Workers(threads);
     long chunks = Math.max(3, bytes / (CHUNK * (long) Float.BYTES));
-    memory = arena.allocate(chunks * CHUNK * Float.BYTES, 64);
+    memory = HugePages.allocate(arena, chunks * CHUNK * Float.BYTES, 64);
     memory.fill((byte) 0);
     sums = new float[Math.toIntExact(Math.max(chunks, (long) threads * TASKS_PER_THREAD))];
   }

@@ -30,7 +30,7 @@ final class DeviceMemory {
     MemorySegment allocate(long size) {
       long alignment = SessionAccount.ALIGNMENT;
       long aligned = (size + alignment - 1) / alignment * alignment;
-      MemorySegment memory = arena.allocate(aligned, alignment);
+      MemorySegment memory = HugePages.allocate(arena, aligned, alignment);
       bytes += aligned;
       allocatedBytes += aligned;
       peakBytes = Math.max(peakBytes, allocatedBytes);
