@@ -2,16 +2,13 @@ package dev.jqlora.engine.bench;
 
 import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.cpu.CpuRoof;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import dev.jqlora.engine.cpu.Processor;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -110,21 +107,7 @@ public class KernelBenchmark {
 
   /** In words, with the date: JMH's results keep the arguments of the JVM, but do not say where they come from. */
   private static String machine() {
-    return "%s on %s, %d processors, vectors of %d bits".formatted(LocalDate.now(ZoneOffset.UTC), processor(),
+    return "%s on %s, %d processors, vectors of %d bits".formatted(LocalDate.now(ZoneOffset.UTC), Processor.model(),
         Runtime.getRuntime().availableProcessors(), CpuRoof.vectorBits());
-  }
-
-  private static String processor() {
-    Path file = Path.of("/proc/cpuinfo");
-    String unknown = System.getProperty("os.arch", "unknown");
-    if (!Files.isReadable(file)) {
-      return unknown;
-    }
-    try (Stream<String> lines = Files.lines(file)) {
-      return lines.filter(line -> line.startsWith("model name")).findFirst()
-          .map(line -> line.substring(line.indexOf(':') + 1).strip()).orElse(unknown);
-    } catch (IOException _) {
-      return unknown;
-    }
   }
 }

@@ -31,7 +31,7 @@ class KernelPageTest {
   private static final String HEAD = """
       # Kernels, one by one
 
-      Measured %s, %s %s, JMH %s: forks %d, then %d iterations to warm up and %d of %s each. ± is half of the 99.9 %%
+      Measured %s, with %s, %s %s, JMH %s: forks %d, then %d iterations to warm up and %d of %s each. ± is half of the 99.9 %%
       confidence interval as a share of the rate. Bytes are those that a run must move at least, as the op's cost counts
       them; operands that stay in a cache may exceed what memory gives. The machine's roofs, and what is compared with
       PyTorch, stand in [benchmarks.md](benchmarks.md).
@@ -44,7 +44,7 @@ class KernelPageTest {
           mvn -q -pl engine/bench -am -Dquick test -Dtest=KernelPageTest -Dsurefire.failIfNoSpecifiedTests=false \\
             -Djqlora.docs=write
 
-      measures anew and writes it.
+      measures anew and writes it; JMH's `-p threads=1` computes with one thread.
 
       | kernel | shape | a run | ± | GB/s | GFLOP/s |
       | --- | --- | ---: | ---: | ---: | ---: |
@@ -79,11 +79,11 @@ class KernelPageTest {
         """
             [{"jmhVersion": "1.37", "forks": 1, "vmName": "VM", "vmVersion": "25", "warmupIterations": 4,
               "measurementIterations": 5, "measurementTime": "500 ms", "jvmArgs": ["-Djqlora.bench.machine=2026-01-31 on it"],
-              "params": {"shape": "RmsNorm: of a model"},
+              "params": {"shape": "RmsNorm: of a model", "threads": "1"},
               "primaryMetric": {"score": 500.0, "scoreError": 25.0},
               "secondaryMetrics": {"gigabytes": {"score": 33.333}, "gigaflops": {"score": 12.345}}}]
             """));
-    assertTrue(page.contains("Measured 2026-01-31 on it, VM 25, JMH 1.37: forks 1, then 4 iterations"), page);
+    assertTrue(page.contains("Measured 2026-01-31 on it, with one thread, VM 25, JMH 1.37: forks 1, then 4 iterations"), page);
     assertTrue(page.endsWith("| RmsNorm | of a model | 2.000 ms | 5.0 % | 33.33 | 12.3 |\n"), page);
   }
 
@@ -92,7 +92,9 @@ class KernelPageTest {
     String machine = StreamSupport.stream(first.get("jvmArgs").spliterator(), false).map(JsonNode::asText)
         .filter(argument -> argument.startsWith("-D" + KernelBenchmark.MACHINE + "="))
         .map(argument -> argument.substring(argument.indexOf('=') + 1)).findFirst().orElseThrow();
-    StringBuilder page = new StringBuilder(HEAD.formatted(machine, first.get("vmName").asText(),
+    int threads = first.get("params").get("threads").asInt();
+    String workers = threads == 0 ? "a thread for each" : threads == 1 ? "one thread" : threads + " threads";
+    StringBuilder page = new StringBuilder(HEAD.formatted(machine, workers, first.get("vmName").asText(),
         first.get("vmVersion").asText(), first.get("jmhVersion").asText(), first.get("forks").asInt(),
         first.get("warmupIterations").asInt(), first.get("measurementIterations").asInt(),
         first.get("measurementTime").asText(), SHAPES));

@@ -91,16 +91,20 @@ final class Gemm {
 
   /** Scratch memory of a product. */
   private record Memory(MemorySegment packedA, List<Packing> threads) {
-    static Memory of(ScratchParts parts, Blocking blocking, int threads) {
-      return new Memory(parts.floats((long) blocking.rows * blocking.depth),
+    /** No fewer rows, and no shorter sum, take more: head and loss multiply fewer rows than they were planned for. */
+    static Memory of(ScratchParts parts, int rows, int depth, int threads) {
+      return new Memory(parts.floats(Math.min((long) roundUp(rows, GemmTile.ROWS) * depth, MAX_PACKED_A)),
           Stream.generate(() -> Packing.of(parts)).limit(threads).toList());
     }
   }
 
-  /** Bytes of scratch that a product of {@code [rows, depth]} and {@code [depth, anything]} needs. */
+  /**
+   * Bytes of scratch that a product of {@code [rows, depth]} and {@code [depth, anything]} needs, and any product of fewer rows
+   * or a shorter sum.
+   */
   static long scratchBytes(int rows, int depth, int threads) {
     ScratchParts parts = ScratchParts.counting();
-    Memory.of(parts, Blocking.of(rows, depth), threads);
+    Memory.of(parts, rows, depth, threads);
     return parts.bytes();
   }
 
@@ -125,7 +129,7 @@ final class Gemm {
       return;
     }
     Blocking blocking = Blocking.of(a.rows(), a.columns());
-    Memory memory = Memory.of(ScratchParts.of(scratch), blocking, workers.threads());
+    Memory memory = Memory.of(ScratchParts.of(scratch), a.rows(), a.columns(), workers.threads());
     for (int row = 0; row < a.rows(); row += blocking.rows) {
       for (int k = 0; k < a.columns(); k += blocking.depth) {
         Block block = new Block(a, b, alpha, accumulate, c, memory, row, Math.min(blocking.rows, a.rows() - row), k,

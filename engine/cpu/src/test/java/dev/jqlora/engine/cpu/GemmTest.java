@@ -3,6 +3,7 @@ package dev.jqlora.engine.cpu;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.tensor.Absmax;
 import dev.jqlora.engine.tensor.DType;
@@ -19,6 +20,7 @@ import java.util.function.BiFunction;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every result is compared to the bit: the order of sums is part of what {@link Gemm} promises. */
 class GemmTest {
@@ -74,6 +76,17 @@ class GemmTest {
           check(gemm, a, b, -0.3f, true);
         }
       }
+    }
+  }
+
+  /** Of 1,023 targets, head and loss of a vocabulary of 128,256 take 261 at a time and 240 at last. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 512, 513, 4096, 14336, 128_256})
+  void fewerRowsNeedNoMoreScratch(int depth) {
+    for (int rows = 1; rows < 1100; rows++) {
+      long bytes = Gemm.scratchBytes(rows, depth, 2);
+      assertTrue(bytes <= Gemm.scratchBytes(rows + 1, depth, 2), rows + " rows");
+      assertTrue(bytes <= Gemm.scratchBytes(rows, depth + 1, 2), rows + " rows");
     }
   }
 
