@@ -11,6 +11,9 @@ import picocli.CommandLine.Spec;
 
 /** The options of every command that computes. */
 final class BackendOptions {
+  static final String PROFILE = "--profile";
+  static final String PROFILE_HELP = "Print at the end what programs and kernels took, and what moved to the device and back.";
+
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
 
@@ -23,6 +26,9 @@ final class BackendOptions {
   @Option(names = "--device-memory", paramLabel = "SIZE", description = "The most memory the device may give, such as 8GB or 7.5GiB (default: no limit).")
   private @Nullable String deviceMemory;
 
+  @Option(names = PROFILE, description = PROFILE_HELP)
+  private boolean profile;
+
   static int allProcessors() {
     return Runtime.getRuntime().availableProcessors();
   }
@@ -32,7 +38,7 @@ final class BackendOptions {
     if (count < 1) {
       throw new JqloraException(Kind.USAGE, "--threads is %d; expected at least 1".formatted(count));
     }
-    return Backends.open(backend, count, command.commandLine().getErr());
+    return Backends.open(backend, count, profile, command.commandLine().getErr());
   }
 
   /** In bytes. */

@@ -37,6 +37,16 @@ final class Backends {
         : named(name).create(threads);
   }
 
+  /**
+   * Opens a backend; see {@link #open(String, int, PrintWriter)}.
+   *
+   * @param profile whether to print, when it is closed, what it did; see {@link ProfiledBackend}
+   */
+  static Backend open(@Nullable String name, int threads, boolean profile, PrintWriter err) {
+    Backend backend = open(name, threads, err);
+    return profile ? new ProfiledBackend(backend, err) : backend;
+  }
+
   /** The provider of a name, which can run here. */
   static BackendProvider named(String name) {
     List<BackendProvider> providers = providers();

@@ -16,6 +16,7 @@ import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -38,6 +39,9 @@ final class TrainCommand implements Callable<Integer> {
 
   @Parameters(arity = "0..*", paramLabel = "[FILE.yaml] [key=value ...]", description = "A YAML or JSON configuration, and keys that win over it.")
   private List<String> words = new ArrayList<>();
+
+  @Option(names = BackendOptions.PROFILE, description = BackendOptions.PROFILE_HELP)
+  private boolean profile;
 
   /** A key may be written as an option, and options of such names are declared nowhere. */
   @Spec
@@ -93,7 +97,7 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   /** Runs one configuration; returns the exit code. */
-  static int train(@Nullable Path file, List<String> overrides, PrintWriter err) {
+  private int train(@Nullable Path file, List<String> overrides, PrintWriter err) {
     boolean allowUnknownKeys = "1".equals(System.getenv("ALLOW_EXTRA_ARGS"));
     TrainingArguments arguments = TrainingArguments.read(file, overrides, allowUnknownKeys);
     Path model;
@@ -104,7 +108,7 @@ final class TrainCommand implements Callable<Integer> {
     Integer threads = arguments.engine().threads();
     try (
         Backend backend = Backends.open(arguments.engine().backend(),
-            threads == null ? BackendOptions.allProcessors() : threads, err);
+            threads == null ? BackendOptions.allProcessors() : threads, profile, err);
         StopSignals stop = StopSignals.listen();
         TrainingDisplay display = new TrainingDisplay(err, arguments.engine().quiet(), stop)) {
       Trainer.Result result = Trainer.run(arguments, model, backend, display);

@@ -66,5 +66,17 @@ class DemoCommandTest {
         "stage2/adapter_config.json", "stage2/training_loss.png", "evaluation/evaluation.json")) {
       assertTrue(Files.size(folder.resolve(file)) > 0, file);
     }
+    profileOfTraining();
+  }
+
+  /** The same run again, by the demo's configuration. */
+  private void profileOfTraining() {
+    Shell.Result result = Shell.run("train", folder.resolve(DemoFiles.STAGE1).toString(), "--profile", "--max_steps",
+        "1", "quiet=true", "output_dir=" + folder.resolve("profiled"));
+    result.succeeded();
+    for (String row : List.of("program +runs +seconds", "train_step +[0-9]+ ", "optimizer_step +1 ", "op +kernels",
+        "AdamW[0-9a-z]* +[0-9]+ ")) {
+      assertTrue(result.err().lines().anyMatch(line -> line.matches(row + ".*")), row + ": " + result.err());
+    }
   }
 }

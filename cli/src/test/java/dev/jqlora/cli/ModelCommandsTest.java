@@ -36,6 +36,16 @@ class ModelCommandsTest {
   }
 
   @Test
+  void aProfileIsPrintedBesideTheResult() {
+    String[] rest = {"--model", model(), "--prompt", "The patient", "--temperature", "0", "--max-new-tokens", "5"};
+    Shell.Result plain = Shell.run(with(rest, "generate")).succeeded();
+    Shell.Result profiled = Shell.run(with(rest, "generate", "--profile")).succeeded();
+    assertEquals(plain.out(), profiled.out());
+    assertTrue(profiled.err().startsWith("program "), profiled.err());
+    assertTrue(profiled.err().contains("CachedAttention"), profiled.err());
+  }
+
+  @Test
   void generateReadsAFileOrTheStandardInput() throws IOException {
     JsonNode example = Shell.golden("generation.json").get(1);
     String prompt = example.get("prompt").textValue();

@@ -7,8 +7,10 @@ import dev.jqlora.engine.plan.Planner;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
+import java.util.Collection;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What sessions of all backends do alike: keep the books, refuse what is not right, plan. A backend adds the memory and the
@@ -17,6 +19,8 @@ import java.util.Objects;
 public abstract class AccountedSession implements Session {
   private final Capabilities capabilities;
   private final SessionAccount account;
+  private @Nullable Profile profile;
+  private Profile.@Nullable Run run;
 
   protected AccountedSession(Capabilities capabilities, SessionAccount account) {
     this.capabilities = capabilities;
@@ -25,6 +29,11 @@ public abstract class AccountedSession implements Session {
 
   protected final SessionAccount account() {
     return account;
+  }
+
+  /** The run that goes on, where somebody wants to know of it. */
+  protected final Profile.@Nullable Run profiledRun() {
+    return run;
   }
 
   /** Makes the zeroed memory of a state. */
@@ -78,8 +87,13 @@ public abstract class AccountedSession implements Session {
     return account.usedBytes();
   }
 
-  /** A plan that is run with feeds of the right names and types only. */
-  protected abstract static class PlannedExecutable implements Executable {
+  @Override
+  public final void profile(Profile asked) {
+    profile = asked;
+  }
+
+  /** A plan that is run with feeds of the right names and types only, and profiled where that is asked for. */
+  protected abstract class PlannedExecutable implements Executable {
     private final Plan plan;
 
     protected PlannedExecutable(Plan plan) {
@@ -89,6 +103,12 @@ public abstract class AccountedSession implements Session {
     /** Runs the plan; see {@link Executable#run}. */
     protected abstract Map<String, Tensor> execute(Map<String, Tensor> feeds);
 
+    /** Tells what a run moved. A backend whose device counts for itself tells that instead, while it runs. */
+    protected void moved(Profile.Run ended, Map<String, Tensor> feeds, Map<String, Tensor> fetches,
+        PagingCounts paged) {
+      ended.moved(bytes(feeds.values()) + paged.bytesIn(), bytes(fetches.values()) + paged.bytesOut());
+    }
+
     @Override
     public final Plan plan() {
       return plan;
@@ -97,7 +117,25 @@ public abstract class AccountedSession implements Session {
     @Override
     public final Map<String, Tensor> run(Map<String, Tensor> feeds) {
       SessionAccount.checkFeeds(plan, feeds);
-      return execute(feeds);
+      return profile == null ? execute(feeds) : profiled(profile, feeds);
     }
+
+    private Map<String, Tensor> profiled(Profile into, Map<String, Tensor> feeds) {
+      PagingCounts before = paging();
+      Profile.Run begun = into.begin(plan.program().name());
+      run = begun;
+      try {
+        Map<String, Tensor> fetches = execute(feeds);
+        moved(begun, feeds, fetches, paging().since(before));
+        begun.end();
+        return fetches;
+      } finally {
+        run = null;
+      }
+    }
+  }
+
+  private static long bytes(Collection<Tensor> tensors) {
+    return tensors.stream().mapToLong(tensor -> tensor.type().bytes()).sum();
   }
 }

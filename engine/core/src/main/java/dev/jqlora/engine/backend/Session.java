@@ -56,6 +56,9 @@ public interface Session extends AutoCloseable {
     return usedBytes();
   }
 
+  /** From now on tells a profile what runs of programs take and move. */
+  void profile(Profile profile);
+
   @Override
   void close();
 }

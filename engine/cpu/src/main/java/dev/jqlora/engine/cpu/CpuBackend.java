@@ -11,20 +11,9 @@ import java.util.List;
 public final class CpuBackend implements Backend {
   private final Workers workers;
   private final CpuContext context;
-  private final KernelListener listener;
 
   /** @param threads how many threads compute, the caller among them; results do not depend on it */
   public CpuBackend(int threads) {
-    this(threads, (node, nanoseconds) -> {
-    });
-  }
-
-  /**
-   * @param threads how many threads compute, the caller among them; results do not depend on it
-   * @param listener is told of each kernel that has run, by the thread that runs the program
-   */
-  public CpuBackend(int threads, KernelListener listener) {
-    this.listener = listener;
     workers = new Workers(threads);
     context = CpuContext.of(workers);
   }
@@ -47,7 +36,7 @@ public final class CpuBackend implements Backend {
 
   @Override
   public Session open(long memoryLimitBytes) {
-    return new CpuSession(this, memoryLimitBytes, context, listener);
+    return new CpuSession(this, memoryLimitBytes, context);
   }
 
   @Override

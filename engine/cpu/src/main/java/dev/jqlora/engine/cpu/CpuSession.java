@@ -6,6 +6,7 @@ import dev.jqlora.engine.backend.PageTable.Page;
 import dev.jqlora.engine.backend.PagedStates;
 import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.backend.PlanRunner;
+import dev.jqlora.engine.backend.Profile;
 import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.plan.Operand;
@@ -28,19 +29,17 @@ final class CpuSession extends AccountedSession {
   private final CpuPages pageMemory;
   private final PagedStates pages;
   private final CpuContext context;
-  private final KernelListener listener;
   private final DeviceMemory memory = new DeviceMemory();
   private final DeviceMemory.Region states = memory.region();
   private final Map<String, Tensor> tensors = new HashMap<>();
   private DeviceMemory.Region scratch = memory.region();
   private MemorySegment arena = MemorySegment.NULL;
 
-  CpuSession(Capabilities capabilities, long limit, CpuContext context, KernelListener listener) {
+  CpuSession(Capabilities capabilities, long limit, CpuContext context) {
     super(capabilities, new SessionAccount(limit));
     pageMemory = new CpuPages(account(), memory);
     pages = new PagedStates(account(), pageMemory);
     this.context = context;
-    this.listener = listener;
   }
 
   @Override
@@ -126,12 +125,15 @@ final class CpuSession extends AccountedSession {
   private final class CpuRunner extends PlanRunner {
     @Override
     protected void launch(Step.Launch launch, int[] indices) {
-      long begin = System.nanoTime();
       pages.bring(launch.inputs(), launch.outputs(), indices);
+      long begin = System.nanoTime();
       CpuKernels.run(launch.node().op(),
           new CpuKernel.Call(resolve(launch.inputs(), indices), resolve(launch.outputs(), indices),
               memory(launch.scratch(), indices, launch.scratchBytes()), context));
-      listener.ran(launch.node(), System.nanoTime() - begin);
+      Profile.Run run = profiledRun();
+      if (run != null) {
+        run.kernel(launch.node().op(), System.nanoTime() - begin);
+      }
     }
 
     @Override

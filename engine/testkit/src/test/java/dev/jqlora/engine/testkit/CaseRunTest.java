@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.backend.Profile;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.op.SwiGlu;
@@ -138,6 +139,11 @@ class CaseRunTest {
     @Override
     public long usedBytes() {
       return session.usedBytes();
+    }
+
+    @Override
+    public void profile(Profile profile) {
+      session.profile(profile);
     }
 
     @Override

@@ -1,13 +1,11 @@
 package dev.jqlora.engine.tornado;
 
+import dev.jqlora.engine.backend.AccountedSession;
 import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.PagingCounts;
-import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.backend.Profile;
 import dev.jqlora.engine.backend.SessionAccount;
-import dev.jqlora.engine.graph.Program;
-import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.plan.Plan;
-import dev.jqlora.engine.plan.Planner;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.Arena;
@@ -35,9 +33,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * made when a program first runs. A program that is compiled later joins it if its arena fits and all states are there;
  * otherwise the states come back to the host and go out again with a new plan.
  */
-final class TornadoSession implements Session {
-  private final Capabilities capabilities;
-  private final SessionAccount account;
+final class TornadoSession extends AccountedSession {
   private final DeviceMemory memory;
   private final TornadoPages pages;
   /** States that have no home on the device yet, with what was written to them. */
@@ -46,13 +42,11 @@ final class TornadoSession implements Session {
   private final List<TornadoExecutable> programs = new ArrayList<>();
   private Arena pending = Arena.ofShared();
   private @Nullable Residents residents;
-  private @Nullable Traffic traffic;
 
   TornadoSession(TornadoBackend backend, long limit, long mostBytes) {
-    capabilities = backend;
-    account = new SessionAccount(limit, backend);
+    super(backend, new SessionAccount(limit, backend));
     memory = new DeviceMemory(mostBytes);
-    pages = new TornadoPages(account, memory, new TornadoPages.Device() {
+    pages = new TornadoPages(account(), memory, new TornadoPages.Device() {
       @Override
       public void write(DeviceMemory.Home home, long offset, MemorySegment bytes) {
         Objects.requireNonNull(residents).write(home, offset, bytes);
@@ -66,27 +60,20 @@ final class TornadoSession implements Session {
   }
 
   @Override
-  public void allocate(String state, TensorType type) {
-    account.allocate(state, type);
+  protected void make(String state, TensorType type) {
     pages.fit();
     homeless.put(state, type);
   }
 
   @Override
   public void allocatePaged(String state, TensorType type, int pageCount) {
-    account.allocatePaged(state, type, pageCount);
+    account().allocatePaged(state, type, pageCount);
     pages.add(state, type, pageCount);
     pages.fit();
   }
 
   @Override
-  public TensorType type(String state) {
-    return account.type(state);
-  }
-
-  @Override
-  public void write(String state, long offset, MemorySegment bytes) {
-    Objects.checkFromIndexSize(offset, bytes.byteSize(), account.type(state).bytes());
+  protected void copyIn(String state, long offset, MemorySegment bytes) {
     if (pages.contains(state)) {
       residents();
       pages.write(state, offset, bytes);
@@ -98,12 +85,11 @@ final class TornadoSession implements Session {
   }
 
   private MemorySegment content(String state) {
-    return contents.computeIfAbsent(state, _ -> pending.allocate(account.type(state).bytes(), 64));
+    return contents.computeIfAbsent(state, _ -> pending.allocate(type(state).bytes(), 64));
   }
 
   @Override
-  public void read(String state, long offset, MemorySegment target) {
-    Objects.checkFromIndexSize(offset, target.byteSize(), account.type(state).bytes());
+  protected void copyOut(String state, long offset, MemorySegment target) {
     if (pages.contains(state)) {
       residents();
       pages.read(state, offset, target);
@@ -115,20 +101,12 @@ final class TornadoSession implements Session {
   }
 
   @Override
-  public long usedBytes() {
-    return account.usedBytes();
-  }
-
-  @Override
   public PagingCounts paging() {
     return pages.counts();
   }
 
   @Override
-  public Executable compile(Program program) {
-    account.checkStates(program);
-    Plan plan = Planner.plan(program, capabilities);
-    account.reserveArena(plan);
+  protected Executable executable(Plan plan, boolean larger) {
     pages.fit();
     TornadoExecutable executable = new TornadoExecutable(plan);
     memory.reserve(executable.arena.bytes());
@@ -139,7 +117,7 @@ final class TornadoSession implements Session {
   /** The device's plan with all programs compiled so far, and all states in their places. */
   private Residents residents() {
     Residents there = residents;
-    memory.setPools(account.pools());
+    memory.setPools(account().pools());
     if (there == null || !homeless.isEmpty() || !memory.isSettled()) {
       if (there != null) {
         there.close();
@@ -172,23 +150,6 @@ final class TornadoSession implements Session {
   /** Bytes of the arrays that TornadoVM has been given, with their headers, and of what it sends with tasks. */
   long heldBytes() {
     return Objects.requireNonNull(residents).heldBytes();
-  }
-
-  /**
-   * What has moved since {@link #profile}.
-   *
-   * @param graphs runs of task graphs
-   * @param kernels runs of kernels
-   */
-  record Traffic(long graphs, long kernels, long bytesIn, long bytesOut) {}
-
-  /** Begins to count what moves between host and device. */
-  void profile() {
-    traffic = new Traffic(0, 0, 0, 0);
-  }
-
-  Traffic traffic() {
-    return Objects.requireNonNull(traffic);
   }
 
   @Override
@@ -225,7 +186,7 @@ final class TornadoSession implements Session {
       boolean any = false;
       for (TornadoExecutable program : programs) {
         if (program.graphs == null) {
-          program.graphs = new DeviceProgram(program.plan, program.arena, memory, graphs);
+          program.graphs = new DeviceProgram(program.plan(), program.arena, memory, graphs);
           any = true;
         }
       }
@@ -247,16 +208,16 @@ final class TornadoSession implements Session {
     }
 
     void execute(int graph) {
-      Traffic before = traffic;
-      if (before == null) {
+      Profile.Run run = profiledRun();
+      if (run == null) {
         last = plan.withGraph(graph).execute();
         return;
       }
       last = plan.withGraph(graph).withProfiler(ProfilerMode.SILENT).execute();
-      TornadoProfilerResult profile = last.getProfilerResult();
-      traffic = new Traffic(before.graphs + 1, before.kernels + graphs.kernels(graph),
-          before.bytesIn + profile.getTotalBytesCopyIn(),
-          before.bytesOut + profile.getTotalBytesCopyOut());
+      TornadoProfilerResult counts = last.getProfilerResult();
+      run.kernels(graphs.kernels(graph), counts.getDeviceKernelTime());
+      run.compiled(counts.getTornadoCompilerTime(), counts.getDriverInstallTime());
+      run.moved(counts.getTotalBytesCopyIn(), counts.getTotalBytesCopyOut());
     }
 
     void write(DeviceMemory.Home home, long offset, MemorySegment bytes) {
@@ -310,24 +271,22 @@ final class TornadoSession implements Session {
     }
   }
 
-  private final class TornadoExecutable implements Executable {
-    private final Plan plan;
+  private final class TornadoExecutable extends PlannedExecutable {
     private final ArenaMap arena;
     private @Nullable DeviceProgram graphs;
 
     TornadoExecutable(Plan plan) {
-      this.plan = plan;
+      super(plan);
       arena = new ArenaMap(plan);
     }
 
+    /** TornadoVM counts what moves, headers and pages among it. */
     @Override
-    public Plan plan() {
-      return plan;
-    }
+    protected void moved(Profile.Run ended, Map<String, Tensor> feeds, Map<String, Tensor> fetches,
+        PagingCounts paged) {}
 
     @Override
-    public Map<String, Tensor> run(Map<String, Tensor> feeds) {
-      SessionAccount.checkFeeds(plan, feeds);
+    protected Map<String, Tensor> execute(Map<String, Tensor> feeds) {
       Residents there = residents();
       return Objects.requireNonNull(graphs).run(feeds, pages, there::execute);
     }

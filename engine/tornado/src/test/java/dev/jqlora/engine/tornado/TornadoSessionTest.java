@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.backend.Profile;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.graph.Repeat;
@@ -161,14 +162,33 @@ class TornadoSessionTest {
       session.allocate("large", TensorType.f32(100_000));
       Executable executable = session.compile(layers(3));
       executable.run(x(1, 2, 3, 4, 5));
-      session.profile();
-      executable.run(x(1, 2, 3, 4, 5));
-      TornadoSession.Traffic traffic = session.traffic();
-      // Feeds, three layers, fetches. 5 numbers each way in an array with a header of 16 bytes; TornadoVM itself sends 24
-      // bytes with each kernel.
-      assertEquals(5, traffic.graphs());
-      assertEquals(5 * 4 + 16, traffic.bytesOut());
-      assertEquals(5 * 4 + 16 + 24 * traffic.kernels(), traffic.bytesIn());
+      Profile.Runs second = profiled(session, executable);
+      // 5 numbers each way in an array with a header of 16 bytes; TornadoVM itself sends 24 bytes with each kernel.
+      assertEquals(5 * 4 + 16, second.bytesOut());
+      assertEquals(5 * 4 + 16 + 24 * second.kernels(), second.bytesIn());
+    }
+  }
+
+  private static Profile.Runs profiled(TornadoSession session, Executable executable) {
+    Profile profile = new Profile();
+    session.profile(profile);
+    executable.run(x(1, 2, 3, 4, 5));
+    return Objects.requireNonNull(profile.programs().get("layers"));
+  }
+
+  @Test
+  void aProfileTellsCompilingFromTheTimeOfARun() {
+    try (TornadoSession session = open()) {
+      session.allocate("w", TensorType.f32(3, 5));
+      Executable executable = session.compile(layers(3));
+      Profile.Runs first = profiled(session, executable);
+      assertTrue(first.compilerNanoseconds() > 0 && first.driverNanoseconds() > 0, first.toString());
+      assertTrue(first.nanoseconds() > 0, first.toString());
+      Profile.Runs second = profiled(session, executable);
+      assertEquals(0, second.compilerNanoseconds() + second.driverNanoseconds(), second.toString());
+      assertTrue(second.kernelNanoseconds() > 0 && second.kernelNanoseconds() < second.nanoseconds(), second
+          .toString());
+      assertEquals(first.kernels(), second.kernels());
     }
   }
 }
