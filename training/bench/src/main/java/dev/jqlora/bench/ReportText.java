@@ -126,8 +126,7 @@ public final class ReportText {
 
             ## Kernel by kernel
 
-            JMH runs each kernel on the shapes that its cases name, with error bars:
-            [benchmarks-kernels.md](benchmarks-kernels.md). The first argument is sought in the names.
+            JMH runs each kernel on the shapes that its cases name, with error bars. The first argument is sought in the names.
 
                 mvn -pl engine/bench -am package -DskipTests
                 java --add-modules jdk.incubator.vector -jar engine/bench/target/jqlora-engine-bench.jar 'RmsNorm.*8B'
