@@ -22,10 +22,10 @@ import org.jspecify.annotations.Nullable;
  * AdamW with 8-bit moments over the blocks of one or more stacked tensors, in parallel: {@link BlockwiseAdamW} to the byte.
  * Whole blocks are done with vectors, the rest by the plain code.
  *
- * <p>Arithmetic sets the pace. With vectors of 512 bits, 16 elements in the caches take one core 31 ns (AMD Zen 5): the update
- * 9, of which most waits for a root and two divisions in a row; finding codes 13 ({@link DecadeCodes}); decoding 6
- * ({@link CodeTable}); the greatest magnitudes and the rest 3. Their 256 bytes of memory traffic would take 12. With look-ups
- * one by one, as with narrower vectors, and ints that the compiler narrowed to bytes by itself it was 70.
+ * <p>Arithmetic sets the pace. With vectors of 512 bits, 16 elements in the caches take one core 31 ns (AMD Zen 5): by samples,
+ * the update with its root and two divisions 9, finding codes 13 ({@link DecadeCodes}), decoding 6 ({@link CodeTable}), the
+ * greatest magnitudes and the rest 3. Their 256 bytes of memory traffic would take 12. Narrower vectors look codes up one by
+ * one.
  */
 final class AdamW8bitKernel {
   /** Blocks that a task takes. */
