@@ -13,7 +13,8 @@ public record Machine(String processor, int processors, int threads, int vectorB
     String system) {
   /** This one. */
   static Machine here(int threads) {
-    return new Machine(Processor.model(), Runtime.getRuntime().availableProcessors(), threads, CpuRoof.vectorBits(), memory(),
+    return new Machine(Processor.model(), Runtime.getRuntime().availableProcessors(), threads, CpuRoof.vectorBits(),
+        memory(),
         "%s %s".formatted(System.getProperty("java.vm.name"), System.getProperty("java.vm.version")),
         "%s %s".formatted(System.getProperty("os.name"), System.getProperty("os.arch")));
   }

@@ -83,7 +83,8 @@ class KernelPageTest {
               "primaryMetric": {"score": 500.0, "scoreError": 25.0},
               "secondaryMetrics": {"gigabytes": {"score": 33.333}, "gigaflops": {"score": 12.345}}}]
             """));
-    assertTrue(page.contains("Measured 2026-01-31 on it, with one thread, VM 25, JMH 1.37: forks 1, then 4 iterations"), page);
+    assertTrue(page.contains("Measured 2026-01-31 on it, with one thread, VM 25, JMH 1.37: forks 1, then 4 iterations"),
+        page);
     assertTrue(page.endsWith("| RmsNorm | of a model | 2.000 ms | 5.0 % | 33.33 | 12.3 |\n"), page);
   }
 
