@@ -15,8 +15,7 @@ import java.util.Optional;
 /**
  * Native memory in pages of 2 MiB, where Linux gives them to those who ask ({@code madvise(MADV_HUGEPAGE)}): a processor
  * remembers the addresses of a few thousand pages, and weights are a million ordinary ones. What that gains depends on the
- * machine. On a virtual one two threads read such memory at 38 to 43 GB/s at all times, ordinary memory at 40 GB/s in one
- * run, 19 in the next and 3 in another.
+ * machine: on a virtual one, in two short runs, two threads read such memory at 22 to 43 GB/s and ordinary memory at 3 to 40.
  *
  * <p>Elsewhere, or where Linux declines, memory is the ordinary kind.
  */
