@@ -2,8 +2,8 @@ package dev.jqlora.training.train;
 
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.PagingCounts;
-import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.training.config.Interval;
 import dev.jqlora.training.config.IntervalStrategy;
 import dev.jqlora.training.config.TrainerArguments;
