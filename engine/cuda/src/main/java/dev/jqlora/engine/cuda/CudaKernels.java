@@ -14,7 +14,8 @@ final class CudaKernels {
       new CausalAttentionGradientCuda(), new DoubleQuantizeCuda(), new DropoutCuda(), new EmbeddingCuda(), new EmbeddingGradientCuda(),
       new FillCuda(), new LinearArgMaxCuda(), new LinearCrossEntropyCuda(), new LoraLinearCuda(), new MatMulCuda(),
       new MultiplyCuda(), new Nf4LinearArgMaxCuda(),
-      new Nf4LinearCrossEntropyCuda(), new Nf4LinearCuda(), new Nf4LinearGradientCuda(), new Nf4QuantizeCuda(), new RmsNormCuda(),
+      new Nf4LinearCrossEntropyCuda(), new Nf4LinearCuda(), new Nf4LinearGradientCuda(), new Nf4LoraLinearCuda(),
+      new Nf4LoraLinearGradientCuda(), new Nf4QuantizeCuda(), new RmsNormCuda(),
       new RmsNormGradientCuda(), new RmsNormWeightGradientCuda(), new RopeCuda(), new ScaleCuda(),
       new SumOfSquaresCuda(), new SwiGluCuda(), new SwiGluGradientCuda());
 
