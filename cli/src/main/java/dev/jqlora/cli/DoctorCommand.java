@@ -172,7 +172,8 @@ final class DoctorCommand implements Runnable {
       other = training.on.apply(second);
       near = opened.name().equals(second.name())
           ? Nearness.EXACT
-          : Nearness.of(opened, training.codes, training.model, training.length.tokensOfUpdate());
+          : Nearness.of(opened, training.codes, training.model, training.length.steps(),
+              training.length.tokensOfStep());
     }
     double loss = curve.lossDifference(other);
     double norm = curve.normDifference(other);

@@ -19,16 +19,17 @@ record Nearness(double loss, double norm) {
    *
    * @param codes whether the optimizer keeps 8-bit codes, where the least difference may turn one into the next
    * @param model that is trained
-   * @param tokens of an update
+   * @param steps that it is trained for
+   * @param tokens of a step
    */
-  static Nearness of(Backend backend, boolean codes, LlamaConfig model, int tokens) {
+  static Nearness of(Backend backend, boolean codes, LlamaConfig model, int steps, int tokens) {
     if (backend.products() == DType.BF16) {
       // One after the other in a layer: into attention, scores, values, out of it, into and out of the feed-forward part.
-      // Then the head; a gradient goes all the way back. A loss is the mean of its tokens', whose errors are independent.
-      int products = 6 * model.layers() + 1;
-      int depth = Math.max(model.intermediateSize(), model.vocabSize());
-      return new Nearness(Bf16Products.error(products, depth) / Math.sqrt(tokens),
-          Bf16Products.error(2 * products, depth));
+      // Then the head; a gradient goes all the way back, and the next step starts from what came of it. A loss is the mean
+      // of its tokens', whose errors are independent.
+      int products = steps * 2 * (6 * model.layers() + 1);
+      double error = Bf16Products.error(products, Math.max(model.intermediateSize(), model.vocabSize()));
+      return new Nearness(error / Math.sqrt(tokens), error);
     }
     // Sums in another order.
     return new Nearness(1e-4, codes ? 1e-2 : 1e-3);

@@ -18,8 +18,8 @@ final class SmallRuns {
 
   /** How far a run goes. */
   record Length(int steps, int batch, int tokens) {
-    /** A batch of whole windows is an update. */
-    int tokensOfUpdate() {
+    /** A batch of whole windows is a step. */
+    int tokensOfStep() {
       return batch * tokens;
     }
   }

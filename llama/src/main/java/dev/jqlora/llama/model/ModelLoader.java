@@ -176,8 +176,8 @@ public final class ModelLoader {
     Nf4Quantizer quantizer = new Nf4Quantizer(session);
     copy(session, ModelLayout.NORM, 0, "model.norm.weight", Shape.of(config.hiddenSize()));
     if (!layout.headIsTable()) {
-      loadMatrix(session, quantizer, layout.head(), layout.headStates(), 0, config.tiedEmbeddings() ? EMBED_TOKENS : LM_HEAD,
-          tableShape());
+      loadMatrix(session, quantizer, layout.head(), layout.headStates(), 0,
+          config.tiedEmbeddings() ? EMBED_TOKENS : LM_HEAD, tableShape());
     }
     loadRope(layout, session);
     for (int layer = 0; layer < config.layers(); layer++) {
@@ -186,8 +186,8 @@ public final class ModelLoader {
       copy(session, ModelLayout.INPUT_LAYERNORM, layer, prefix + "input_layernorm.weight", width);
       copy(session, ModelLayout.POST_ATTENTION_LAYERNORM, layer, prefix + "post_attention_layernorm.weight", width);
       for (Projection projection : Projection.values()) {
-        loadMatrix(session, quantizer, layout.format(projection), layout.states(projection), layer, weight(projection, layer),
-            shape(projection));
+        loadMatrix(session, quantizer, layout.format(projection), layout.states(projection), layer,
+            weight(projection, layer), shape(projection));
       }
       progress.accept(layer + 1);
     }
@@ -219,8 +219,8 @@ public final class ModelLoader {
   }
 
   /** Loads a matrix into slice {@code layer} of its states, in the format that they are of. */
-  private void loadMatrix(Session session, Nf4Quantizer quantizer, WeightFormat format, List<String> states, int layer, String name,
-      Shape shape) {
+  private void loadMatrix(Session session, Nf4Quantizer quantizer, WeightFormat format, List<String> states, int layer,
+      String name, Shape shape) {
     boolean stored = PrequantizedWeight.isQuantized(checkpoint, name);
     try (Arena arena = Arena.ofShared()) {
       switch (format) {

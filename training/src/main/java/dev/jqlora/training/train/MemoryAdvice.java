@@ -134,7 +134,8 @@ public final class MemoryAdvice {
     Map<Projection, WeightFormat> formats = new EnumMap<>(Projection.class);
     shape.layout().formats().forEach((projection, format) -> formats.put(projection,
         switch (format) {
-          case WeightFormat.Nf4(int block, boolean _, Optional<DType> source) -> new WeightFormat.Nf4(block, true, source);
+          case WeightFormat.Nf4(int block, boolean _, Optional<DType> source) ->
+            new WeightFormat.Nf4(block, true, source);
           case WeightFormat.Plain(DType dtype) ->
             new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, true, Optional.of(dtype));
         }));

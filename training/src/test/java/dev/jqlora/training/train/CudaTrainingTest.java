@@ -48,7 +48,8 @@ class CudaTrainingTest {
   }
 
   private TrainingArguments arguments(String stage, String output, String... more) {
-    List<String> words = new ArrayList<>(List.of("model_name_or_path=" + GoldenDataset.DATA.resolve("stories260K"), "stage=" + stage,
+    List<String> words = new ArrayList<>(List.of("model_name_or_path=" + GoldenDataset.DATA.resolve("stories260K"),
+        "stage=" + stage,
         "do_train=true", "dataset=" + (stage.equals("pt") ? "text" : "golden"), "dataset_dir=" + work,
         "output_dir=" + work.resolve(output), "per_device_train_batch_size=1", "gradient_accumulation_steps=1",
         "max_steps=3", "learning_rate=2e-3", "lora_rank=16", "lora_target=all", "quantization_bit=4", "cutoff_len=32",

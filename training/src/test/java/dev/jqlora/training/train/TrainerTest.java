@@ -46,12 +46,13 @@ class TrainerTest {
   }
 
   private TrainingArguments arguments(String output, String... more) {
-    List<String> words = new ArrayList<>(List.of("model_name_or_path=" + GoldenDataset.DATA.resolve("stories260K"), "stage=sft",
-        "do_train=true", "dataset=golden", "dataset_dir=" + work, "output_dir=" + work.resolve(output),
-        "per_device_train_batch_size=2", "gradient_accumulation_steps=2", "max_steps=12", "learning_rate=2e-3",
-        "weight_decay=0.01", "warmup_steps=2", "lr_scheduler_type=cosine", "lora_rank=16", "lora_alpha=32",
-        "disable_shuffling=true", "logging_steps=1", "optim=adamw_torch", "plot_loss=true", "save_steps=4",
-        "cutoff_len=2048"));
+    List<String> words = new ArrayList<>(
+        List.of("model_name_or_path=" + GoldenDataset.DATA.resolve("stories260K"), "stage=sft",
+            "do_train=true", "dataset=golden", "dataset_dir=" + work, "output_dir=" + work.resolve(output),
+            "per_device_train_batch_size=2", "gradient_accumulation_steps=2", "max_steps=12", "learning_rate=2e-3",
+            "weight_decay=0.01", "warmup_steps=2", "lr_scheduler_type=cosine", "lora_rank=16", "lora_alpha=32",
+            "disable_shuffling=true", "logging_steps=1", "optim=adamw_torch", "plot_loss=true", "save_steps=4",
+            "cutoff_len=2048"));
     words.addAll(List.of(more));
     return TrainingArguments.read(null, words);
   }
@@ -109,8 +110,9 @@ class TrainerTest {
   @ParameterizedTest
   @CsvSource({"float32, false, 2", "nf4, true, 1"})
   void goldenRunByConfiguration(String kind, boolean keep, int threads) throws IOException {
-    List<String> more = new ArrayList<>(List.of("adapter_name_or_path=" + GoldenDataset.DATA.resolve("golden/lora/initial"),
-        "disable_gradient_checkpointing=" + keep));
+    List<String> more = new ArrayList<>(
+        List.of("adapter_name_or_path=" + GoldenDataset.DATA.resolve("golden/lora/initial"),
+            "disable_gradient_checkpointing=" + keep));
     if (kind.equals("nf4")) {
       more.add("quantization_bit=4");
     }
@@ -162,7 +164,8 @@ class TrainerTest {
     run(arguments("roomy", with(more, paged)), 1, roomy);
     assertTrue(roomy.moved.isEmpty());
 
-    PagingNeeds needs = PagingNeeds.of(arguments("unused", with(more, paged)), GoldenDataset.DATA.resolve("stories260K"));
+    PagingNeeds needs = PagingNeeds.of(arguments("unused", with(more, paged)),
+        GoldenDataset.DATA.resolve("stories260K"));
     long least = roomy.deviceBytes - needs.allBytes() + needs.workingSetBytes();
     Recorder tight = new Recorder(2);
     assertTrue(run(arguments("tight", with(more, paged, "device_memory=" + least)), 1, tight).interrupted());

@@ -51,7 +51,8 @@ final class LoraFusion {
     Map<Value, Value> placed = new HashMap<>();
     graph.inputs().forEach(input -> placed.put(input, builder.input(input.name(), input.type())));
     for (Node node : graph.nodes()) {
-      Node made = fusion.fused(node).filter(fused -> capabilities.supports(fused) instanceof Support.Native).orElse(node);
+      Node made = fusion.fused(node).filter(fused -> capabilities.supports(fused) instanceof Support.Native)
+          .orElse(node);
       List<Value> outputs = builder.copy(made, made.inputs().stream().map(placed::get).toList());
       for (int i = 0; i < outputs.size(); i++) {
         placed.put(node.outputs().get(i), outputs.get(i));

@@ -17,8 +17,8 @@ import java.util.OptionalLong;
  */
 abstract sealed class DevicePages<M extends Driver.HostMemory> implements PagedStates.Memory, AutoCloseable
     permits
-      ManagedPages,
-      PooledPages {
+    ManagedPages,
+    PooledPages {
   private final Gpu gpu;
   private final SessionAccount account;
   private final DeviceCount memory;

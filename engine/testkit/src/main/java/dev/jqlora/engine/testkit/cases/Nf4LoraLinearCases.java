@@ -9,7 +9,6 @@ import dev.jqlora.engine.op.Nf4Weight;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.testkit.CaseList;
 import dev.jqlora.engine.testkit.Input;
-import dev.jqlora.engine.testkit.ModelShape;
 import dev.jqlora.engine.testkit.OpCases;
 import dev.jqlora.engine.testkit.Tolerance;
 import java.util.ArrayList;
@@ -35,10 +34,6 @@ final class Nf4LoraLinearCases implements OpCases {
         List.of(f32(3, 64), codes(64), f32(2), f32(2, 64), f32(4, 64), f32(2, 4)));
     cases.fails("Nf4LoraLinear: b must have shape [2, 4], got f32[4, 2]", () -> new Nf4LoraLinear(weight, 1),
         List.of(f32(3, 64), codes(64), f32(2), f32(3, 64), f32(4, 64), f32(4, 2)));
-    for (ModelShape model : ModelShape.ALL) {
-      Nf4Weight gate = new Nf4Weight(model.intermediate(), model.hidden(), 64, true);
-      cases.modelShape(model.name() + " gate_proj, rank 16", new Nf4LoraLinear(gate, 2), inputs(gate, model.tokens(), 16));
-    }
   }
 
   private static void add(CaseList cases, String name, int n, int rank, Nf4Weight weight) {

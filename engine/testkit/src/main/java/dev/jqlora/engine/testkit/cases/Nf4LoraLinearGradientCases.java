@@ -9,7 +9,6 @@ import dev.jqlora.engine.op.Nf4Weight;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.testkit.CaseList;
 import dev.jqlora.engine.testkit.Input;
-import dev.jqlora.engine.testkit.ModelShape;
 import dev.jqlora.engine.testkit.OpCases;
 import dev.jqlora.engine.testkit.Tolerance;
 import java.util.ArrayList;
@@ -36,11 +35,6 @@ final class Nf4LoraLinearGradientCases implements OpCases {
     cases.fails("Nf4LoraLinearGradient: base must be f32[3, 64], got f32[3, 2]",
         () -> new Nf4LoraLinearGradient(weight, true),
         List.of(f32(3, 2), codes(64), f32(2), f32(3, 4), f32(4, 64), f32(3, 2)));
-    for (ModelShape model : ModelShape.ALL) {
-      Nf4Weight gate = new Nf4Weight(model.intermediate(), model.hidden(), 64, true);
-      cases.modelShape(model.name() + " gate_proj, rank 16", new Nf4LoraLinearGradient(gate, true),
-          inputs(gate, model.tokens(), 16, true));
-    }
   }
 
   private static void add(CaseList cases, String name, int n, int rank, Nf4Weight weight, boolean accumulates) {

@@ -10,7 +10,6 @@ import dev.jqlora.engine.op.Nf4Quantize;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Nf4;
 import dev.jqlora.engine.testkit.CaseList;
-import dev.jqlora.engine.testkit.ModelShape;
 import dev.jqlora.engine.testkit.OpCases;
 import dev.jqlora.engine.testkit.Tolerance;
 
@@ -31,10 +30,6 @@ final class Nf4QuantizeCases implements OpCases {
     cases.add("at thresholds", new Nf4Quantize(64), floats(thresholds()));
     cases.fails("Nf4Quantize: x must be [F32, BF16, F16], got u8[64]", new Nf4Quantize(64), codes(64));
     cases.fails("Nf4Quantize: x must have rank 1, got f32[2, 64]", new Nf4Quantize(64), f32(2, 64));
-    for (ModelShape model : ModelShape.ALL) {
-      cases.modelShape(model.name() + " q_proj from BF16", new Nf4Quantize(64),
-          bf16(model.heads() * model.headDim() * model.hidden()));
-    }
   }
 
   /** Halfway points between values, which take the lower code, and their neighbours; 1 sets the scale. */
