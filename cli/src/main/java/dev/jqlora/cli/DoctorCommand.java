@@ -176,14 +176,15 @@ final class DoctorCommand implements Runnable {
               training.length.tokensOfStep());
     }
     double loss = curve.lossDifference(other);
-    double norm = curve.normDifference(other);
+    double norm = curve.normDifference(other, near.norms());
     ObjectNode figures = JsonNodeFactory.instance.objectNode().put("loss_difference", loss).put("norm_difference",
         norm);
     curve.losses().forEach(figures.putArray("losses")::add);
     other.losses().forEach(figures.putArray("other_losses")::add);
-    String text = String.format(Locale.ROOT, "loss from %.4f to %.4f in %d steps, losses within %.1e and norms within "
-        + "%.1e of those of %s", curve.losses().getFirst(), curve.losses().getLast(), curve.losses().size(), loss, norm,
-        otherName);
+    String text = String.format(Locale.ROOT, "loss from %.4f to %.4f in %d steps, losses within %.1e and norms%s "
+        + "within %.1e of those of %s", curve.losses().getFirst(), curve.losses().getLast(), curve.losses().size(),
+        loss,
+        near.norms() == 1 ? " of the first" : "", norm, otherName);
     List<String> wrong = new ArrayList<>();
     if (!near.allows(loss, norm)) {
       wrong.add(String.format(Locale.ROOT, "%s; expected within %.1e and %.1e", text, near.loss(), near.norm()));

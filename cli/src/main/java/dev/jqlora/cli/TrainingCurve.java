@@ -22,8 +22,10 @@ record TrainingCurve(List<Double> losses, List<Double> norms) {
     return difference(losses, other.losses);
   }
 
-  double normDifference(TrainingCurve other) {
-    return difference(norms, other.norms);
+  /** The same of the gradient norms of the first steps. */
+  double normDifference(TrainingCurve other, int steps) {
+    return difference(norms.subList(0, Math.min(steps, norms.size())),
+        other.norms.subList(0, Math.min(steps, other.norms.size())));
   }
 
   private static double difference(List<Double> ours, List<Double> theirs) {
