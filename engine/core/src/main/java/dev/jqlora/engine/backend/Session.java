@@ -3,6 +3,7 @@ package dev.jqlora.engine.backend;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
  * States in device memory, and the programs that work on them. For one thread at a time. Where a state is named that is not
@@ -56,8 +57,8 @@ public interface Session extends AutoCloseable {
     return usedBytes();
   }
 
-  /** From now on tells a profile what runs of programs take and move. */
-  void profile(Profile profile);
+  /** From now on tells a profile what runs of programs take and move; null for no profile. */
+  void profile(@Nullable Profile profile);
 
   @Override
   void close();
