@@ -11,9 +11,10 @@ import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /**
  * Matrix products by tiles: a group of 16 by 16 work-items computes 64 by 64 elements, each work-item 16 of them in registers,
- * and brings 16 of the inner axis at a time to local memory. A transposed matrix is one with other strides. An element's sum
- * runs over the inner axis in its order, whatever the other extents. The innermost loop's bound is not a constant, or
- * TornadoVM would unroll all of it into thousands of lines.
+ * and brings 16 of the inner axis at a time to local memory. For a single row, as decoding has them, a group of 64 work-items
+ * computes 64 elements. A transposed matrix is one with other strides. An element's sum runs over the inner axis in its order,
+ * whatever the other extents. The innermost loop's bound is not a constant, or TornadoVM would unroll all of it into thousands
+ * of lines.
  */
 final class Products {
   private static final int TILE = 64;
@@ -21,6 +22,11 @@ final class Products {
   private static final int DEPTH = 16;
   private static final int THREADS = SIDE * SIDE;
   private static final int PER = 4;
+
+  /** Of a single row's product: elements of a group, the part of the inner axis at a time, and local memory for one of it. */
+  private static final int WIDTH = GraphWriter.GROUP;
+  private static final int SLICE = 32;
+  private static final int PITCH = WIDTH + 1;
 
   /** How the second matrix is stored. A plain number among a task's arguments is a constant in what is compiled for it. */
   private static final int F32 = 0;
@@ -91,8 +97,15 @@ final class Products {
 
   private static void emit(Launch launch, Size size, ByteArray codes, ByteArray absmaxCodes, ShortArray halves,
       int form, IntArray call, float scale) {
-    size.grid(launch).task(launch.id(), Products::tiles, launch.context(), launch.memory(), codes, absmaxCodes, halves,
-        launch.tables(), launch.at(), call, form, scale);
+    if (size.m == 1) {
+      launch.groups((long) size.batches * ((size.n + WIDTH - 1) / WIDTH)).task(launch.id(), Products::row,
+          launch.context(), launch.memory(), codes, absmaxCodes, halves, launch.tables(), launch.at(), call, form,
+          scale);
+    } else {
+      size.grid(launch).task(launch.id(), Products::tiles, launch.context(), launch.memory(), codes, absmaxCodes,
+          halves,
+          launch.tables(), launch.at(), call, form, scale);
+    }
   }
 
   /**
@@ -174,6 +187,55 @@ final class Products {
           memory.set(cFirst + to, sum);
         }
       }
+    }
+  }
+
+  /** A product whose first matrix is one row, with the arguments of {@link #tiles}. */
+  static void row(KernelContext context, FloatArray memory, ByteArray codes, ByteArray absmaxCodes, ShortArray halves,
+      FloatArray tables, IntArray at, IntArray call, int form, float scale) {
+    int entryB = call.get(1);
+    int entryBase = call.get(3);
+    int n = call.get(5);
+    int k = call.get(6);
+    int aColumn = call.get(8);
+    int bRow = call.get(9);
+    int bColumn = call.get(10);
+    int blockSize = call.get(11);
+    float[] slice = context.allocateFloatLocalArray(SLICE * PITCH);
+    int x = context.localIdx;
+    int groups = n < 1 ? 1 : (n + WIDTH - 1) / WIDTH;
+    int batch = context.groupIdx / groups;
+    int column0 = context.groupIdx % groups * WIDTH;
+    int width = n - column0 < WIDTH ? n - column0 : WIDTH;
+    int aFirst = at.get(call.get(0)) + batch * k;
+    int bFirst = batch * k * n;
+    // Work-items side by side read what lies side by side.
+    int fromJ = bRow == 1 ? x / SLICE : x;
+    int stepJ = bRow == 1 ? WIDTH / SLICE : WIDTH;
+    int fromL = bRow == 1 ? x % SLICE : 0;
+    int stepL = bRow == 1 ? SLICE : 1;
+    float sum = 0;
+    for (int from = 0; from < k; from += SLICE) {
+      int depth = k - from < SLICE ? k - from : SLICE;
+      for (int j = fromJ; j < width; j += stepJ) {
+        for (int l = fromL; l < depth; l += stepL) {
+          int i = bFirst + (from + l) * bRow + (column0 + j) * bColumn;
+          slice[l * PITCH + j] = element(form, memory, codes, absmaxCodes, halves, tables, at, entryB, blockSize, i);
+        }
+      }
+      context.localBarrier();
+      for (int l = 0; l < depth; l++) {
+        sum += memory.get(aFirst + (from + l) * aColumn) * slice[l * PITCH + x];
+      }
+      context.localBarrier();
+    }
+    if (x < width) {
+      int to = batch * n + column0 + x;
+      float result = scale * sum;
+      if (entryBase >= 0) {
+        result += memory.get(at.get(entryBase) + to);
+      }
+      memory.set(at.get(call.get(2)) + to, result);
     }
   }
 
