@@ -96,7 +96,7 @@ public abstract class AccountedSession implements Session {
   }
 
   @Override
-  public final void profile(Profile asked) {
+  public final void profile(@Nullable Profile asked) {
     profile = asked;
   }
 

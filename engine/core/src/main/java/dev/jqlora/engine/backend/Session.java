@@ -4,6 +4,7 @@ import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
  * States in device memory, the programs that work on them, and what ops there are kernels for. For one thread at a time.
@@ -58,8 +59,8 @@ public interface Session extends Capabilities, AutoCloseable {
     return usedBytes();
   }
 
-  /** From now on tells a profile what runs of programs take and move. */
-  void profile(Profile profile);
+  /** From now on tells a profile what runs of programs take and move; null for no profile. */
+  void profile(@Nullable Profile profile);
 
   @Override
   void close();

@@ -20,6 +20,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** The suite must see what a faulty backend does. Each of these is right but for one fault after a run. */
@@ -149,7 +150,7 @@ class CaseRunTest {
     }
 
     @Override
-    public void profile(Profile profile) {
+    public void profile(@Nullable Profile profile) {
       session.profile(profile);
     }
 
