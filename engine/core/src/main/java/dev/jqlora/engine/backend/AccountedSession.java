@@ -1,13 +1,16 @@
 package dev.jqlora.engine.backend;
 
+import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.plan.Plan;
 import dev.jqlora.engine.plan.Planner;
+import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -51,6 +54,11 @@ public abstract class AccountedSession implements Session {
    * @param larger whether the plan's arena is larger than all before it
    */
   protected abstract Executable executable(Plan plan, boolean larger);
+
+  @Override
+  public final Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
+    return capabilities.supports(op, inputs, outputs);
+  }
 
   @Override
   public final void allocate(String state, TensorType type) {

@@ -43,13 +43,19 @@ final class MatMulCuda implements CudaKernel<MatMul> {
    * @param b F32, BF16 or F16
    */
   static void multiply(Call call, MatMul op, long a, long b, DType dtype, Extents extents, boolean accumulate, long c) {
+    multiply(call, op, a, b, dtype, extents, 1f, accumulate, c);
+  }
+
+  /** The same times a factor. */
+  static void multiply(Call call, MatMul op, long a, long b, DType dtype, Extents extents, float factor,
+      boolean accumulate, long c) {
     boolean tensorCores = call.launcher().precision() == Precision.BF16
         && TensorCores.take(a, DType.F32, op.transposeA() ? extents.m : extents.k)
         && TensorCores.take(b, dtype, op.transposeB() ? extents.k : extents.n);
     Grid tiles = tensorCores ? TensorCores.tiles(extents.m, extents.n) : tiles(extents.m, extents.n);
     String kernel = (tensorCores ? "mat_mul_mma_" : "mat_mul_") + dtype.name().toLowerCase(Locale.ROOT);
     call.launch(FILE, kernel, new Grid(tiles.x(), tiles.y(), extents.batches), a, op.transposeA() ? 1 : 0, b,
-        op.transposeB() ? 1 : 0, extents.m, extents.n, extents.k, 1f, accumulate ? 1 : 0, c);
+        op.transposeB() ? 1 : 0, extents.m, extents.n, extents.k, factor, accumulate ? 1 : 0, c);
   }
 
   /** One block for each tile of an {@code [m, n]} product in float32. */

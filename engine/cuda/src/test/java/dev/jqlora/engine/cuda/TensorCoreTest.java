@@ -39,6 +39,7 @@ class TensorCoreTest {
   @ParameterizedTest
   @CsvSource({"MatMul, whole lines", "LoraLinear, whole lines", "LinearCrossEntropy, whole lines",
       "Nf4Linear, whole lines", "Nf4LinearGradient, whole lines", "Nf4LinearCrossEntropy, whole lines",
+      "Nf4LoraLinear, whole lines", "Nf4LoraLinearGradient, whole lines",
       "CausalAttention, heads of", "CausalAttentionGradient, heads of", "CachedAttention, heads of"})
   void tensorCoresTakeLinesOfWholePieces(String op, String prefix) {
     assertNotEquals(List.of(), cases(op, prefix));
