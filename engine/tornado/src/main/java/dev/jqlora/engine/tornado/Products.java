@@ -115,7 +115,6 @@ final class Products {
    */
   static void tiles(KernelContext context, FloatArray memory, ByteArray codes, ByteArray absmaxCodes,
       ShortArray halves, FloatArray tables, IntArray at, IntArray call, int form, float scale) {
-    int entryB = call.get(1);
     int entryBase = call.get(3);
     int m = call.get(4);
     int n = call.get(5);
@@ -138,7 +137,13 @@ final class Products {
     int column0 = context.groupIdx * TILE;
     int batch = context.groupIdz;
     int aFirst = at.get(call.get(0)) + batch * m * k;
-    int bFirst = batch * k * n;
+    int entryB = call.get(1);
+    int bFirst = at.get(entryB);
+    int bAbsmax = form >= NF4 ? at.get(entryB + 1) : 0;
+    int bMap = form == NESTED_NF4 ? at.get(entryB + 2) : 0;
+    int bNested = form == NESTED_NF4 ? at.get(entryB + 3) : 0;
+    int bOffset = form == NESTED_NF4 ? at.get(entryB + 4) : 0;
+    int bBatch = batch * k * n;
     int cFirst = at.get(call.get(2)) + batch * m * n;
     for (int from = 0; from < k; from += DEPTH) {
       for (int part = 0; part < PER; part++) {
@@ -157,8 +162,9 @@ final class Products {
         int l = bRow == 1 ? e % DEPTH : e / TILE;
         float value = 0;
         if (column0 + j < n && from + l < k) {
-          int i = bFirst + (from + l) * bRow + (column0 + j) * bColumn;
-          value = element(form, memory, codes, absmaxCodes, halves, tables, at, entryB, blockSize, i);
+          int i = bBatch + (from + l) * bRow + (column0 + j) * bColumn;
+          value = element(form, memory, codes, absmaxCodes, halves, tables, bFirst, bAbsmax, bMap, bNested, bOffset,
+              blockSize, i);
         }
         tileB[l * TILE + j] = value;
       }
@@ -193,7 +199,6 @@ final class Products {
   /** A product whose first matrix is one row, with the arguments of {@link #tiles}. */
   static void row(KernelContext context, FloatArray memory, ByteArray codes, ByteArray absmaxCodes, ShortArray halves,
       FloatArray tables, IntArray at, IntArray call, int form, float scale) {
-    int entryB = call.get(1);
     int entryBase = call.get(3);
     int n = call.get(5);
     int k = call.get(6);
@@ -208,7 +213,13 @@ final class Products {
     int column0 = context.groupIdx % groups * WIDTH;
     int width = n - column0 < WIDTH ? n - column0 : WIDTH;
     int aFirst = at.get(call.get(0)) + batch * k;
-    int bFirst = batch * k * n;
+    int entryB = call.get(1);
+    int bFirst = at.get(entryB);
+    int bAbsmax = form >= NF4 ? at.get(entryB + 1) : 0;
+    int bMap = form == NESTED_NF4 ? at.get(entryB + 2) : 0;
+    int bNested = form == NESTED_NF4 ? at.get(entryB + 3) : 0;
+    int bOffset = form == NESTED_NF4 ? at.get(entryB + 4) : 0;
+    int bBatch = batch * k * n;
     // Work-items side by side read what lies side by side.
     int fromJ = bRow == 1 ? x / SLICE : x;
     int stepJ = bRow == 1 ? WIDTH / SLICE : WIDTH;
@@ -219,8 +230,9 @@ final class Products {
       int depth = k - from < SLICE ? k - from : SLICE;
       for (int j = fromJ; j < width; j += stepJ) {
         for (int l = fromL; l < depth; l += stepL) {
-          int i = bFirst + (from + l) * bRow + (column0 + j) * bColumn;
-          slice[l * PITCH + j] = element(form, memory, codes, absmaxCodes, halves, tables, at, entryB, blockSize, i);
+          int i = bBatch + (from + l) * bRow + (column0 + j) * bColumn;
+          slice[l * PITCH + j] = element(form, memory, codes, absmaxCodes, halves, tables, bFirst, bAbsmax, bMap, bNested, bOffset,
+              blockSize, i);
         }
       }
       context.localBarrier();
@@ -240,30 +252,30 @@ final class Products {
   }
 
   /**
-   * Element i of the second matrix.
+   * Element i of the second matrix. The offsets come as numbers that were read once: compilers for devices do not see that the
+   * array they stand in never changes.
    *
-   * @param first the entry of its offset; those of an NF4 matrix's other parts follow
+   * @param first where it begins; the others are those of an NF4 matrix's other parts
    */
   private static float element(int form, FloatArray memory, ByteArray codes, ByteArray absmaxCodes, ShortArray halves,
-      FloatArray tables, IntArray at, int first, int blockSize, int i) {
+      FloatArray tables, int first, int absmaxFirst, int map, int nested, int offset, int blockSize, int i) {
     float value;
     if (form == F32) {
-      value = memory.get(at.get(first) + i);
+      value = memory.get(first + i);
     } else if (form == BF16) {
-      value = Half.bf16(halves.get(at.get(first) + i), tables);
+      value = Half.bf16(halves.get(first + i), tables);
     } else if (form == F16) {
-      value = Half.f16(halves.get(at.get(first) + i), tables);
+      value = Half.f16(halves.get(first + i), tables);
     } else {
-      int pair = codes.get(at.get(first) + (i >> 1)) & 255;
+      int pair = codes.get(first + (i >> 1)) & 255;
       int code = (i & 1) == 0 ? pair >> 4 : pair & 15;
       int block = i / blockSize;
       float absmax;
       if (form == NF4) {
-        absmax = memory.get(at.get(first + 1) + block);
+        absmax = memory.get(absmaxFirst + block);
       } else {
-        int scale = absmaxCodes.get(at.get(first + 1) + block) & 255;
-        absmax = memory.get(at.get(first + 2) + scale) * memory.get(at.get(first + 3) + block / 256)
-            + memory.get(at.get(first + 4));
+        int scale = absmaxCodes.get(absmaxFirst + block) & 255;
+        absmax = memory.get(map + scale) * memory.get(nested + block / 256) + memory.get(offset);
       }
       value = tables.get(code) * absmax;
     }
