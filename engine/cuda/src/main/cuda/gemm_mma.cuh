@@ -114,8 +114,8 @@ struct __align__(16) MmaRoom {
 
 // a is [m, k], b [n, k] (the weight of a linear layer), c [m, n] row by row. base is null, or like c and may be c itself.
 // Blocks: x tiles of columns, y of rows.
-template <class A, class B>
-static __device__ __forceinline__ void gemm_mma(A a, B b, int m, int n, int k, float alpha, const float *base, float *c,
+template <class A, class B, class C>
+static __device__ __forceinline__ void gemm_mma(A a, B b, int m, int n, int k, float alpha, const C *base, C *c,
                                                 MmaRoom<A, B> &room) {
   int first_row = blockIdx.y * MMA_ROWS;
   int first_column = blockIdx.x * MMA_COLUMNS;
@@ -163,7 +163,8 @@ static __device__ __forceinline__ void gemm_mma(A a, B b, int m, int n, int k, f
         int column = first_column + warp_column + j * 8 + place * 2 + part % 2;
         if (row < m && column < n) {
           long long at = static_cast<long long>(row) * n + column;
-          c[at] = base == nullptr ? alpha * sums[i][j][part] : base[at] + alpha * sums[i][j][part];
+          float product = alpha * sums[i][j][part];
+          store(c + at, base == nullptr ? product : to_float(base[at]) + product);
         }
       }
     }
@@ -171,17 +172,17 @@ static __device__ __forceinline__ void gemm_mma(A a, B b, int m, int n, int k, f
 }
 
 // The same with an NF4 weight [out, in]: c = x · wᵀ or, ACROSS, c = x · w.
-template <bool ACROSS>
-using MmaNf4Room = MmaRoom<MmaMatrix<float, MMA_ROWS>, MmaNf4<ACROSS>>;
+template <bool ACROSS, class T>
+using MmaNf4Room = MmaRoom<MmaMatrix<T, MMA_ROWS>, MmaNf4<ACROSS>>;
 
-template <bool ACROSS>
-static __device__ __forceinline__ void gemm_nf4_mma(const float *x, const Nf4Weight &weight, int rows, int out, float *c,
-                                                    float *values, MmaNf4Room<ACROSS> &room) {
+template <bool ACROSS, class T>
+static __device__ __forceinline__ void gemm_nf4_mma(const T *x, const Nf4Weight &weight, int rows, int out, T *c,
+                                                    float *values, MmaNf4Room<ACROSS, T> &room) {
   if (threadIdx.x < 16) {
     values[threadIdx.x] = NF4_VALUES[threadIdx.x];
   }
   int depth = ACROSS ? out : weight.width;
   int columns = ACROSS ? weight.width : out;
-  gemm_mma(MmaMatrix<float, MMA_ROWS>{x, rows, depth, false}, MmaNf4<ACROSS>{weight, out, values, 0.0f}, rows, columns,
-           depth, 1.0f, nullptr, c, room);
+  gemm_mma(MmaMatrix<T, MMA_ROWS>{x, rows, depth, false}, MmaNf4<ACROSS>{weight, out, values, 0.0f}, rows, columns, depth,
+           1.0f, static_cast<const T *>(nullptr), c, room);
 }

@@ -1,7 +1,10 @@
 package dev.jqlora.engine.cuda;
 
+import dev.jqlora.engine.cuda.MatMulCuda.Factor;
 import dev.jqlora.engine.op.Nf4Weight;
+import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.engine.tensor.TensorType;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -20,23 +23,35 @@ final class Nf4Operand {
         : List.of(call.in(1), call.in(2), 0L, 0L, 0L, 0L, shift);
   }
 
+  /** Whether there is a kernel for a product of the weight with such a matrix. */
+  static Support supports(Nf4Weight weight, TensorType x) {
+    return x.dtype() == DType.F32 || takeCodes(weight) && TensorCores.takeLines(x.dtype(), x.shape().last())
+        ? Support.NATIVE
+        : TensorCores.OTHER_LINES;
+  }
+
+  private static boolean takeCodes(Nf4Weight weight) {
+    return weight.in() % CODES == 0 && weight.blockSize() % CODES == 0;
+  }
+
   /**
    * A product with the weight whose tensors are the call's inputs from 1 on.
    *
-   * @param file the kernel in float32 too; the one on tensor cores is named the same and {@code _mma}
+   * @param file the kernel in float32 too; the one on tensor cores is named the same and {@code _mma}, with
+   *     activations in BF16 {@code _mma_bf16}
    * @param x rows of so many columns as inner says
-   * @param y rows of so many columns as columns says
+   * @param y rows of so many columns as columns says, stored as x
    */
-  static void multiply(CudaKernel.Call call, String file, Nf4Weight weight, long x, int rows, int inner, int columns,
+  static void multiply(CudaKernel.Call call, String file, Nf4Weight weight, Factor x, int rows, int inner, int columns,
       long y) {
-    List<Object> arguments = new ArrayList<>(List.of(x));
+    List<Object> arguments = new ArrayList<>(List.of(x.address()));
     arguments.addAll(arguments(weight, call));
     arguments.addAll(List.of(rows, weight.out(), weight.in(), y));
-    boolean tensorCores = call.launcher().precision() == Precision.BF16 && weight.in() % CODES == 0
-        && weight.blockSize() % CODES == 0 && TensorCores.take(call.in(1), DType.U8, weight.in() / 2)
-        && TensorCores.take(x, DType.F32, inner);
+    boolean storesBf16 = x.dtype() == DType.BF16;
+    boolean tensorCores = storesBf16 || call.launcher().precision() == Precision.BF16 && takeCodes(weight)
+        && TensorCores.take(call.in(1), DType.U8, weight.in() / 2) && TensorCores.take(x.address(), x.dtype(), inner);
     if (tensorCores) {
-      call.launch(file, file + "_mma", TensorCores.tiles(rows, columns), arguments.toArray());
+      call.launch(file, file + (storesBf16 ? "_mma_bf16" : "_mma"), TensorCores.tiles(rows, columns), arguments.toArray());
     } else {
       call.launch(file, file, MatMulCuda.tiles(rows, columns), arguments.toArray());
     }
