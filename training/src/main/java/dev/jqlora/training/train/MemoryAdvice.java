@@ -1,6 +1,7 @@
 package dev.jqlora.training.train;
 
 import dev.jqlora.engine.graph.SavePolicy;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Nf4;
 import dev.jqlora.llama.model.LoraSpec;
 import dev.jqlora.llama.model.ModelLayout;
@@ -110,6 +111,9 @@ public final class MemoryAdvice {
         optimizer(OptimizerType.ADAMW_8BIT, OptimizerType.PAGED_ADAMW_8BIT),
         new Change("carry_dtype=bfloat16", "gradients from rounded layer inputs",
             shape -> changeIf(shape.save() == SavePolicy.NOTHING, () -> shape.with(SavePolicy.ROUNDED))),
+        new Change("activation_dtype=bfloat16", "values between the ops of a layer rounded to bfloat16",
+            shape -> changeIf(shape.activations() == DType.F32 && planner.products() == DType.BF16,
+                () -> shape.withActivations(DType.BF16))),
         new Change("quantization_bit=4 double_quantization=true", "weights in 4 bits", this::quantized),
         new Change("optim=paged_adamw_8bit", "moments in 8 bits",
             shape -> changeIf(shape.optimizer().type() != OptimizerType.PAGED_ADAMW_8BIT,
