@@ -90,6 +90,7 @@ class GoldenLoraTest {
       loss = Math.max(loss, Math.abs(rounded.get(step).loss() / exact.get(step).loss() - 1));
       norm = Math.max(norm, Math.abs(rounded.get(step).norm() / exact.get(step).norm() - 1));
     }
+    System.out.println("MEASURED " + loss + " " + norm);
     assertTrue(loss > 0 && loss < mostLoss, "losses differ by " + loss);
     assertTrue(norm > 0 && norm < mostNorm, "norms differ by " + norm);
   }

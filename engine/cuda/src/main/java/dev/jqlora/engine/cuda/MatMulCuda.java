@@ -26,7 +26,7 @@ final class MatMulCuda implements CudaKernel<MatMul> {
     }
     TensorType a = inputs.get(0);
     TensorType b = inputs.get(1);
-    if (op.dtype() == DType.F32 && b.dtype() != DType.F32 || a.dtype() == DType.F32 && b.dtype() != DType.F32) {
+    if (b.dtype() != DType.F32 && (a.dtype() == DType.F32 || op.dtype() == DType.F32)) {
       return new Support.Unsupported("no kernel for %s by %s to %s".formatted(a.dtype(), b.dtype(), op.dtype()));
     }
     return TensorCores.takeLines(a.dtype(), a.shape().last()) && TensorCores.takeLines(b.dtype(), b.shape().last())
@@ -55,9 +55,7 @@ final class MatMulCuda implements CudaKernel<MatMul> {
     return Grid.of(Math.ceilDiv(n, ROW_THREADS / 32));
   }
 
-  /**
-   * {@code c [m, n] = op(a) · op(b)}, or added to c; for kernels that are products among other things.
-   */
+  /** {@code c [m, n] = op(a) · op(b)}, or added to c; for kernels that are products among other things. */
   static void multiply(Call call, MatMul op, Factor a, Factor b, Extents extents, boolean accumulate, long c) {
     boolean storesBf16 = a.dtype == DType.BF16 || op.dtype() == DType.BF16;
     boolean tensorCores = storesBf16 || call.launcher().precision() == Precision.BF16
