@@ -11,13 +11,14 @@ import jdk.incubator.vector.FloatVector;
  *
  * <p><b>Blocking</b> (Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication). A is packed into panels
  * shared by all threads, up to {@link #MAX_PACKED_A} floats at a time. A task owns some columns of C; for each
- * {@link #DEPTH} of the summed axis it packs its part of B, which then stays in its core's second-level cache, and runs
- * the register tile over all rows.
+ * {@link #DEPTH} of the summed axis its part of B stays in its core's second-level cache while the register tile goes over
+ * {@link #SUM_TILES} tiles of rows. Their sums lie beside it in that cache until all cuts are added, and go to C once.
  *
- * <p><b>Speed</b>, one run of 1024 × 4096 × 4096 on two cores with AVX-512: 223 GFLOP/s with B transposed, 224 with it as it
- * is; a double-quantized NF4 weight, decoded on the way, 234 and 224. The machine's speed varies from hour to hour: compare
- * within one run of {@code jqlora bench}. Tiles three vectors wide are faster than those of one by about a third; packed memory
- * that begins at cache lines gives the tile a tenth more.
+ * <p><b>Speed</b>, 1024 × 4096 × 4096 with B transposed on two cores with AVX-512 and a roof of about 475 GFLOP/s: 300 where
+ * each cut is added to C, 304 with the sums in cache, 331 with the next rows of A read ahead (best of 20; medians 255, 273
+ * and 311). What is missing to the roof: a register tile with its operands in cache reaches 97 % of it, packing takes 6 % of
+ * the time, and the rest is waiting for A and B to come from the outer caches. Tiles three vectors wide are faster than those of
+ * one by about a third; packed memory that begins at cache lines gives the tile a tenth more.
  *
  * <p><b>Order of sums.</b> The summed axis is cut at multiples of {@link #DEPTH}. Within a cut each number is a chain of
  * fused multiply-adds in ascending order from 0; the first cut is stored times alpha (or added to C), the others are
@@ -30,8 +31,12 @@ final class Gemm {
 
   /** 16 MiB: within a shared cache, or at least read in long runs. */
   private static final int MAX_PACKED_A = 1 << 22;
+  /** Most of the summed axis that is packed at a time. */
+  private static final int MAX_DEPTH = 8 * DEPTH;
   /** Panels of B that a task packs: with {@link #DEPTH}, 400 KiB at most, a part of the second-level cache. */
   private static final int MAX_PANELS = 4;
+  /** Tiles of rows whose sums over several cuts lie together: 200 KiB at most, another part of that cache. */
+  private static final int SUM_TILES = 32;
   /** Where the summed axis is shorter than {@link #DEPTH}, more panels go into the same memory: at most so many. */
   private static final int MAX_SHORT_PANELS = 128;
   /** Rows that a task of packing A takes. */
@@ -72,20 +77,27 @@ final class Gemm {
   private record Blocking(int rows, int depth) {
     // Long enough runs of the summed axis come first: they keep C's tiles in cache. Rows then take what is left.
     static Blocking of(int rows, int depth) {
-      int depthLimit = Math.clamp(roundUp(depth, DEPTH), DEPTH, 8 * DEPTH);
+      int depthLimit = Math.clamp(roundUp(depth, DEPTH), DEPTH, MAX_DEPTH);
       int rowLimit = Math.max(MAX_PACKED_A / depthLimit / PACK_ROWS, 1) * PACK_ROWS;
       int rowsAtOnce = Math.clamp(roundUp(rows, GemmTile.ROWS), GemmTile.ROWS, rowLimit);
-      int depthAtOnce = Math.max(MAX_PACKED_A / roundUp(rowsAtOnce, PACK_ROWS) / DEPTH, 1) * DEPTH;
-      return new Blocking(rowsAtOnce, Math.min(depthAtOnce, depth));
+      return new Blocking(rowsAtOnce, Math.min(depthLimit, depth));
     }
   }
 
   /** Memory of one thread. */
-  private record Packing(MemorySegment panels, MemorySegment rows, float[] tile) {
-    static Packing of(ScratchParts parts) {
-      return new Packing(parts.floats(MAX_PANELS * GemmTile.COLUMNS * DEPTH),
+  private record Packing(MemorySegment panels, MemorySegment sums, MemorySegment rows, float[] tile, int[] read) {
+    static Packing of(ScratchParts parts, int depth) {
+      return new Packing(parts.floats(MAX_PANELS * GemmTile.COLUMNS * Math.clamp(depth, DEPTH, MAX_DEPTH)),
+          parts.floats(depth <= DEPTH ? 0 : MAX_PANELS * GemmTile.COLUMNS * SUM_TILES * GemmTile.ROWS),
           parts.floats(Panels.scratch(Math.max(MAX_SHORT_PANELS * GemmTile.COLUMNS, PACK_COLUMNS), DEPTH)),
-          new float[GemmTile.ROWS * GemmTile.COLUMNS]);
+          new float[GemmTile.ROWS * GemmTile.COLUMNS], new int[1]);
+    }
+  }
+
+  /** Where sums are kept: row r, column c of the block's at {@code first + r * stride + c}. */
+  private record Target(MemorySegment memory, long first, int stride) {
+    long at(int row, int column) {
+      return first + (long) row * stride + column;
     }
   }
 
@@ -94,7 +106,7 @@ final class Gemm {
     /** No fewer rows, and no shorter sum, take more: head and loss multiply fewer rows than they were planned for. */
     static Memory of(ScratchParts parts, int rows, int depth, int threads) {
       return new Memory(parts.floats(Math.min((long) roundUp(rows, GemmTile.ROWS) * depth, MAX_PACKED_A)),
-          Stream.generate(() -> Packing.of(parts)).limit(threads).toList());
+          Stream.generate(() -> Packing.of(parts, depth)).limit(threads).toList());
     }
   }
 
@@ -211,38 +223,74 @@ final class Gemm {
     private void multiply(int firstPanel, int lastPanel, int firstTile, int lastTile, Packing packing) {
       int firstColumn = firstPanel * GemmTile.COLUMNS;
       int columns = Math.min(lastPanel * GemmTile.COLUMNS, b.columns()) - firstColumn;
+      int paddedColumns = (lastPanel - firstPanel) * GemmTile.COLUMNS;
       for (int k = 0; k < depth; k += DEPTH) {
-        int cut = Math.min(DEPTH, depth - k);
-        Panels.pack(b.matrix, b.transposed, firstColumn, columns, firstDepth + k, cut, GemmTile.COLUMNS, packing.panels,
-            0, packing.rows);
-        boolean add = accumulate || firstDepth + k > 0;
-        for (int rowTile = firstTile; rowTile < lastTile; rowTile++) {
-          int row = rowTile * GemmTile.ROWS;
-          for (int column = 0; column < columns; column += GemmTile.COLUMNS) {
-            int width = Math.min(GemmTile.COLUMNS, columns - column);
-            GemmTile.multiply(memory.packedA, (long) k * paddedRows + (long) row * cut, packing.panels,
-                (long) column * cut, cut, width, packing.tile, 0);
-            store(packing.tile, firstRow + row, Math.min(GemmTile.ROWS, rows - row), firstColumn + column, width, add);
-          }
+        Panels.pack(b.matrix, b.transposed, firstColumn, columns, firstDepth + k, Math.min(DEPTH, depth - k),
+            GemmTile.COLUMNS, packing.panels, (long) k * paddedColumns, packing.rows);
+      }
+      boolean add = accumulate || firstDepth > 0;
+      Target target = new Target(c, (long) firstRow * b.columns() + firstColumn, b.columns());
+      if (depth <= DEPTH) {
+        multiply(0, firstTile, lastTile, columns, packing, target, add);
+        return;
+      }
+      for (int tile = firstTile; tile < lastTile; tile += SUM_TILES) {
+        int end = Math.min(tile + SUM_TILES, lastTile);
+        Target sums = new Target(packing.sums, -(long) tile * GemmTile.ROWS * paddedColumns, paddedColumns);
+        if (add) {
+          copy(target, sums, tile, end, columns);
+        }
+        for (int k = 0; k < depth; k += DEPTH) {
+          multiply(k, tile, end, columns, packing, sums, add || k > 0);
+        }
+        copy(sums, target, tile, end, columns);
+      }
+    }
+
+    /** Adds one cut of the summed axis to some tiles of rows, or stores it. */
+    private void multiply(int k, int firstTile, int lastTile, int columns, Packing packing, Target target, boolean add) {
+      int cut = Math.min(DEPTH, depth - k);
+      int panels = Math.ceilDiv(columns, GemmTile.COLUMNS);
+      long firstPanel = (long) k * panels * GemmTile.COLUMNS;
+      for (int rowTile = firstTile; rowTile < lastTile; rowTile++) {
+        int row = rowTile * GemmTile.ROWS;
+        long rowPanel = (long) k * paddedRows + (long) row * cut;
+        long nextRowPanel = rowTile + 1 < lastTile ? rowPanel + (long) GemmTile.ROWS * cut : rowPanel;
+        for (int panel = 0; panel < panels; panel++) {
+          int column = panel * GemmTile.COLUMNS;
+          int width = Math.min(GemmTile.COLUMNS, columns - column);
+          int share = GemmTile.ROWS / panels;
+          packing.read[0] += GemmTile.multiply(memory.packedA, rowPanel, packing.panels, firstPanel + (long) column * cut,
+              cut, width, packing.tile, 0, nextRowPanel + (long) panel * share * cut, share);
+          store(packing.tile, Math.min(GemmTile.ROWS, rows - row), width, target, row, column, add);
         }
       }
     }
 
-    private void store(float[] tile, int row, int height, int column, int width, boolean add) {
+    private void copy(Target from, Target to, int firstTile, int lastTile, int columns) {
+      int lastRow = Math.min(lastTile * GemmTile.ROWS, rows);
+      for (int row = firstTile * GemmTile.ROWS; row < lastRow; row++) {
+        MemorySegment.copy(from.memory, from.at(row, 0) * Float.BYTES, to.memory, to.at(row, 0) * Float.BYTES,
+            (long) columns * Float.BYTES);
+      }
+    }
+
+    private void store(float[] tile, int height, int width, Target target, int row, int column, boolean add) {
       int vectorEnd = VectorWidth.FLOATS.loopBound(width);
+      MemorySegment sums = target.memory;
       for (int r = 0; r < height; r++) {
-        long target = (long) (row + r) * b.columns() + column;
+        long at = target.at(row + r, column);
         int source = r * GemmTile.COLUMNS;
         for (int j = 0; j < vectorEnd; j += VectorWidth.LANES) {
           FloatVector sum = FloatVector.fromArray(VectorWidth.FLOATS, tile, source + j);
           FloatVector value = add
-              ? sum.fma(FloatVector.broadcast(VectorWidth.FLOATS, alpha), FloatMemory.load(c, target + j))
+              ? sum.fma(FloatVector.broadcast(VectorWidth.FLOATS, alpha), FloatMemory.load(sums, at + j))
               : sum.mul(alpha);
-          FloatMemory.store(value, c, target + j);
+          FloatMemory.store(value, sums, at + j);
         }
         for (int j = vectorEnd; j < width; j++) {
           float sum = tile[source + j];
-          FloatMemory.set(c, target + j, add ? Math.fma(alpha, sum, FloatMemory.get(c, target + j)) : alpha * sum);
+          FloatMemory.set(sums, at + j, add ? Math.fma(alpha, sum, FloatMemory.get(sums, at + j)) : alpha * sum);
         }
       }
     }

@@ -27,6 +27,7 @@ final class GemmTile {
   static final int COLUMNS = 3 * LANES;
 
   private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
+  private static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
 
   private GemmTile() {}
 
@@ -35,16 +36,28 @@ final class GemmTile {
    * {@code b[depth][COLUMNS]}. Vectors of columns beyond {@code columns} are left as they are.
    */
   static void multiply(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, int columns,
-      float[] tile,
-      int tileOffset) {
+      float[] tile, int tileOffset) {
+    multiply(a, aOffset, b, bOffset, depth, columns, tile, tileOffset, aOffset, 0);
+  }
+
+  /**
+   * The same, and brings memory of A that is needed next into the cache meanwhile: Java has no instruction to prefetch, so a
+   * number is read in each step of the sum. Spread over the steps that costs nothing, whereas a tile that begins with
+   * memory from the outer caches waits for it.
+   *
+   * @param next where that memory begins in {@code a}, in floats: {@code depth * share} of them
+   * @param share floats to be brought for each step of the sum; 0 for none
+   * @return a sum of what was read; the caller keeps it, or the compiler would leave the reading out
+   */
+  static int multiply(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, int columns,
+      float[] tile, int tileOffset, long next, int share) {
     boolean tall = ROWS == 8;
     if (columns > 2 * LANES) {
-      if (tall) {
-        eightByThree(a, aOffset, b, bOffset, depth, tile, tileOffset);
-      } else {
-        fourByThree(a, aOffset, b, bOffset, depth, tile, tileOffset);
-      }
-    } else if (columns > LANES) {
+      return tall
+          ? eightByThree(a, aOffset, b, bOffset, depth, tile, tileOffset, next, share)
+          : fourByThree(a, aOffset, b, bOffset, depth, tile, tileOffset, next, share);
+    }
+    if (columns > LANES) {
       if (tall) {
         eightByTwo(a, aOffset, b, bOffset, depth, tile, tileOffset);
       } else {
@@ -55,11 +68,13 @@ final class GemmTile {
     } else {
       fourByOne(a, aOffset, b, bOffset, depth, tile, tileOffset);
     }
+    return 0;
   }
 
-  private static void eightByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth,
+  private static int eightByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth,
       float[] tile,
-      int tileOffset) {
+      int tileOffset, long next, int share) {
+    int read = 0;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
     FloatVector c02 = FloatVector.zero(FLOATS);
@@ -85,6 +100,7 @@ final class GemmTile {
     FloatVector c71 = FloatVector.zero(FLOATS);
     FloatVector c72 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
+      read += a.get(I32, (next + (long) k * share) * Float.BYTES);
       FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS) * Float.BYTES,
           LITTLE_ENDIAN);
       FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS + LANES) * Float.BYTES,
@@ -148,10 +164,12 @@ final class GemmTile {
     c70.intoArray(tile, tileOffset + 7 * COLUMNS);
     c71.intoArray(tile, tileOffset + 7 * COLUMNS + LANES);
     c72.intoArray(tile, tileOffset + 7 * COLUMNS + 2 * LANES);
+    return read;
   }
 
-  private static void fourByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
-      int tileOffset) {
+  private static int fourByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
+      int tileOffset, long next, int share) {
+    int read = 0;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
     FloatVector c02 = FloatVector.zero(FLOATS);
@@ -165,6 +183,7 @@ final class GemmTile {
     FloatVector c31 = FloatVector.zero(FLOATS);
     FloatVector c32 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
+      read += a.get(I32, (next + (long) k * share) * Float.BYTES);
       FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS) * Float.BYTES,
           LITTLE_ENDIAN);
       FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS + LANES) * Float.BYTES,
@@ -200,6 +219,7 @@ final class GemmTile {
     c30.intoArray(tile, tileOffset + 3 * COLUMNS);
     c31.intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
     c32.intoArray(tile, tileOffset + 3 * COLUMNS + 2 * LANES);
+    return read;
   }
 
   private static void eightByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
