@@ -63,7 +63,8 @@ public final class Roofline {
     Card.ALL.forEach(card -> page.append("- %s: %s.\n".formatted(card.name(), card.source())));
     page.append("\n| what, least time in ms | GFLOP | float32: MB | FLOP/byte | tensor cores: MB | FLOP/byte |");
     Card.ALL.forEach(card -> page.append(" %s: float32 | tensor cores |".formatted(card.name())));
-    page.append("\n| --- | ---: | ---: | ---: | ---: | ---: |").append(" ---: | ---: |".repeat(Card.ALL.size())).append('\n');
+    page.append("\n| --- | ---: | ---: | ---: | ---: | ---: |").append(" ---: | ---: |".repeat(Card.ALL.size()))
+        .append('\n');
     for (int i = 0; i < inFloat32.size(); i++) {
       page.append(line(inFloat32.get(i), onTensorCores.get(i)));
     }
@@ -75,7 +76,8 @@ public final class Roofline {
         String.format(Locale.ROOT, "| %s | %,.2f |", floats.name(), floats.cost().flops() * 1e-9));
     line.append(floats.bytes()).append(tensors.bytes());
     for (Card card : Card.ALL) {
-      line.append(floats.bound(card.floats(), card.bandwidth())).append(tensors.bound(card.tensors(), card.bandwidth()));
+      line.append(floats.bound(card.floats(), card.bandwidth()))
+          .append(tensors.bound(card.tensors(), card.bandwidth()));
     }
     return line.append('\n').toString();
   }

@@ -88,7 +88,8 @@ public final class MemoryPlanner {
     if (!trainables.isEmpty()) {
       TrainPrograms training = new TrainPrograms(run.layout(), trainables, run.save(), run.activations());
       int n = Bucket.of(run.train().total());
-      programs.add(program(List.of("step", run.layout(), run.type(), run.save(), run.activations(), n), n, pages, () -> training.step(n)));
+      programs.add(program(List.of("step", run.layout(), run.type(), run.save(), run.activations(), n), n, pages,
+          () -> training.step(n)));
       programs.add(program(List.of("norm", run.layout(), run.type()), 0, pages, training::gradientNorm));
       programs.add(program(List.of("optimizer", run.layout(), run.type(), run.optimizer()), 0, pages,
           () -> OptimizerProgram.of(trainables, run.optimizer())));

@@ -191,6 +191,7 @@ public record RunShape(ModelLayout layout, FinetuningType type, boolean freshAda
   }
 
   RunShape with(Tokens otherTrain, Tokens otherEvaluation) {
-    return new RunShape(layout, type, freshAdapter, save, activations, optimizer, otherTrain, otherEvaluation, predictions);
+    return new RunShape(layout, type, freshAdapter, save, activations, optimizer, otherTrain, otherEvaluation,
+        predictions);
   }
 }

@@ -216,7 +216,6 @@ class CudaTrainingTest {
       long floats = arena(planner, run.withActivations(DType.F32));
       long wide = 1024L * 14336 * Short.BYTES;
       assertTrue(rounded <= floats - 4 * wide, "%,d and %,d bytes".formatted(rounded, floats));
-      System.out.println("MEASURED arena %,d and %,d bytes, peaks %,d and %,d".formatted(rounded, floats, planner.plan(run, Long.MAX_VALUE).peakBytes(), planner.plan(run.withActivations(DType.F32), Long.MAX_VALUE).peakBytes()));
     }
   }
 

@@ -77,7 +77,8 @@ class GoldenLoraTest {
    * them. docs/numerics.md has what was measured.
    */
   @ParameterizedTest
-  @CsvSource({"nf4, F32, cuda-test-bf16", "nf4, BF16, cuda-test-bf16", "float32, BF16, cuda-test-bf16", "nf4, BF16, cpu"})
+  @CsvSource({"nf4, F32, cuda-test-bf16", "nf4, BF16, cuda-test-bf16", "float32, BF16, cuda-test-bf16",
+      "nf4, BF16, cpu"})
   void bfloat16StaysNear(String kind, DType activations, String name) throws IOException {
     List<Update> rounded = train(kind, SavePolicy.NOTHING, activations, name, 1, 2);
     assertNear(train(kind, SavePolicy.NOTHING, DType.F32, "cpu", 2, 2), rounded, 4e-3, 4e-2);
@@ -90,7 +91,6 @@ class GoldenLoraTest {
       loss = Math.max(loss, Math.abs(rounded.get(step).loss() / exact.get(step).loss() - 1));
       norm = Math.max(norm, Math.abs(rounded.get(step).norm() / exact.get(step).norm() - 1));
     }
-    System.out.println("MEASURED " + loss + " " + norm);
     assertTrue(loss > 0 && loss < mostLoss, "losses differ by " + loss);
     assertTrue(norm > 0 && norm < mostNorm, "norms differ by " + norm);
   }

@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
  * Outputs: out like q, and the logarithm of each softmax's denominator, logsumexp F32 {@code [n, heads]}, which the
  * gradient needs. A kernel holds no {@code [n, n]} tensor (Dao et al. 2022, arXiv 2205.14135).
  */
-public record CausalAttention(int heads, int kvHeads, int headDim) implements Composite, Differentiable, MixedPrecision {
+public record CausalAttention(int heads, int kvHeads,
+    int headDim) implements Composite, Differentiable, MixedPrecision {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 4);

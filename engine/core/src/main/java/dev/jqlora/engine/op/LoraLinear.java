@@ -54,7 +54,9 @@ public record LoraLinear(float scale) implements Composite, Differentiable, Mixe
     }
     // da before dx: the memory of x is then free for dx.
     Value da = gradient.needs(2) && du != null ? builder.apply(MatMul.TN, du, x) : null;
-    Value dx = gradient.needs(1) && du != null ? builder.apply(MatMul.NN.giving(x.type().dtype()), du, gradient.input(2)) : null;
+    Value dx = gradient.needs(1) && du != null
+        ? builder.apply(MatMul.NN.giving(x.type().dtype()), du, gradient.input(2))
+        : null;
     Value db = gradient.needs(3)
         ? builder.apply(MatMul.TN, dy,
             builder.apply(new Scale(scale), builder.apply(MatMul.NT, x, gradient.input(2))))

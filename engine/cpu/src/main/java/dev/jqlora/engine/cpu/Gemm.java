@@ -248,7 +248,8 @@ final class Gemm {
     }
 
     /** Adds one cut of the summed axis to some tiles of rows, or stores it. */
-    private void multiply(int k, int firstTile, int lastTile, int columns, Packing packing, Target target, boolean add) {
+    private void multiply(int k, int firstTile, int lastTile, int columns, Packing packing, Target target,
+        boolean add) {
       int cut = Math.min(DEPTH, depth - k);
       int panels = Math.ceilDiv(columns, GemmTile.COLUMNS);
       long firstPanel = (long) k * panels * GemmTile.COLUMNS;
@@ -260,7 +261,8 @@ final class Gemm {
           int column = panel * GemmTile.COLUMNS;
           int width = Math.min(GemmTile.COLUMNS, columns - column);
           int share = GemmTile.ROWS / panels;
-          packing.read[0] += GemmTile.multiply(memory.packedA, rowPanel, packing.panels, firstPanel + (long) column * cut,
+          packing.read[0] += GemmTile.multiply(memory.packedA, rowPanel, packing.panels,
+              firstPanel + (long) column * cut,
               cut, width, packing.tile, 0, nextRowPanel + (long) panel * share * cut, share);
           store(packing.tile, Math.min(GemmTile.ROWS, rows - row), width, target, row, column, add);
         }

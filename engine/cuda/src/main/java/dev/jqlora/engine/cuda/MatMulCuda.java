@@ -63,7 +63,8 @@ final class MatMulCuda implements CudaKernel<MatMul> {
         && TensorCores.take(b.address, b.dtype, op.transposeB() ? extents.k : extents.n);
     Grid tiles = tensorCores ? TensorCores.tiles(extents.m, extents.n) : tiles(extents.m, extents.n);
     String kernel = tensorCores
-        ? "mat_mul_mma_%s_%s_%s".formatted(Operands.suffix(a.dtype), Operands.suffix(b.dtype), Operands.suffix(op.dtype()))
+        ? "mat_mul_mma_%s_%s_%s".formatted(Operands.suffix(a.dtype), Operands.suffix(b.dtype),
+            Operands.suffix(op.dtype()))
         : "mat_mul_" + Operands.suffix(b.dtype);
     call.launch(FILE, kernel, new Grid(tiles.x(), tiles.y(), extents.batches), a.address, op.transposeA() ? 1 : 0,
         b.address, op.transposeB() ? 1 : 0, extents.m, extents.n, extents.k, 1f, accumulate ? 1 : 0, c);

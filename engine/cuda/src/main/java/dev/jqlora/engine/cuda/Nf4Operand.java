@@ -51,7 +51,8 @@ final class Nf4Operand {
     boolean tensorCores = storesBf16 || call.launcher().precision() == Precision.BF16 && takeCodes(weight)
         && TensorCores.take(call.in(1), DType.U8, weight.in() / 2) && TensorCores.take(x.address(), x.dtype(), inner);
     if (tensorCores) {
-      call.launch(file, file + (storesBf16 ? "_mma_bf16" : "_mma"), TensorCores.tiles(rows, columns), arguments.toArray());
+      call.launch(file, file + (storesBf16 ? "_mma_bf16" : "_mma"), TensorCores.tiles(rows, columns),
+          arguments.toArray());
     } else {
       call.launch(file, file, MatMulCuda.tiles(rows, columns), arguments.toArray());
     }

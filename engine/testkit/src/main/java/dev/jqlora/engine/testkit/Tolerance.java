@@ -57,7 +57,8 @@ public record Tolerance(double error, Scale scale, double rounding, String reaso
       double value = actual.data()[i];
       double allowed = error == 0
           ? 0
-          : error * (scale == Scale.ELEMENT ? Math.abs(right) : largest) + rounding * Math.abs(right) + Float.MIN_NORMAL;
+          : error * (scale == Scale.ELEMENT ? Math.abs(right) : largest) + rounding * Math.abs(right)
+              + Float.MIN_NORMAL;
       if (Double.compare(value, right) != 0 && !(Math.abs(value - right) <= allowed)) {
         throw new AssertionError("%s: element %d of %s is %s, expected %s within %.2g (off by %.2g; %s)"
             .formatted(what, i, expected.type(), value, right, allowed, Math.abs(value - right), reason));
