@@ -56,15 +56,14 @@ static __device__ __forceinline__ void load_tile(const M &matrix, int first, int
   }
 }
 
-// a is [m, k], b [n, k] (the weight of a linear layer), c [m, n] row by row. base is null, or like c and may be c itself.
+// Adds to the sums of this block's tile of c what a [m, k] and b [n, k] (the weight of a linear layer) give.
 template <class A, class B>
-static __device__ void gemm(const A &a, const B &b, int m, int n, int k, float alpha, const float *base, float *c,
-                            GemmRoom &room) {
+static __device__ __forceinline__ void gemm_add(const A &a, const B &b, int m, int n, int k, float (&sums)[4][4],
+                                                GemmRoom &room) {
   int first_row = blockIdx.y * GEMM_TILE;
   int first_column = blockIdx.x * GEMM_TILE;
   int thread_row = threadIdx.x / 16;
   int thread_column = threadIdx.x % 16;
-  float sums[4][4] = {};
   for (int inner = 0; inner < k; inner += GEMM_INNER) {
     load_tile(a, first_row, m, inner, k, room.a);
     load_tile(b, first_column, n, inner, k, room.b);
@@ -88,18 +87,31 @@ static __device__ void gemm(const A &a, const B &b, int m, int n, int k, float a
     }
     __syncthreads();
   }
+}
+
+// The tile of c [m, n] row by row. base is null, or like c and may be c itself.
+static __device__ __forceinline__ void gemm_store(const float (&sums)[4][4], int m, int n, float alpha, const float *base,
+                                                  float *c) {
 #pragma unroll
   for (int i = 0; i < 4; i++) {
 #pragma unroll
     for (int j = 0; j < 4; j++) {
-      int row = first_row + thread_row + 16 * i;
-      int column = first_column + thread_column + 16 * j;
+      int row = blockIdx.y * GEMM_TILE + threadIdx.x / 16 + 16 * i;
+      int column = blockIdx.x * GEMM_TILE + threadIdx.x % 16 + 16 * j;
       if (row < m && column < n) {
         long long at = static_cast<long long>(row) * n + column;
         c[at] = base == nullptr ? alpha * sums[i][j] : base[at] + alpha * sums[i][j];
       }
     }
   }
+}
+
+template <class A, class B>
+static __device__ void gemm(const A &a, const B &b, int m, int n, int k, float alpha, const float *base, float *c,
+                            GemmRoom &room) {
+  float sums[4][4] = {};
+  gemm_add(a, b, m, n, k, sums, room);
+  gemm_store(sums, m, n, alpha, base, c);
 }
 
 // c = x · bᵀ for one row x: a warp an element of c.

@@ -112,17 +112,15 @@ struct __align__(16) MmaRoom {
   Bf16 b_rounded[ROUNDED<MMA_COLUMNS>];
 };
 
-// a is [m, k], b [n, k] (the weight of a linear layer), c [m, n] row by row. base is null, or like c and may be c itself.
-// Blocks: x tiles of columns, y of rows.
-template <class A, class B, class C>
-static __device__ __forceinline__ void gemm_mma(A a, B b, int m, int n, int k, float alpha, const C *base, C *c,
-                                                MmaRoom<A, B> &room) {
+// Adds to the sums of this block's tile of c what a [m, k] and b [n, k] (the weight of a linear layer) give. Blocks: x tiles of
+// columns, y of rows. The room is free again when all threads have come out.
+template <class A, class B>
+static __device__ __forceinline__ void mma_add(A a, B b, int k, float (&sums)[2][4][4], MmaRoom<A, B> &room) {
   int first_row = blockIdx.y * MMA_ROWS;
   int first_column = blockIdx.x * MMA_COLUMNS;
   int warp = threadIdx.x / 32;
   int warp_row = warp / 4 * 32;
   int warp_column = warp % 4 * 32;
-  float sums[2][4][4] = {};
   auto load = [&](int step) {
     a.load(room.a, first_row, step * MMA_INNER);
     b.load(room.b, first_column, step * MMA_INNER);
@@ -151,6 +149,15 @@ static __device__ __forceinline__ void gemm_mma(A a, B b, int m, int n, int k, f
     }
   };
   pipeline((k + MMA_INNER - 1) / MMA_INNER, load, round, use);
+}
+
+// The tile of c [m, n] row by row. base is null, or like c and may be c itself.
+template <class C>
+static __device__ __forceinline__ void mma_store(const float (&sums)[2][4][4], int m, int n, float alpha, const C *base,
+                                                 C *c) {
+  int warp = threadIdx.x / 32;
+  int first_row = blockIdx.y * MMA_ROWS + warp / 4 * 32;
+  int first_column = blockIdx.x * MMA_COLUMNS + warp % 4 * 32;
   int group = threadIdx.x % 32 / 4;
   int place = threadIdx.x % 4;
 #pragma unroll
@@ -159,8 +166,8 @@ static __device__ __forceinline__ void gemm_mma(A a, B b, int m, int n, int k, f
     for (int j = 0; j < 4; j++) {
 #pragma unroll
       for (int part = 0; part < 4; part++) {
-        int row = first_row + warp_row + i * 16 + group + part / 2 * 8;
-        int column = first_column + warp_column + j * 8 + place * 2 + part % 2;
+        int row = first_row + i * 16 + group + part / 2 * 8;
+        int column = first_column + j * 8 + place * 2 + part % 2;
         if (row < m && column < n) {
           long long at = static_cast<long long>(row) * n + column;
           float product = alpha * sums[i][j][part];
@@ -171,18 +178,54 @@ static __device__ __forceinline__ void gemm_mma(A a, B b, int m, int n, int k, f
   }
 }
 
+template <class A, class B, class C>
+static __device__ __forceinline__ void gemm_mma(A a, B b, int m, int n, int k, float alpha, const C *base, C *c,
+                                                MmaRoom<A, B> &room) {
+  float sums[2][4][4] = {};
+  mma_add(a, b, k, sums, room);
+  mma_store(sums, m, n, alpha, base, c);
+}
+
 // The same with an NF4 weight [out, in]: c = x · wᵀ or, ACROSS, c = x · w.
 template <bool ACROSS, class T>
 using MmaNf4Room = MmaRoom<MmaMatrix<T, MMA_ROWS>, MmaNf4<ACROSS>>;
 
 template <bool ACROSS, class T>
-static __device__ __forceinline__ void gemm_nf4_mma(const T *x, const Nf4Weight &weight, int rows, int out, T *c,
-                                                    float *values, MmaNf4Room<ACROSS, T> &room) {
+static __device__ __forceinline__ void nf4_mma_add(const T *x, const Nf4Weight &weight, int rows, int out,
+                                                   float (&sums)[2][4][4], float *values, MmaNf4Room<ACROSS, T> &room) {
   if (threadIdx.x < 16) {
     values[threadIdx.x] = NF4_VALUES[threadIdx.x];
   }
   int depth = ACROSS ? out : weight.width;
+  mma_add(MmaMatrix<T, MMA_ROWS>{x, rows, depth, false}, MmaNf4<ACROSS>{weight, out, values, 0.0f}, depth, sums, room);
+}
+
+template <bool ACROSS, class T>
+static __device__ __forceinline__ void gemm_nf4_mma(const T *x, const Nf4Weight &weight, int rows, int out, T *c,
+                                                    float *values, MmaNf4Room<ACROSS, T> &room) {
+  float sums[2][4][4] = {};
+  nf4_mma_add(x, weight, rows, out, sums, values, room);
+  mma_store<T>(sums, rows, ACROSS ? weight.width : out, 1.0f, nullptr, c);
+}
+
+// Room for one product with an NF4 weight and, after it, for the product that an adapter adds to its sums.
+template <bool ACROSS, class T>
+union MmaNf4LoraRoom {
+  MmaNf4Room<ACROSS, T> weight;
+  MmaRoom<MmaMatrix<float, MMA_ROWS>, MmaMatrix<float, MMA_COLUMNS>> adapter;
+};
+
+// c = base + x · wᵀ + u · bᵀ with u [rows, rank] and b [out, rank] or, ACROSS, c = base + x · w + u · b with b [rank, in].
+// base is null, or like c and may be c itself.
+template <bool ACROSS, class T>
+static __device__ __forceinline__ void gemm_nf4_lora_mma(const T *x, const Nf4Weight &weight, const float *u,
+                                                         const float *b, int rows, int out, int rank, const T *base, T *c,
+                                                         float *values, MmaNf4LoraRoom<ACROSS, T> &room) {
   int columns = ACROSS ? weight.width : out;
-  gemm_mma(MmaMatrix<T, MMA_ROWS>{x, rows, depth, false}, MmaNf4<ACROSS>{weight, out, values, 0.0f}, rows, columns, depth,
-           1.0f, static_cast<const T *>(nullptr), c, room);
+  float sums[2][4][4] = {};
+  nf4_mma_add(x, weight, rows, out, sums, values, room.weight);
+  __syncthreads();
+  mma_add(MmaMatrix<float, MMA_ROWS>{u, rows, rank, false}, MmaMatrix<float, MMA_COLUMNS>{b, columns, rank, ACROSS}, rank,
+          sums, room.adapter);
+  mma_store(sums, rows, columns, 1.0f, base, c);
 }

@@ -14,6 +14,7 @@ import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.testkit.CaseCatalogue;
 import dev.jqlora.engine.testkit.CaseList;
 import dev.jqlora.engine.testkit.Conformance;
+import dev.jqlora.llama.config.LlamaConfig;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,6 +22,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.function.Function;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -143,45 +145,51 @@ final class DoctorCommand implements Runnable {
     SmallRuns.Length length = quick ? new SmallRuns.Length(4, 1, 32) : new SmallRuns.Length(12, 2, DemoFiles.WINDOW);
     String other = isCpu ? "one thread" : "the CPU";
     examine(findings, "full training", () -> compare(provider, threads, cpu, isCpu ? 1 : threads, other,
-        backend -> runs.weights(backend, length), false, true));
+        new Training(backend -> runs.weights(backend, length), runs.model(), length, false, true)));
     examine(findings, "adapters on NF4", () -> compare(provider, threads, cpu, isCpu ? 1 : threads, other,
-        backend -> runs.adapters(backend, length), true, false));
+        new Training(backend -> runs.adapters(backend, length), runs.model(), length, true, false)));
     SmallRuns.Length few = new SmallRuns.Length(3, 1, 24);
     examine(findings, "float64 interpreter", () -> compare(provider, threads, Backends.named(Backends.REFERENCE), 1,
-        "the interpreter", backend -> runs.adapters(backend, few), true, false));
+        "the interpreter", new Training(backend -> runs.adapters(backend, few), runs.model(), few, true, false)));
   }
 
-  /** A run to be repeated on another backend. */
-  @FunctionalInterface
-  private interface Training {
-    TrainingCurve on(Backend backend);
-  }
+  /**
+   * A run to be repeated on another backend.
+   *
+   * @param codes whether the optimizer keeps 8-bit codes
+   * @param mustFall whether the loss has to
+   */
+  private record Training(Function<Backend, TrainingCurve> on, LlamaConfig model, SmallRuns.Length length,
+      boolean codes, boolean mustFall) {}
 
-  /** @param codes whether the optimizer keeps 8-bit codes */
   private static Finding.Result compare(BackendProvider provider, int threads, BackendProvider otherProvider,
-      int otherThreads, String otherName, Training training, boolean codes, boolean mustFall) {
+      int otherThreads, String otherName, Training training) {
     TrainingCurve curve;
     TrainingCurve other;
     Nearness near;
     try (Backend opened = provider.create(threads); Backend second = otherProvider.create(otherThreads)) {
-      curve = training.on(opened);
-      other = training.on(second);
-      near = opened.name().equals(second.name()) ? Nearness.EXACT : Nearness.of(opened, codes);
+      curve = training.on.apply(opened);
+      other = training.on.apply(second);
+      near = opened.name().equals(second.name())
+          ? Nearness.EXACT
+          : Nearness.of(opened, training.codes, training.model, training.length.steps(),
+              training.length.tokensOfStep());
     }
     double loss = curve.lossDifference(other);
-    double norm = curve.normDifference(other);
+    double norm = curve.normDifference(other, near.norms());
     ObjectNode figures = JsonNodeFactory.instance.objectNode().put("loss_difference", loss).put("norm_difference",
         norm);
     curve.losses().forEach(figures.putArray("losses")::add);
     other.losses().forEach(figures.putArray("other_losses")::add);
-    String text = String.format(Locale.ROOT, "loss from %.4f to %.4f in %d steps, losses within %.1e and norms within "
-        + "%.1e of those of %s", curve.losses().getFirst(), curve.losses().getLast(), curve.losses().size(), loss, norm,
-        otherName);
+    String text = String.format(Locale.ROOT, "loss from %.4f to %.4f in %d steps, losses within %.1e and norms%s "
+        + "within %.1e of those of %s", curve.losses().getFirst(), curve.losses().getLast(), curve.losses().size(),
+        loss,
+        near.norms() == 1 ? " of the first" : "", norm, otherName);
     List<String> wrong = new ArrayList<>();
     if (!near.allows(loss, norm)) {
-      wrong.add(String.format(Locale.ROOT, "%s; expected within %.0e and %.0e", text, near.loss(), near.norm()));
+      wrong.add(String.format(Locale.ROOT, "%s; expected within %.1e and %.1e", text, near.loss(), near.norm()));
     }
-    if (mustFall && !curve.falls()) {
+    if (training.mustFall && !curve.falls()) {
       wrong.add("the loss does not fall: " + curve.losses());
     }
     return Finding.Result.of(wrong, text, "", figures);

@@ -3,6 +3,7 @@ package dev.jqlora.cli;
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.training.config.TrainingArguments;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -16,7 +17,12 @@ final class SmallRuns {
   private int runs;
 
   /** How far a run goes. */
-  record Length(int steps, int batch, int tokens) {}
+  record Length(int steps, int batch, int tokens) {
+    /** A batch of whole windows is a step. */
+    int tokensOfStep() {
+      return batch * tokens;
+    }
+  }
 
   /** Makes datasets, tokenizer and the model of random weights. */
   SmallRuns(Path folder) {
@@ -34,6 +40,11 @@ final class SmallRuns {
     if (Main.run(writer, writer, command) != 0) {
       throw new JqloraException(Kind.IO, "jqlora %s failed: %s".formatted(command[0], said.toString().strip()));
     }
+  }
+
+  /** The model that all runs train. */
+  LlamaConfig model() {
+    return LlamaConfig.read(files.random());
   }
 
   /** All weights in float32, from random ones. */

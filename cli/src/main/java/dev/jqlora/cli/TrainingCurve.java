@@ -1,10 +1,7 @@
 package dev.jqlora.cli;
 
 import dev.jqlora.engine.backend.Backend;
-import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.training.config.TrainingArguments;
-import dev.jqlora.training.train.MemoryAdvice;
-import dev.jqlora.training.train.MemoryPlan;
 import dev.jqlora.training.train.Trainer;
 import dev.jqlora.training.train.TrainingListener;
 import java.nio.file.Path;
@@ -25,8 +22,10 @@ record TrainingCurve(List<Double> losses, List<Double> norms) {
     return difference(losses, other.losses);
   }
 
-  double normDifference(TrainingCurve other) {
-    return difference(norms, other.norms);
+  /** The same of the gradient norms of the first steps. */
+  double normDifference(TrainingCurve other, int steps) {
+    return difference(norms.subList(0, Math.min(steps, norms.size())),
+        other.norms.subList(0, Math.min(steps, other.norms.size())));
   }
 
   private static double difference(List<Double> ours, List<Double> theirs) {
@@ -46,32 +45,6 @@ record TrainingCurve(List<Double> losses, List<Double> norms) {
     public void stepped(Step step) {
       curve.losses.add(step.loss());
       curve.norms.add(step.gradientNorm());
-    }
-
-    @Override
-    public void notice(String line) {}
-
-    @Override
-    public void phase(String what) {}
-
-    @Override
-    public void refused(MemoryPlan plan, List<MemoryAdvice.Option> advice) {}
-
-    @Override
-    public void started(Plan plan) {}
-
-    @Override
-    public void paged(int step, PagingCounts moved) {}
-
-    @Override
-    public void evaluated(int step, String name, double loss) {}
-
-    @Override
-    public void saved(Path folder) {}
-
-    @Override
-    public boolean stopRequested() {
-      return false;
     }
   }
 }

@@ -4,15 +4,11 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.BackendProvider;
 import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.Session;
-import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.plan.Plan;
-import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Tensor;
-import dev.jqlora.engine.tensor.TensorType;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
-import java.util.List;
 import java.util.Map;
 
 /** The CPU backend, but the first number of each float32 result that the host is given is a hundredth too large. */
@@ -29,8 +25,7 @@ public final class FaultyBackend implements BackendProvider {
 
   @Override
   public Backend create(int threads) {
-    Backend cpu = Backends.named(Backends.CPU).create(threads);
-    return new Backend() {
+    return new ForwardingBackend(Backends.named(Backends.CPU).create(threads)) {
       @Override
       public String name() {
         return FaultyBackend.this.name();
@@ -42,18 +37,8 @@ public final class FaultyBackend implements BackendProvider {
       }
 
       @Override
-      public Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
-        return cpu.supports(op, inputs, outputs);
-      }
-
-      @Override
       public Session open(long memoryLimitBytes) {
-        return faulty(cpu.open(memoryLimitBytes));
-      }
-
-      @Override
-      public void close() {
-        cpu.close();
+        return faulty(super.open(memoryLimitBytes));
       }
     };
   }

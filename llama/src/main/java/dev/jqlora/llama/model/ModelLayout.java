@@ -60,7 +60,7 @@ public record ModelLayout(LlamaConfig config, Map<Projection, WeightFormat> form
   private static List<String> states(String name, WeightFormat format) {
     return switch (format) {
       case WeightFormat.Plain _ -> List.of(name);
-      case WeightFormat.Nf4(_, boolean nested) ->
+      case WeightFormat.Nf4(_, boolean nested, _) ->
         (nested ? NESTED_PARTS : PLAIN_PARTS).stream().map(part -> name + "." + part).toList();
     };
   }
@@ -68,7 +68,7 @@ public record ModelLayout(LlamaConfig config, Map<Projection, WeightFormat> form
   private static List<TensorType> types(int out, int in, WeightFormat format) {
     return switch (format) {
       case WeightFormat.Plain(DType dtype) -> List.of(new TensorType(dtype, Shape.of(out, in)));
-      case WeightFormat.Nf4(int blockSize, boolean nested) -> new Nf4Weight(out, in, blockSize, nested).types();
+      case WeightFormat.Nf4(int blockSize, boolean nested, _) -> new Nf4Weight(out, in, blockSize, nested).types();
     };
   }
 

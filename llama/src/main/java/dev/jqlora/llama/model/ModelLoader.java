@@ -2,9 +2,10 @@ package dev.jqlora.llama.model;
 
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.graph.Program;
+import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.tensor.Absmax;
 import dev.jqlora.engine.tensor.DType;
-import dev.jqlora.engine.tensor.DoubleQuantization;
 import dev.jqlora.engine.tensor.FloatReader;
 import dev.jqlora.engine.tensor.Nf4;
 import dev.jqlora.engine.tensor.Nf4Tensor;
@@ -17,7 +18,9 @@ import dev.jqlora.llama.config.QuantizationConfig;
 import dev.jqlora.llama.safetensors.Checkpoint;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Collection;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -59,16 +62,33 @@ public final class ModelLoader {
     boolean nested = config.quantization().map(QuantizationConfig::doubleQuantization)
         .orElse(options.quantization().nested());
     WeightFormat format = (stored || options.quantization().projections()) && !options.float32()
-        ? new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, nested)
+        ? new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, nested, stored ? Optional.empty() : Optional.of(dtype))
         : new WeightFormat.Plain(dtype);
     Map<Projection, WeightFormat> formats = new EnumMap<>(Projection.class);
     for (Projection projection : Projection.values()) {
       formats.put(projection, format);
     }
     WeightFormat head = options.quantization().head() && !options.float32()
-        ? new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, options.quantization().nested())
+        ? new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, options.quantization().nested(), Optional.of(dtype))
         : new WeightFormat.Plain(dtype);
     return new ModelLayout(config, formats, dtype, options.float32(), head, options.positions(), lora);
+  }
+
+  /** The programs that {@link #fill} compiles: those that quantize, where the session has kernels for that. */
+  public static Collection<Program> programs(ModelLayout layout, Capabilities capabilities) {
+    Map<String, Program> programs = new LinkedHashMap<>();
+    LlamaConfig config = layout.config();
+    for (Projection projection : Projection.values()) {
+      if (layout.format(projection) instanceof WeightFormat.Nf4 format) {
+        Nf4Quantizer.programs((long) projection.out(config) * projection.in(config), format, capabilities)
+            .forEach(program -> programs.put(program.name(), program));
+      }
+    }
+    if (layout.head() instanceof WeightFormat.Nf4 format) {
+      Nf4Quantizer.programs((long) config.vocabSize() * config.hiddenSize(), format, capabilities)
+          .forEach(program -> programs.put(program.name(), program));
+    }
+    return programs.values();
   }
 
   /** How the model will lie in memory; reads no weight. */
@@ -97,14 +117,15 @@ public final class ModelLoader {
     if (quantized > 0) {
       return storedFormat(weight(projection, 0), shape(projection));
     }
+    DType dtype = dtype(weight(projection, 0));
     return options.quantization().projections()
-        ? new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, options.quantization().nested())
-        : new WeightFormat.Plain(dtype(weight(projection, 0)));
+        ? new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, options.quantization().nested(), Optional.of(dtype))
+        : new WeightFormat.Plain(dtype);
   }
 
   private WeightFormat storedFormat(String name, Shape shape) {
     Nf4Tensor stored = PrequantizedWeight.read(checkpoint, name, shape).nf4();
-    return new WeightFormat.Nf4(stored.blockSize(), stored.absmax() instanceof Absmax.Nested);
+    return new WeightFormat.Nf4(stored.blockSize(), stored.absmax() instanceof Absmax.Nested, Optional.empty());
   }
 
   private WeightFormat headFormat(Options options, DType table) {
@@ -114,10 +135,10 @@ public final class ModelLoader {
     if (!config.tiedEmbeddings() && PrequantizedWeight.isQuantized(checkpoint, LM_HEAD)) {
       return storedFormat(LM_HEAD, tableShape());
     }
-    if (options.quantization().head()) {
-      return new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, options.quantization().nested());
-    }
-    return new WeightFormat.Plain(config.tiedEmbeddings() ? table : dtype(LM_HEAD));
+    DType dtype = config.tiedEmbeddings() ? table : dtype(LM_HEAD);
+    return options.quantization().head()
+        ? new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, options.quantization().nested(), Optional.of(dtype))
+        : new WeightFormat.Plain(dtype);
   }
 
   private Shape tableShape() {
@@ -152,10 +173,11 @@ public final class ModelLoader {
    */
   public EmbeddingTable fill(ModelLayout layout, Session session, IntConsumer progress) {
     EmbeddingTable embeddings = embeddings(layout, session);
+    Nf4Quantizer quantizer = new Nf4Quantizer(session);
     copy(session, ModelLayout.NORM, 0, "model.norm.weight", Shape.of(config.hiddenSize()));
     if (!layout.headIsTable()) {
-      loadMatrix(session, layout.head(), layout.headStates(), 0, config.tiedEmbeddings() ? EMBED_TOKENS : LM_HEAD,
-          tableShape());
+      loadMatrix(session, quantizer, layout.head(), layout.headStates(), 0,
+          config.tiedEmbeddings() ? EMBED_TOKENS : LM_HEAD, tableShape());
     }
     loadRope(layout, session);
     for (int layer = 0; layer < config.layers(); layer++) {
@@ -164,8 +186,8 @@ public final class ModelLoader {
       copy(session, ModelLayout.INPUT_LAYERNORM, layer, prefix + "input_layernorm.weight", width);
       copy(session, ModelLayout.POST_ATTENTION_LAYERNORM, layer, prefix + "post_attention_layernorm.weight", width);
       for (Projection projection : Projection.values()) {
-        loadMatrix(session, layout.format(projection), layout.states(projection), layer, weight(projection, layer),
-            shape(projection));
+        loadMatrix(session, quantizer, layout.format(projection), layout.states(projection), layer,
+            weight(projection, layer), shape(projection));
       }
       progress.accept(layer + 1);
     }
@@ -197,8 +219,8 @@ public final class ModelLoader {
   }
 
   /** Loads a matrix into slice {@code layer} of its states, in the format that they are of. */
-  private void loadMatrix(Session session, WeightFormat format, List<String> states, int layer, String name,
-      Shape shape) {
+  private void loadMatrix(Session session, Nf4Quantizer quantizer, WeightFormat format, List<String> states, int layer,
+      String name, Shape shape) {
     boolean stored = PrequantizedWeight.isQuantized(checkpoint, name);
     try (Arena arena = Arena.ofShared()) {
       switch (format) {
@@ -213,25 +235,22 @@ public final class ModelLoader {
           }
         }
         case WeightFormat.Plain _ -> copy(session, states.getFirst(), layer, name, shape);
-        case WeightFormat.Nf4(int blockSize, boolean nested) -> {
+        case WeightFormat.Nf4 nf4 -> {
           Nf4Tensor tensor = stored
               ? PrequantizedWeight.read(checkpoint, name, shape).nf4()
-              : quantize(name, shape, blockSize, nested, arena);
+              : quantize(quantizer, name, shape, nf4, arena);
           write(session, states, layer, tensor, name);
         }
       }
     }
   }
 
-  private Nf4Tensor quantize(String name, Shape shape, int blockSize, boolean nested, Arena arena) {
-    Nf4.Quantized quantized = Nf4.quantize(checkpoint.floats(name, shape), blockSize, arena);
+  private Nf4Tensor quantize(Nf4Quantizer quantizer, String name, Shape shape, WeightFormat.Nf4 format, Arena arena) {
+    Nf4.Quantized quantized = quantizer.quantize(checkpoint.floats(name, shape), format, arena);
     if (quantized.nonFinite() > 0) {
       throw nonFinite(name, quantized.nonFinite());
     }
-    Nf4Tensor tensor = quantized.weight();
-    return nested
-        ? new Nf4Tensor(shape, blockSize, tensor.codes(), DoubleQuantization.quantize(tensor.absmax(), arena))
-        : tensor;
+    return quantized.weight();
   }
 
   private void write(Session session, List<String> states, int layer, Nf4Tensor tensor, String name) {

@@ -129,7 +129,7 @@ final class ModelRows {
   private static ModelLayout layout(LlamaConfig config, int positions, DType table, Optional<LoraSpec> lora) {
     Map<Projection, WeightFormat> formats = new EnumMap<>(Projection.class);
     for (Projection projection : Projection.values()) {
-      formats.put(projection, new WeightFormat.Nf4(NF4_BLOCK, true));
+      formats.put(projection, new WeightFormat.Nf4(NF4_BLOCK, true, Optional.empty()));
     }
     return new ModelLayout(config, formats, table, false, new WeightFormat.Plain(table), positions, lora);
   }

@@ -69,16 +69,24 @@ final class Setup implements AutoCloseable {
     return comparison;
   }
 
+  /** Closes all, whatever of it fails; the first failure is thrown, with the others along. */
   @Override
   public void close() {
+    RuntimeException failure = null;
     for (AutoCloseable resource : resources.reversed()) {
       try {
         resource.close();
-      } catch (RuntimeException e) {
-        throw e;
       } catch (Exception e) {
-        throw new IllegalStateException(e);
+        RuntimeException thrown = e instanceof RuntimeException unchecked ? unchecked : new IllegalStateException(e);
+        if (failure == null) {
+          failure = thrown;
+        } else {
+          failure.addSuppressed(thrown);
+        }
       }
+    }
+    if (failure != null) {
+      throw failure;
     }
   }
 }

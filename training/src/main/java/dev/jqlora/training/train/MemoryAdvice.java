@@ -134,10 +134,14 @@ public final class MemoryAdvice {
   }
 
   private Optional<RunShape> quantized(RunShape shape) {
-    WeightFormat nested = new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, true);
     Map<Projection, WeightFormat> formats = new EnumMap<>(Projection.class);
     shape.layout().formats().forEach((projection, format) -> formats.put(projection,
-        format instanceof WeightFormat.Nf4(int block, boolean _) ? new WeightFormat.Nf4(block, true) : nested));
+        switch (format) {
+          case WeightFormat.Nf4(int block, boolean _, Optional<DType> source) ->
+            new WeightFormat.Nf4(block, true, source);
+          case WeightFormat.Plain(DType dtype) ->
+            new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, true, Optional.of(dtype));
+        }));
     boolean applies = shape.type() == FinetuningType.LORA && !formats.equals(shape.layout().formats())
         && shape.layout().config().quantization().isEmpty();
     return changeIf(applies, () -> shape.with(shape.layout().withFormats(formats)));
@@ -145,9 +149,11 @@ public final class MemoryAdvice {
 
   private Optional<RunShape> quantizedHead(RunShape shape) {
     boolean nested = shape.layout().formats().values().stream()
-        .noneMatch(format -> format instanceof WeightFormat.Nf4(int _, boolean twice) && !twice);
-    return changeIf(shape.type() == FinetuningType.LORA && shape.layout().head() instanceof WeightFormat.Plain,
-        () -> shape.with(shape.layout().withHead(new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, nested))));
+        .noneMatch(format -> format instanceof WeightFormat.Nf4(int _, boolean twice, Optional<DType> _) && !twice);
+    return shape.type() == FinetuningType.LORA && shape.layout().head() instanceof WeightFormat.Plain(DType dtype)
+        ? Optional.of(shape.with(shape.layout()
+            .withHead(new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, nested, Optional.of(dtype)))))
+        : Optional.empty();
   }
 
   private int halfRank() {

@@ -10,6 +10,7 @@ import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.model.ModelLayout;
+import dev.jqlora.llama.model.ModelLoader;
 import dev.jqlora.llama.model.Projection;
 import dev.jqlora.training.config.OptimizerType;
 import dev.jqlora.training.train.MemoryPlan.Part;
@@ -85,6 +86,9 @@ public final class MemoryPlanner {
 
   private List<Planned> programs(RunShape run, List<Trainable> trainables, PageTable pages) {
     List<Planned> programs = new ArrayList<>();
+    for (Program loading : ModelLoader.programs(run.layout(), backend)) {
+      programs.add(program(loading.name(), 0, pages, () -> loading));
+    }
     if (!trainables.isEmpty()) {
       TrainPrograms training = new TrainPrograms(run.layout(), trainables, run.save(), run.activations());
       int n = Bucket.of(run.train().total());

@@ -4,7 +4,7 @@ import dev.jqlora.engine.backend.PagingCounts;
 import java.nio.file.Path;
 import java.util.List;
 
-/** What a run tells whoever watches it, and the one thing that it asks. */
+/** What a run tells whoever watches it, who need not take note of all of it, and the one thing that it asks. */
 public interface TrainingListener {
   /** What a run is about to do. */
   record Plan(int examples, double epochs, int totalSteps, int startStep, int sequencesPerStep,
@@ -16,32 +16,34 @@ public interface TrainingListener {
       double tokensPerSecond) {}
 
   /** A line that the user should read once. */
-  void notice(String line);
+  default void notice(String line) {}
 
   /** Something that takes a while begins. */
-  void phase(String what);
+  default void phase(String what) {}
 
   /**
    * The run does not fit on the device and is refused: what its memory is for, and what would make it fit. Or it should have
    * fitted, and yet the device had no room.
    */
-  void refused(MemoryPlan plan, List<MemoryAdvice.Option> advice);
+  default void refused(MemoryPlan plan, List<MemoryAdvice.Option> advice) {}
 
-  void started(Plan plan);
+  default void started(Plan plan) {}
 
-  void stepped(Step step);
+  default void stepped(Step step) {}
 
   /**
    * Pages of the optimizer's states were moved.
    *
    * @param moved since the last such report
    */
-  void paged(int step, PagingCounts moved);
+  default void paged(int step, PagingCounts moved) {}
 
-  void evaluated(int step, String name, double loss);
+  default void evaluated(int step, String name, double loss) {}
 
-  void saved(Path folder);
+  default void saved(Path folder) {}
 
   /** Whether the run should save after this step and end. */
-  boolean stopRequested();
+  default boolean stopRequested() {
+    return false;
+  }
 }

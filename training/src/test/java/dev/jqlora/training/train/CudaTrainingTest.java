@@ -4,10 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.jqlora.engine.backend.Backend;
-import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.cuda.Precision;
@@ -39,7 +37,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Training on the CUDA backend, with the test driver for a GPU. */
 class CudaTrainingTest {
-  private static final Path DATA = Path.of(System.getProperty("jqlora.root", "."), "..", "shared", "data");
   private static final long GIB = 1L << 30;
 
   @TempDir
@@ -47,21 +44,13 @@ class CudaTrainingTest {
 
   @BeforeEach
   void needsDataAndDriver() throws IOException {
-    assumeTrue(Files.isDirectory(DATA), "reference data is not at " + DATA.toAbsolutePath() + ": skipped");
-    TestDriver.use();
     GoldenDataset.write(work);
-    Files.writeString(work.resolve("dataset_info.json"), """
-        {"golden": {"file_name": "golden.jsonl", "formatting": "tokenized",
-                    "columns": {"input_ids": "input_ids", "labels": "labels"}},
-         "text": {"file_name": "text.jsonl", "columns": {"prompt": "text"}}}
-        """);
-    Files.writeString(work.resolve("text.jsonl"),
-        "{\"text\": \"Once upon a time there was a little girl who lived by the sea. She had a red boat.\"}\n"
-            .repeat(8));
+    TestDriver.use();
   }
 
   private TrainingArguments arguments(String stage, String output, String... more) {
-    List<String> words = new ArrayList<>(List.of("model_name_or_path=" + DATA.resolve("stories260K"), "stage=" + stage,
+    List<String> words = new ArrayList<>(List.of("model_name_or_path=" + GoldenDataset.DATA.resolve("stories260K"),
+        "stage=" + stage,
         "do_train=true", "dataset=" + (stage.equals("pt") ? "text" : "golden"), "dataset_dir=" + work,
         "output_dir=" + work.resolve(output), "per_device_train_batch_size=1", "gradient_accumulation_steps=1",
         "max_steps=3", "learning_rate=2e-3", "lora_rank=16", "lora_target=all", "quantization_bit=4", "cutoff_len=32",
@@ -82,15 +71,6 @@ class CudaTrainingTest {
     private @Nullable MemoryPlan refused;
 
     @Override
-    public void notice(String line) {}
-
-    @Override
-    public void phase(String what) {}
-
-    @Override
-    public void started(Plan plan) {}
-
-    @Override
     public void stepped(Step report) {
       losses.add(report.loss());
     }
@@ -98,20 +78,6 @@ class CudaTrainingTest {
     @Override
     public void refused(MemoryPlan plan, List<MemoryAdvice.Option> advice) {
       refused = plan;
-    }
-
-    @Override
-    public void paged(int step, PagingCounts moved) {}
-
-    @Override
-    public void evaluated(int step, String name, double loss) {}
-
-    @Override
-    public void saved(Path folder) {}
-
-    @Override
-    public boolean stopRequested() {
-      return false;
     }
   }
 
@@ -166,6 +132,18 @@ class CudaTrainingTest {
     assertEquals(whole.losses.subList(2, 3), rest.losses);
     assertArrayEquals(Files.readAllBytes(work.resolve("whole/adapter_model.safetensors")),
         Files.readAllBytes(work.resolve("parts/adapter_model.safetensors")));
+    assertNothingLeft();
+  }
+
+  /** The base is quantized on the card while it is loaded; a kernel that fails then leaves nothing behind. */
+  @Test
+  void aKernelThatFailsWhileLoadingEndsTheRun() {
+    Backend backend = TestDriver.unchecked();
+    TestDriver.fail("cuLaunchKernel", 10, 719);
+    JqloraException thrown = assertThrows(JqloraException.class,
+        () -> run(arguments("sft", "loading"), backend, new Recorder()));
+    assertEquals(JqloraException.Kind.BACKEND, thrown.kind());
+    assertTrue(String.valueOf(thrown.getMessage()).startsWith("CUDA: launching absmax_mean: "), thrown.getMessage());
     assertNothingLeft();
   }
 

@@ -1,5 +1,7 @@
 package dev.jqlora.training.train;
 
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -7,15 +9,20 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** The golden run's batches as a dataset. */
+/** The golden run's batches as a dataset, and a little text. */
 final class GoldenDataset {
-  private static final Path DATA = Path.of(System.getProperty("jqlora.root", "."), "..", "shared", "data");
+  /** Where the reference data are. */
+  static final Path DATA = Path.of(System.getProperty("jqlora.root", "."), "..", "shared", "data");
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private GoldenDataset() {}
 
-  /** Writes the dataset {@code golden}, tokenized and in the run's order, into a folder. */
+  /**
+   * Writes the datasets {@code golden}, tokenized and in the run's order, and {@code text} into a folder; without reference data
+   * the test is skipped and says so.
+   */
   static void write(Path folder) throws IOException {
+    assumeTrue(Files.isDirectory(DATA), "reference data is not at " + DATA.toAbsolutePath() + ": skipped");
     StringBuilder rows = new StringBuilder();
     JsonNode golden = JSON.readTree(DATA.resolve("golden/lora/batches.json").toFile());
     for (JsonNode step : golden.get("batches")) {
@@ -31,7 +38,11 @@ final class GoldenDataset {
     Files.writeString(folder.resolve("golden.jsonl"), rows);
     Files.writeString(folder.resolve("dataset_info.json"), """
         {"golden": {"file_name": "golden.jsonl", "formatting": "tokenized",
-                    "columns": {"input_ids": "input_ids", "labels": "labels"}}}
+                    "columns": {"input_ids": "input_ids", "labels": "labels"}},
+         "text": {"file_name": "text.jsonl", "columns": {"prompt": "text"}}}
         """);
+    Files.writeString(folder.resolve("text.jsonl"),
+        "{\"text\": \"Once upon a time there was a little girl who lived by the sea. She had a red boat.\"}\n"
+            .repeat(8));
   }
 }

@@ -39,7 +39,7 @@ class PlannedMemoryTest {
 
   private static ModelLayout layout(LlamaConfig config, int positions, WeightFormat head) {
     Map<Projection, WeightFormat> formats = Arrays.stream(Projection.values()).collect(Collectors.toMap(Function
-        .identity(), _ -> new WeightFormat.Nf4(64, true)));
+        .identity(), _ -> new WeightFormat.Nf4(64, true, Optional.empty())));
     SequencedMap<Projection, Integer> ranks = new LinkedHashMap<>();
     Arrays.stream(Projection.values()).forEach(projection -> ranks.put(projection, 16));
     Map<Projection, Float> scales = Arrays.stream(Projection.values()).collect(Collectors.toMap(Function.identity(),
@@ -62,7 +62,7 @@ class PlannedMemoryTest {
         check(OptimizerProgram.of(trainables, OPTIMIZER), backend);
         check(Generator.program(layout, 1, n), backend);
         check(Generator.program(layout, 256, n), backend);
-        ModelLayout quantizedHead = layout(layout.config(), n, new WeightFormat.Nf4(64, true));
+        ModelLayout quantizedHead = layout(layout.config(), n, new WeightFormat.Nf4(64, true, Optional.empty()));
         check(new TrainPrograms(quantizedHead, trainables, SavePolicy.ROUNDED, DType.F32).step(n), backend);
       }
     }

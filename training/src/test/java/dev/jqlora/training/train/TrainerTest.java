@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -36,24 +35,24 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Whole runs on a real small Llama, by configuration. */
 class TrainerTest {
-  private static final Path DATA = Path.of(System.getProperty("jqlora.root", "."), "..", "shared", "data");
   private static final ObjectMapper JSON = new ObjectMapper();
 
   @TempDir
   private Path work;
 
   @BeforeEach
-  void needsData() {
-    assumeTrue(Files.isDirectory(DATA), "reference data is not at " + DATA.toAbsolutePath() + ": skipped");
+  void datasets() throws IOException {
+    GoldenDataset.write(work);
   }
 
   private TrainingArguments arguments(String output, String... more) {
-    List<String> words = new ArrayList<>(List.of("model_name_or_path=" + DATA.resolve("stories260K"), "stage=sft",
-        "do_train=true", "dataset=golden", "dataset_dir=" + work, "output_dir=" + work.resolve(output),
-        "per_device_train_batch_size=2", "gradient_accumulation_steps=2", "max_steps=12", "learning_rate=2e-3",
-        "weight_decay=0.01", "warmup_steps=2", "lr_scheduler_type=cosine", "lora_rank=16", "lora_alpha=32",
-        "disable_shuffling=true", "logging_steps=1", "optim=adamw_torch", "plot_loss=true", "save_steps=4",
-        "cutoff_len=2048"));
+    List<String> words = new ArrayList<>(
+        List.of("model_name_or_path=" + GoldenDataset.DATA.resolve("stories260K"), "stage=sft",
+            "do_train=true", "dataset=golden", "dataset_dir=" + work, "output_dir=" + work.resolve(output),
+            "per_device_train_batch_size=2", "gradient_accumulation_steps=2", "max_steps=12", "learning_rate=2e-3",
+            "weight_decay=0.01", "warmup_steps=2", "lr_scheduler_type=cosine", "lora_rank=16", "lora_alpha=32",
+            "disable_shuffling=true", "logging_steps=1", "optim=adamw_torch", "plot_loss=true", "save_steps=4",
+            "cutoff_len=2048"));
     words.addAll(List.of(more));
     return TrainingArguments.read(null, words);
   }
@@ -82,12 +81,6 @@ class TrainerTest {
     }
 
     @Override
-    public void notice(String line) {}
-
-    @Override
-    public void phase(String what) {}
-
-    @Override
     public void started(Plan plan) {
       deviceBytes = plan.deviceBytes();
     }
@@ -109,12 +102,6 @@ class TrainerTest {
     }
 
     @Override
-    public void evaluated(int step, String name, double loss) {}
-
-    @Override
-    public void saved(Path folder) {}
-
-    @Override
     public boolean stopRequested() {
       return step == stopAfter;
     }
@@ -123,15 +110,15 @@ class TrainerTest {
   @ParameterizedTest
   @CsvSource({"float32, false, 2", "nf4, true, 1"})
   void goldenRunByConfiguration(String kind, boolean keep, int threads) throws IOException {
-    GoldenDataset.write(work);
-    List<String> more = new ArrayList<>(List.of("adapter_name_or_path=" + DATA.resolve("golden/lora/initial"),
-        "disable_gradient_checkpointing=" + keep));
+    List<String> more = new ArrayList<>(
+        List.of("adapter_name_or_path=" + GoldenDataset.DATA.resolve("golden/lora/initial"),
+            "disable_gradient_checkpointing=" + keep));
     if (kind.equals("nf4")) {
       more.add("quantization_bit=4");
     }
     Trainer.Result result = run(arguments("run", more.toArray(String[]::new)), threads, -1);
     assertEquals(12, result.steps());
-    JsonNode log = JSON.readTree(DATA.resolve("golden/lora/log-" + kind + ".json").toFile());
+    JsonNode log = JSON.readTree(GoldenDataset.DATA.resolve("golden/lora/log-" + kind + ".json").toFile());
     List<String> lines = Files.readAllLines(work.resolve("run/trainer_log.jsonl"));
     for (int i = 0; i < log.size(); i++) {
       JsonNode line = JSON.readTree(lines.get(i));
@@ -149,7 +136,6 @@ class TrainerTest {
   @CsvSource({"paged_adamw_8bit, 0.1, lora, true", "adamw_torch, 0, lora, false", "adamw_8bit, 0, full, false"})
   void resumedEqualsUninterruptedToTheByte(String optimizer, double dropout, String type, boolean lean)
       throws IOException {
-    GoldenDataset.write(work);
     String[] more = {"optim=" + optimizer, "lora_dropout=" + dropout, "finetuning_type=" + type,
         "disable_shuffling=false", "num_train_epochs=1", "bf16=" + lean, "quantize_head=" + lean};
     run(arguments("whole", more), 2, -1);
@@ -170,7 +156,6 @@ class TrainerTest {
   @ParameterizedTest
   @CsvSource({"adamw_8bit, lora", "adamw_torch, full"})
   void pagedEqualsUnpagedToTheByteDownToTheLeastMemory(String unpaged, String type) throws IOException {
-    GoldenDataset.write(work);
     String[] more = {"finetuning_type=" + type, "max_steps=3", "save_steps=3"};
     run(arguments("whole", with(more, "optim=" + unpaged)), 2, -1);
     String paged = "optim=" + (type.equals("lora") ? "paged_adamw_8bit" : "paged_adamw_32bit");
@@ -179,7 +164,8 @@ class TrainerTest {
     run(arguments("roomy", with(more, paged)), 1, roomy);
     assertTrue(roomy.moved.isEmpty());
 
-    PagingNeeds needs = PagingNeeds.of(arguments("unused", with(more, paged)), DATA.resolve("stories260K"));
+    PagingNeeds needs = PagingNeeds.of(arguments("unused", with(more, paged)),
+        GoldenDataset.DATA.resolve("stories260K"));
     long least = roomy.deviceBytes - needs.allBytes() + needs.workingSetBytes();
     Recorder tight = new Recorder(2);
     assertTrue(run(arguments("tight", with(more, paged, "device_memory=" + least)), 1, tight).interrupted());
@@ -214,14 +200,13 @@ class TrainerTest {
       "finetuning_type=full optim=adamw_8bit do_eval=true per_device_eval_batch_size=16",
       "finetuning_type=full optim=adamw_torch", "do_train=false do_eval=true quantization_bit=4"})
   void plannedMemoryIsWhatIsCounted(String words) throws IOException {
-    GoldenDataset.write(work);
     Path random = work.resolve("random");
     LlamaConfig shape = LlamaConfig.of(JsonObject.parse("config", """
         {"model_type": "llama", "vocab_size": 515, "hidden_size": 60, "intermediate_size": 101,
          "num_hidden_layers": 3, "num_attention_heads": 6, "num_key_value_heads": 3, "bos_token_id": 1}"""));
     RandomModel.write(random, shape, RandomModel.Storage.BF16, 3);
-    new TokenizerFiles(DATA.resolve("stories260K")).copyTo(random);
-    for (Path model : List.of(DATA.resolve("stories260K"), random)) {
+    new TokenizerFiles(GoldenDataset.DATA.resolve("stories260K")).copyTo(random);
+    for (Path model : List.of(GoldenDataset.DATA.resolve("stories260K"), random)) {
       List<String> more = new ArrayList<>(List.of("model_name_or_path=" + model, "max_steps=3", "save_strategy=no",
           "plot_loss=false", "overwrite_output_dir=true"));
       more.addAll(List.of(words.split(" ")));
@@ -237,7 +222,6 @@ class TrainerTest {
   /** A run that cannot fit is refused with the reason and the remedy, and the remedy helps. */
   @Test
   void aRunThatDoesNotFitIsRefusedWithWhatMakesItFit() throws IOException {
-    GoldenDataset.write(work);
     Recorder refused = new Recorder(-1);
     String limit = "device_memory=2000000";
     String[] large = {limit, "disable_gradient_checkpointing=true", "optim=adamw_torch", "save_strategy=no",
@@ -274,7 +258,6 @@ class TrainerTest {
 
   @Test
   void aFullModelIsReadBackAndImproves() throws IOException {
-    GoldenDataset.write(work);
     Trainer.Result first = run(arguments("full", "finetuning_type=full", "learning_rate=1e-3"), 2, -1);
     Trainer.Result second = run(arguments("more", "model_name_or_path=" + work.resolve("full"), "max_steps=1"), 2, -1);
     assertTrue(second.trainLoss() < 4.529552851881936, "untrained it is 4.5296, trained " + second.trainLoss());
@@ -283,7 +266,6 @@ class TrainerTest {
 
   @Test
   void divergenceStopsTheRunInOneLine() throws IOException {
-    GoldenDataset.write(work);
     JqloraException failure = assertThrows(JqloraException.class,
         () -> run(
             arguments("bad", "learning_rate=1e30", "warmup_steps=0", "max_grad_norm=0", "lr_scheduler_type=constant"),
@@ -294,7 +276,6 @@ class TrainerTest {
 
   @Test
   void evaluationStopsARunThatDoesNotImproveAndKeepsTheBest() throws IOException {
-    GoldenDataset.write(work);
     Trainer.Result result = run(arguments("early", "val_size=8", "eval_strategy=steps", "eval_steps=1", "save_steps=1",
         "early_stopping_steps=2", "load_best_model_at_end=true", "save_total_limit=1", "learning_rate=1e-20",
         "warmup_steps=0", "max_steps=12", "compute_accuracy=true"), 2, -1);

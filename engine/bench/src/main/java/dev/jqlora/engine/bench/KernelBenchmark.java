@@ -1,12 +1,14 @@
 package dev.jqlora.engine.bench;
 
-import dev.jqlora.engine.cpu.CpuBackend;
+import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.BackendProvider;
 import dev.jqlora.engine.cpu.CpuRoof;
 import dev.jqlora.engine.cpu.Processor;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.ServiceLoader;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -24,6 +26,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
+import org.openjdk.jmh.infra.IterationParams;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.CommandLineOptionException;
@@ -32,12 +35,15 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 
 /**
  * Times each kernel on the shapes of real models that its cases name. Beside the runs per second stand, from the op's
- * cost, the gigabytes per second that it must move at least and the arithmetic in gigaflops per second.
+ * cost, the gigabytes per second that it must move at least and the arithmetic in gigaflops per second; and, apart from the
+ * runs, the seconds that the backend took to compile the kernel.
  *
  * <pre>
  * mvn -pl engine/bench -am package -DskipTests
  * java --add-modules jdk.incubator.vector -jar engine/bench/target/jqlora-engine-bench.jar 'RmsNorm.*8B' [JMH options]
  * </pre>
+ *
+ * Among the options may be {@code -p backend=tornado}, or {@code cpu,tornado}; docs/tornadovm.md has Java's options for it.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
@@ -52,6 +58,10 @@ public class KernelBenchmark {
   /** Which shape: {@link #main} fills this in. */
   @Param("")
   public String shape = "";
+
+  /** What computes, by its name. */
+  @Param("cpu")
+  public String backend = "";
 
   /** Threads of the backend; 0 means one for each processor. */
   @Param("0")
@@ -73,19 +83,43 @@ public class KernelBenchmark {
     }
   }
 
+  /** What was done before all iterations. JMH adds up what they tell, so each tells its share. */
+  @State(Scope.Thread)
+  @AuxCounters(AuxCounters.Type.EVENTS)
+  public static class Preparation {
+    public double compileSeconds;
+    private int iterations;
+
+    @Setup(Level.Iteration)
+    public void count(IterationParams iteration) {
+      iterations = iteration.getCount();
+    }
+  }
+
   @Setup
   public void open() {
     int count = threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
-    run = new KernelRun(new CpuBackend(count),
+    run = new KernelRun(create(backend, count),
         Objects.requireNonNull(KernelRun.shapes().get(shape), () -> "no shape is named " + shape));
   }
 
+  private static Backend create(String name, int threads) {
+    BackendProvider provider = ServiceLoader.load(BackendProvider.class).stream().map(ServiceLoader.Provider::get)
+        .filter(candidate -> candidate.name().equals(name)).findFirst()
+        .orElseThrow(() -> new IllegalArgumentException("backend " + name + " is not built in"));
+    if (!provider.unavailable().isEmpty()) {
+      throw new IllegalStateException(provider.unavailable());
+    }
+    return provider.create(threads);
+  }
+
   @Benchmark
-  public void kernel(Work work) {
+  public void kernel(Work work, Preparation preparation) {
     KernelRun current = Objects.requireNonNull(run);
     current.run();
     work.gigabytes += current.cost().bytes() * 1e-9;
     work.gigaflops += current.cost().flops() * 1e-9;
+    preparation.compileSeconds = current.compileSeconds() / preparation.iterations;
   }
 
   @TearDown

@@ -2,6 +2,7 @@ package dev.jqlora.engine.bench;
 
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.backend.Profile;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.graph.Cost;
 import dev.jqlora.engine.graph.Program;
@@ -16,12 +17,13 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/** One op on one shape, compiled and with its operands in states: nothing is left to do but to run it. */
+/** One op on one shape, run once so that it is compiled, with its operands in states: nothing is left to do but to run it. */
 final class KernelRun implements AutoCloseable {
   private final Backend backend;
   private final Session session;
   private final Executable executable;
   private final Cost cost;
+  private final double compileSeconds;
 
   KernelRun(Backend backend, CaseList.Case shape) {
     this.backend = backend;
@@ -43,6 +45,12 @@ final class KernelRun implements AutoCloseable {
       program.write(name, values.get(i));
     }
     executable = session.compile(program.build());
+    Profile profile = new Profile();
+    session.profile(profile);
+    run();
+    session.profile(null);
+    compileSeconds = profile.programs().values().stream()
+        .mapToLong(runs -> runs.compilerNanoseconds() + runs.driverNanoseconds()).sum() * 1e-9;
     cost = shape.op().cost(shape.types(), types);
   }
 
@@ -61,6 +69,11 @@ final class KernelRun implements AutoCloseable {
   /** The work of one run. */
   Cost cost() {
     return cost;
+  }
+
+  /** What the backend took to compile the kernel when it first ran; 0 of one whose kernels are there compiled. */
+  double compileSeconds() {
+    return compileSeconds;
   }
 
   @Override

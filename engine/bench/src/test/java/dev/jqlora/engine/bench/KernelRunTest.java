@@ -41,6 +41,7 @@ class KernelRunTest {
     try (KernelRun run = new KernelRun(new CpuBackend(1), small)) {
       run.run();
       assertTrue(run.cost().flops() > 0);
+      assertEquals(0, run.compileSeconds(), "the CPU's kernels are there compiled");
     }
   }
 }

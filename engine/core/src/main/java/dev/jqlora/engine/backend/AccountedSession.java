@@ -1,13 +1,16 @@
 package dev.jqlora.engine.backend;
 
+import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.plan.Plan;
 import dev.jqlora.engine.plan.Planner;
+import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -53,6 +56,11 @@ public abstract class AccountedSession implements Session {
   protected abstract Executable executable(Plan plan, boolean larger);
 
   @Override
+  public final Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
+    return capabilities.supports(op, inputs, outputs);
+  }
+
+  @Override
   public final void allocate(String state, TensorType type) {
     account.allocate(state, type);
     make(state, type);
@@ -88,7 +96,7 @@ public abstract class AccountedSession implements Session {
   }
 
   @Override
-  public final void profile(Profile asked) {
+  public final void profile(@Nullable Profile asked) {
     profile = asked;
   }
 

@@ -5,10 +5,11 @@ import dev.jqlora.engine.plan.Operand;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.OptionalLong;
+import java.util.function.LongSupplier;
 
 /**
- * The states of a session that are in pages: keeps the pool as large as the account says, brings in what a step uses, and
- * finds the bytes of a state wherever they are. What the memory is, and how it is copied, is the backend's.
+ * The states of a session that are in pages of one pool: keeps the pool as large as the account says, brings in what a step
+ * uses, and finds the bytes of a state wherever they are. What the memory is, and how it is copied, is the backend's.
  */
 public final class PagedStates {
   /** Memory for pages: a pool on the device, and room on the host for those that are not in it, zeroed. */
@@ -35,7 +36,7 @@ public final class PagedStates {
     void part(Page page, OptionalLong place, long offset, MemorySegment bytes);
   }
 
-  private final SessionAccount account;
+  private final LongSupplier size;
   private final PageTable table;
   private final Pager pager;
   private final Memory memory;
@@ -43,10 +44,21 @@ public final class PagedStates {
   /** Whether all bytes are still the zeros that they began as. */
   private boolean untouched = true;
 
+  /** For a session whose pages share a pool. */
   public PagedStates(SessionAccount account, Memory memory) {
-    this.account = account;
+    this(account.pages(), account::poolBytes, memory);
+  }
+
+  /**
+   * For one pool of several.
+   *
+   * @param table the states in it
+   * @param size the bytes that it should have now
+   */
+  public PagedStates(PageTable table, LongSupplier size, Memory memory) {
+    this.table = table;
+    this.size = size;
     this.memory = memory;
-    table = account.pages();
     pager = new Pager(table, memory);
   }
 
@@ -60,7 +72,7 @@ public final class PagedStates {
 
   /** Gives the pool back if the account now has another size for it. */
   public void fit() {
-    if (poolBytes != account.poolBytes()) {
+    if (poolBytes != size.getAsLong()) {
       pager.evictAll();
       close();
     }
@@ -76,11 +88,12 @@ public final class PagedStates {
 
   /** Makes the pool if there is none; where it holds all pages from the start, none is ever moved. */
   private void open() {
-    if (poolBytes == account.poolBytes()) {
+    long bytes = size.getAsLong();
+    if (poolBytes == bytes) {
       return;
     }
-    memory.openPool(account.poolBytes());
-    poolBytes = account.poolBytes();
+    memory.openPool(bytes);
+    poolBytes = bytes;
     pager.open(poolBytes);
     if (poolBytes == table.totalBytes() && untouched) {
       pager.beginInPool();
@@ -90,7 +103,7 @@ public final class PagedStates {
 
   /** Brings the pages that a step uses into the pool, until the next call. */
   public void bring(List<Operand> reads, List<Operand> writes, int[] indices) {
-    if (account.poolBytes() > 0) {
+    if (size.getAsLong() > 0) {
       open();
       pager.bring(reads, writes, indices);
     }

@@ -1,14 +1,17 @@
 package dev.jqlora.engine.backend;
 
 import dev.jqlora.engine.graph.Program;
+import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
- * States in device memory, and the programs that work on them. For one thread at a time. Where a state is named that is not
- * there, all methods throw IllegalArgumentException; where bytes are not within it, IndexOutOfBoundsException.
+ * States in device memory, the programs that work on them, and what ops there are kernels for. For one thread at a time.
+ * Where a state is named that is not there, all methods throw IllegalArgumentException; where bytes are not within it,
+ * IndexOutOfBoundsException.
  */
-public interface Session extends AutoCloseable {
+public interface Session extends Capabilities, AutoCloseable {
   /**
    * Makes a zeroed state. Its memory counts against the session's limit.
    *
@@ -56,8 +59,8 @@ public interface Session extends AutoCloseable {
     return usedBytes();
   }
 
-  /** From now on tells a profile what runs of programs take and move. */
-  void profile(Profile profile);
+  /** From now on tells a profile what runs of programs take and move; null for no profile. */
+  void profile(@Nullable Profile profile);
 
   @Override
   void close();

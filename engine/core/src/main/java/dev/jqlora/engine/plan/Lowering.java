@@ -60,7 +60,8 @@ public record Lowering(Graph graph, int nativeNodes, int decomposedNodes) {
       this.capabilities = capabilities;
     }
 
-    Graph graph(Graph graph) {
+    Graph graph(Graph original) {
+      Graph graph = LoraFusion.fuse(original, capabilities);
       GraphBuilder builder = new GraphBuilder();
       Map<Value, Value> placed = new HashMap<>();
       for (Value input : graph.inputs()) {

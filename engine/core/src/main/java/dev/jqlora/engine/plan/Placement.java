@@ -4,7 +4,10 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 
-/** Gives buffers offsets so that none overlap in time and space: the largest first, each as low as it goes. */
+/**
+ * Gives buffers offsets so that none overlap in time and space: one after another, each as low as it goes. The largest first is
+ * mostly best; other orders are tried where it leaves gaps.
+ */
 final class Placement {
   /** Start of every buffer, in bytes: a cache line and the widest vector. */
   static final long ALIGNMENT = 64;
@@ -28,6 +31,10 @@ final class Placement {
       return first <= other.last && other.first <= last;
     }
 
+    boolean liveAt(int step) {
+      return first <= step && step <= last;
+    }
+
     long end() {
       return offset + align(bytes);
     }
@@ -39,10 +46,33 @@ final class Placement {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 
-  /** Sets all offsets; returns the bytes taken. */
+  /** Sets all offsets by the order that takes the fewest bytes; returns these. */
   static long place(List<Buffer> buffers) {
+    Comparator<Buffer> largest = Comparator.comparingLong((Buffer buffer) -> buffer.bytes).reversed();
+    Comparator<Buffer> longest = Comparator.comparingInt((Buffer buffer) -> buffer.last - buffer.first).reversed();
+    int peak = peakStep(buffers, buffers.stream().mapToInt(buffer -> buffer.last).max().orElse(0));
+    Comparator<Buffer> atThePeak = Comparator.comparing(buffer -> !buffer.liveAt(peak));
+    List<Comparator<Buffer>> orders = List.of(largest, atThePeak.thenComparing(largest),
+        longest.thenComparing(largest), atThePeak.thenComparing(longest).thenComparing(largest));
+    long least = liveBytes(buffers, peak);
+    long best = Long.MAX_VALUE;
+    Comparator<Buffer> bestOrder = largest;
+    for (Comparator<Buffer> order : orders) {
+      long bytes = place(buffers, order);
+      if (bytes < best) {
+        best = bytes;
+        bestOrder = order;
+      }
+      if (best == least) {
+        return best;
+      }
+    }
+    return place(buffers, bestOrder);
+  }
+
+  private static long place(List<Buffer> buffers, Comparator<Buffer> by) {
     List<Buffer> order = new ArrayList<>(buffers);
-    order.sort(Comparator.comparingLong((Buffer buffer) -> buffer.bytes).reversed());
+    order.sort(by);
     List<Buffer> placed = new ArrayList<>();
     long size = 0;
     for (Buffer buffer : order) {
@@ -83,7 +113,7 @@ final class Placement {
   static long liveBytes(List<Buffer> buffers, int step) {
     long live = 0;
     for (Buffer buffer : buffers) {
-      if (buffer.first <= step && step <= buffer.last) {
+      if (buffer.liveAt(step)) {
         live += align(buffer.bytes);
       }
     }

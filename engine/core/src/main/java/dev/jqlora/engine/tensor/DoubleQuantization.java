@@ -11,7 +11,7 @@ import java.lang.foreign.ValueLayout;
 public final class DoubleQuantization {
   private DoubleQuantization() {}
 
-  /** The scales in 8 bits. They are read once, in order, so the mean has one value on every machine. */
+  /** The scales in 8 bits. Their mean is summed in a fixed order, so it has one value on every machine. */
   public static Absmax.Nested quantize(Absmax absmax, Arena arena) {
     long count = absmax.blocks();
     long blocks = Blockwise8bit.blocks(count);
@@ -34,12 +34,19 @@ public final class DoubleQuantization {
     return new Absmax.Nested(codes, DynamicMap.SIGNED, nestedAbsmax, offset);
   }
 
-  /** Summed in float64, which makes the float32 mean independent of the order for all practical sizes. */
+  /**
+   * Summed in float64, each 256 in order and then their sums in order: many threads of a device can do the same, to the bit.
+   */
   private static float mean(Absmax absmax) {
+    long count = absmax.blocks();
     double sum = 0;
-    for (long block = 0; block < absmax.blocks(); block++) {
-      sum += absmax.get(block);
+    for (long first = 0; first < count; first += Blockwise8bit.BLOCK) {
+      double part = 0;
+      for (long block = first; block < Math.min(count, first + Blockwise8bit.BLOCK); block++) {
+        part += absmax.get(block);
+      }
+      sum += part;
     }
-    return absmax.blocks() == 0 ? 0f : (float) (sum / absmax.blocks());
+    return count == 0 ? 0f : (float) (sum / count);
   }
 }

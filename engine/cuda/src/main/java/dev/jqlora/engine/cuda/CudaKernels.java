@@ -11,10 +11,11 @@ import java.util.Map;
 final class CudaKernels {
   private static final List<CudaKernel<?>> KERNELS = List.of(new AdamW8bitCuda(), new AdamWCuda(), new AddCuda(),
       new CacheWriteCuda(), new CachedAttentionCuda(), new CastCuda(), new CausalAttentionCuda(),
-      new CausalAttentionGradientCuda(), new DropoutCuda(), new EmbeddingCuda(), new EmbeddingGradientCuda(),
-      new FillCuda(), new LinearArgMaxCuda(), new LinearCrossEntropyCuda(), new LoraLinearCuda(), new MatMulCuda(),
-      new MultiplyCuda(), new Nf4LinearArgMaxCuda(),
-      new Nf4LinearCrossEntropyCuda(), new Nf4LinearCuda(), new Nf4LinearGradientCuda(), new RmsNormCuda(),
+      new CausalAttentionGradientCuda(), new DoubleQuantizeCuda(), new DropoutCuda(), new EmbeddingCuda(),
+      new EmbeddingGradientCuda(), new FillCuda(), new LinearArgMaxCuda(), new LinearCrossEntropyCuda(),
+      new LoraLinearCuda(), new MatMulCuda(), new MultiplyCuda(), new Nf4LinearArgMaxCuda(),
+      new Nf4LinearCrossEntropyCuda(), new Nf4LinearCuda(), new Nf4LinearGradientCuda(), new Nf4LoraLinearCuda(),
+      new Nf4LoraLinearGradientCuda(), new Nf4QuantizeCuda(), new RmsNormCuda(),
       new RmsNormGradientCuda(), new RmsNormWeightGradientCuda(), new RopeCuda(), new ScaleCuda(),
       new SumOfSquaresCuda(), new SwiGluCuda(), new SwiGluGradientCuda());
 

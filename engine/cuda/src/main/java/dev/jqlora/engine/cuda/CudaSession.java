@@ -38,7 +38,7 @@ final class CudaSession extends AccountedSession {
   private final Gpu gpu;
   private final DeviceCount memory = new DeviceCount();
   private final Staging staging;
-  private final DevicePages pageMemory;
+  private final DevicePages<?> pageMemory;
   private final PagedStates pages;
   private final Map<String, Long> addresses = new HashMap<>();
   private final List<CudaExecutable> executables = new ArrayList<>();

@@ -124,8 +124,15 @@ final class Driver {
     check(JCudaDriver.cuMemFree(DeviceAddress.of(address)), "giving memory back");
   }
 
+  /** Memory of the driver's that the host sees. */
+  sealed interface HostMemory {
+    MemorySegment segment();
+
+    void free();
+  }
+
   /** Host memory that the device can copy from and to by itself. */
-  record Pinned(Pointer pointer, MemorySegment segment) {
+  record Pinned(Pointer pointer, MemorySegment segment) implements HostMemory {
     static Pinned allocate(long bytes) {
       if (bytes > MOST_PINNED) {
         throw new IllegalArgumentException("%,d bytes of page-locked memory in one piece".formatted(bytes));
@@ -140,13 +147,14 @@ final class Driver {
       return pointer.withByteOffset(offset);
     }
 
-    void free() {
+    @Override
+    public void free() {
       check(JCudaDriver.cuMemFreeHost(pointer), "giving page-locked memory back");
     }
   }
 
   /** Memory that the driver moves between host and device; for the host to touch only while no kernel uses the same bytes. */
-  record Managed(long address, MemorySegment segment) {
+  record Managed(long address, MemorySegment segment) implements HostMemory {
     static Managed allocate(long bytes, String what) {
       DeviceAddress address = new DeviceAddress();
       check(JCudaDriver.cuMemAllocManaged(address, Math.max(1, bytes), CUmemAttach_flags.CU_MEM_ATTACH_GLOBAL),
@@ -154,7 +162,8 @@ final class Driver {
       return new Managed(address.value(), MemorySegment.ofAddress(address.value()).reinterpret(bytes));
     }
 
-    void free() {
+    @Override
+    public void free() {
       Driver.free(address);
     }
   }

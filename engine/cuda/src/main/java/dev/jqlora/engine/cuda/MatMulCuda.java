@@ -57,6 +57,12 @@ final class MatMulCuda implements CudaKernel<MatMul> {
 
   /** {@code c [m, n] = op(a) · op(b)}, or added to c; for kernels that are products among other things. */
   static void multiply(Call call, MatMul op, Factor a, Factor b, Extents extents, boolean accumulate, long c) {
+    multiply(call, op, a, b, extents, 1f, accumulate, c);
+  }
+
+  /** The same times a factor. */
+  static void multiply(Call call, MatMul op, Factor a, Factor b, Extents extents, float factor, boolean accumulate,
+      long c) {
     boolean storesBf16 = a.dtype == DType.BF16 || op.dtype() == DType.BF16;
     boolean tensorCores = storesBf16 || call.launcher().precision() == Precision.BF16
         && TensorCores.take(a.address, a.dtype, op.transposeA() ? extents.m : extents.k)
@@ -67,7 +73,7 @@ final class MatMulCuda implements CudaKernel<MatMul> {
             Operands.suffix(op.dtype()))
         : "mat_mul_" + Operands.suffix(b.dtype);
     call.launch(FILE, kernel, new Grid(tiles.x(), tiles.y(), extents.batches), a.address, op.transposeA() ? 1 : 0,
-        b.address, op.transposeB() ? 1 : 0, extents.m, extents.n, extents.k, 1f, accumulate ? 1 : 0, c);
+        b.address, op.transposeB() ? 1 : 0, extents.m, extents.n, extents.k, factor, accumulate ? 1 : 0, c);
   }
 
   /** One block for each tile of an {@code [m, n]} product in float32. */

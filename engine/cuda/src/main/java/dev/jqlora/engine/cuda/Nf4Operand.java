@@ -47,10 +47,59 @@ final class Nf4Operand {
     List<Object> arguments = new ArrayList<>(List.of(x.address()));
     arguments.addAll(arguments(weight, call));
     arguments.addAll(List.of(rows, weight.out(), weight.in(), y));
-    boolean storesBf16 = x.dtype() == DType.BF16;
-    boolean tensorCores = storesBf16 || call.launcher().precision() == Precision.BF16 && takeCodes(weight)
+    launch(call, file, x, tensorCoresTake(call, weight, x, inner), rows, columns, arguments);
+  }
+
+  /**
+   * What an adapter adds to the sums of a product.
+   *
+   * @param low F32 {@code [rows, rank]}
+   * @param matrix F32, whose lines are of so many elements
+   * @param others what the kernel takes besides
+   */
+  record Adapter(long low, long matrix, int line, int rank, List<Long> others) {
+    /**
+     * Kernels with an adapter are for more rows than one, and for ranks whose lines can be copied in pieces.
+     *
+     * @param x what is multiplied by the weight
+     */
+    static Support supports(Nf4Weight weight, TensorType x, int rank, long scratchBytes) {
+      if (x.shape().dim(0) == 1) {
+        return new Support.Unsupported("a single row is computed another way");
+      }
+      if (!TensorCores.takeLines(DType.F32, rank)) {
+        return new Support.Unsupported("ranks that are no multiple of 4 would keep the product off tensor cores");
+      }
+      return Nf4Operand.supports(weight, x) instanceof Support.Unsupported unsupported
+          ? unsupported
+          : new Support.Native(scratchBytes);
+    }
+  }
+
+  /** A product of the call's first input with the weight that stands behind it, and an adapter's; see the other one. */
+  static void multiply(CudaKernel.Call call, String file, Nf4Weight weight, int inner, int columns, Adapter adapter) {
+    Factor x = new Factor(call.in(0), call.input(0).type().dtype());
+    int rows = call.input(0).dim(0);
+    List<Object> arguments = new ArrayList<>(List.of(x.address()));
+    arguments.addAll(arguments(weight, call));
+    arguments.addAll(List.of(adapter.low, adapter.matrix));
+    arguments.addAll(adapter.others);
+    arguments.addAll(List.of(rows, weight.out(), weight.in(), adapter.rank, call.out(0)));
+    boolean tensorCores = tensorCoresTake(call, weight, x, inner)
+        && TensorCores.take(adapter.low, DType.F32, adapter.rank)
+        && TensorCores.take(adapter.matrix, DType.F32, adapter.line);
+    launch(call, file, x, tensorCores, rows, columns, arguments);
+  }
+
+  private static boolean tensorCoresTake(CudaKernel.Call call, Nf4Weight weight, Factor x, int inner) {
+    return call.launcher().precision() == Precision.BF16 && takeCodes(weight)
         && TensorCores.take(call.in(1), DType.U8, weight.in() / 2) && TensorCores.take(x.address(), x.dtype(), inner);
-    if (tensorCores) {
+  }
+
+  private static void launch(CudaKernel.Call call, String file, Factor x, boolean tensorCores, int rows, int columns,
+      List<Object> arguments) {
+    boolean storesBf16 = x.dtype() == DType.BF16;
+    if (storesBf16 || tensorCores) {
       call.launch(file, file + (storesBf16 ? "_mma_bf16" : "_mma"), TensorCores.tiles(rows, columns),
           arguments.toArray());
     } else {

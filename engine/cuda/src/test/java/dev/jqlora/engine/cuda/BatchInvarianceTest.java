@@ -6,6 +6,7 @@ import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.op.CausalAttention;
 import dev.jqlora.engine.op.Nf4Linear;
+import dev.jqlora.engine.op.Nf4LoraLinear;
 import dev.jqlora.engine.op.Nf4Weight;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
@@ -55,6 +56,22 @@ class BatchInvarianceTest {
     List<Tensor> own = new ArrayList<>(tensors);
     own.set(0, last(tensors.getFirst()));
     assertSame(run(precision, new Nf4Linear(weight), own), run(precision, new Nf4Linear(weight), tensors));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void productsOfRowsWithAnAdapter(Precision precision) {
+    Nf4Weight weight = new Nf4Weight(72, 96, 64, true);
+    List<Input> inputs = new ArrayList<>(List.of(Input.f32(98, 96)));
+    inputs.addAll(Input.nf4(weight));
+    inputs.addAll(List.of(Input.f32(98, 96), Input.f32(8, 96), Input.f32(72, 8)));
+    List<Tensor> tensors = make(inputs);
+    List<Tensor> own = new ArrayList<>(tensors);
+    int z = 1 + weight.inputs();
+    own.set(0, last(tensors.getFirst()));
+    own.set(z, last(tensors.get(z)));
+    Nf4LoraLinear op = new Nf4LoraLinear(weight, 2);
+    assertSame(run(precision, op, own), run(precision, op, tensors));
   }
 
   @ParameterizedTest

@@ -29,7 +29,7 @@ class PlantedBugTest {
   @ParameterizedTest
   @CsvSource({"wrong index, Rope, off by", "missing barrier, LinearArgMax, race on byte",
       "race, SumOfSquares, race on byte", "out of bounds, SwiGlu, reads 4 bytes",
-      "wrong accumulate type, MatMul, rounded by up to 1/512"})
+      "wrong accumulate type, MatMul, factors rounded to bfloat16"})
   void theSuiteFindsIt(String bug, String op, String complaint) {
     TestDriver.use();
     TestDriver.plant(true);

@@ -68,7 +68,8 @@ class PtxTest {
 
   /** What the speed of these kernels rests on: products on tensor cores, of tiles that are copied while others are multiplied. */
   @ParameterizedTest
-  @ValueSource(strings = {"nf4_linear", "nf4_linear_gradient", "mat_mul", "lora_linear", "causal_attention",
+  @ValueSource(strings = {"nf4_linear", "nf4_linear_gradient", "nf4_lora_linear",
+      "nf4_lora_linear_gradient", "mat_mul", "lora_linear", "causal_attention",
       "causal_attention_gradient", "cached_attention"})
   void kernelsOnTensorCoresHoldTheirInstructions(String name) {
     int found = 0;

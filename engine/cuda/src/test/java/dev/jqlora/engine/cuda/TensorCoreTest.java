@@ -41,6 +41,7 @@ class TensorCoreTest {
   @ParameterizedTest
   @CsvSource({"MatMul, whole lines", "LoraLinear, whole lines", "LinearCrossEntropy, whole lines",
       "Nf4Linear, whole lines", "Nf4LinearGradient, whole lines", "Nf4LinearCrossEntropy, whole lines",
+      "Nf4LoraLinear, whole lines", "Nf4LoraLinearGradient, whole lines",
       "CausalAttention, heads of", "CausalAttentionGradient, heads of", "CachedAttention, heads of"})
   void tensorCoresTakeLinesOfWholePieces(String op, String prefix) {
     assertNotEquals(List.of(), cases(op, prefix));
@@ -49,8 +50,8 @@ class TensorCoreTest {
 
   /** Of activations in BF16, too: others are computed in F32 between casts, as all are in the mode of proof. */
   @ParameterizedTest
-  @ValueSource(strings = {"MatMul", "LoraLinear", "Nf4Linear", "Nf4LinearGradient", "CausalAttention",
-      "CausalAttentionGradient"})
+  @ValueSource(strings = {"MatMul", "LoraLinear", "Nf4Linear", "Nf4LinearGradient", "Nf4LoraLinear",
+      "Nf4LoraLinearGradient", "CausalAttention", "CausalAttentionGradient"})
   void tensorCoresTakeActivationsInBf16(String op) {
     TestDriver.use();
     List<CaseList.Case> cases = cases(op, "BF16: ");

@@ -52,11 +52,14 @@ public final class CaseList {
   }
 
   /**
-   * How far F32 results may be off where the factors of matrix products are rounded to BF16 and the sums are F32, as tensor
-   * cores compute. Ops that say nothing have no products.
+   * What of the op is computed on tensor cores, from which {@link Bf16Products} has how far F32 results may then be off. Ops
+   * that say nothing have no products.
+   *
+   * @param products one after the other
+   * @param depth terms of the longest sum
    */
-  public CaseList bf16Products(Tolerance tolerance) {
-    bf16Products = tolerance;
+  public CaseList bf16Products(int products, int depth) {
+    bf16Products = Bf16Products.tolerance(products, depth);
     return this;
   }
 

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.Profile;
 import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.op.SwiGlu;
 import dev.jqlora.engine.plan.Plan;
@@ -16,8 +17,10 @@ import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** The suite must see what a faulty backend does. Each of these is right but for one fault after a run. */
@@ -97,6 +100,11 @@ class CaseRunTest {
   /** Another session, with a fault after each run of a program of one name. */
   private record Faulty(Session session, String program, Fault fault) implements Session {
     @Override
+    public Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
+      return session.supports(op, inputs, outputs);
+    }
+
+    @Override
     public void allocate(String state, TensorType type) {
       session.allocate(state, type);
     }
@@ -142,7 +150,7 @@ class CaseRunTest {
     }
 
     @Override
-    public void profile(Profile profile) {
+    public void profile(@Nullable Profile profile) {
       session.profile(profile);
     }
 

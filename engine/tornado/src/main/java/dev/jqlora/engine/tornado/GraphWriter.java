@@ -15,7 +15,9 @@ import uk.ac.manchester.tornado.api.WorkerGrid;
 import uk.ac.manchester.tornado.api.WorkerGrid1D;
 import uk.ac.manchester.tornado.api.WorkerGrid3D;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
+import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
@@ -50,6 +52,8 @@ final class GraphWriter {
   private final Map<String, WorkerGrid> grids = new LinkedHashMap<>();
   private final List<Moving> moving = new ArrayList<>();
   private @Nullable PageSlots pages;
+  private @Nullable ByteArray noBytes;
+  private @Nullable ShortArray noShorts;
   private int entries = FIRST_OFFSET;
   private int tasks;
   private long bytes;
@@ -189,6 +193,28 @@ final class GraphWriter {
     IntArray array = IntArray.fromElements(numbers);
     give(DataTransferMode.FIRST_EXECUTION, array);
     return array;
+  }
+
+  /** An array for a parameter that a task does not read. */
+  ByteArray noBytes() {
+    ByteArray none = noBytes;
+    if (none == null) {
+      none = new ByteArray(1);
+      give(DataTransferMode.FIRST_EXECUTION, none);
+      noBytes = none;
+    }
+    return none;
+  }
+
+  /** See {@link #noBytes}. */
+  ShortArray noShorts() {
+    ShortArray none = noShorts;
+    if (none == null) {
+      none = new ShortArray(1);
+      give(DataTransferMode.FIRST_EXECUTION, none);
+      noShorts = none;
+    }
+    return none;
   }
 
   /** The identifier of the task whose work-items were last declared. */

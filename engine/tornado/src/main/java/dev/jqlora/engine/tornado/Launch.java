@@ -71,6 +71,16 @@ final class Launch {
     return (ShortArray) array(operand);
   }
 
+  /** What a task is given for bytes where what is compiled for it reads none. */
+  ByteArray noBytes() {
+    return writer.noBytes();
+  }
+
+  /** Likewise for 16-bit numbers. */
+  ShortArray noShorts() {
+    return writer.noShorts();
+  }
+
   private TornadoNativeArray array(int operand) {
     return places.get(operand).array();
   }

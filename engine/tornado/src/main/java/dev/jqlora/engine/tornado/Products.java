@@ -1,7 +1,6 @@
 package dev.jqlora.engine.tornado;
 
 import dev.jqlora.engine.op.Nf4Weight;
-import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
@@ -12,9 +11,10 @@ import uk.ac.manchester.tornado.api.types.arrays.ShortArray;
 
 /**
  * Matrix products by tiles: a group of 16 by 16 work-items computes 64 by 64 elements, each work-item 16 of them in registers,
- * and brings 16 of the inner axis at a time to local memory. A transposed matrix is one with other strides. An element's sum
- * runs over the inner axis in its order, whatever the other extents. The innermost loop's bound is not a constant, or
- * TornadoVM would unroll all of it into thousands of lines.
+ * and brings 16 of the inner axis at a time to local memory. For a single row, as decoding has them, a group of 64 work-items
+ * computes 64 elements. A transposed matrix is one with other strides. An element's sum runs over the inner axis in its order,
+ * whatever the other extents. The innermost loop's bound is not a constant, or TornadoVM would unroll all of it into thousands
+ * of lines.
  */
 final class Products {
   private static final int TILE = 64;
@@ -22,6 +22,18 @@ final class Products {
   private static final int DEPTH = 16;
   private static final int THREADS = SIDE * SIDE;
   private static final int PER = 4;
+
+  /** Of a single row's product: elements of a group, the part of the inner axis at a time, and local memory for one of it. */
+  private static final int WIDTH = GraphWriter.GROUP;
+  private static final int SLICE = 32;
+  private static final int PITCH = WIDTH + 1;
+
+  /** How the second matrix is stored. A plain number among a task's arguments is a constant in what is compiled for it. */
+  private static final int F32 = 0;
+  private static final int BF16 = 1;
+  private static final int F16 = 2;
+  private static final int NF4 = 3;
+  private static final int NESTED_NF4 = 4;
 
   private Products() {}
 
@@ -53,26 +65,19 @@ final class Products {
     static final Sum NONE = new Sum(1, -1, -1);
   }
 
-  /** Adds a product; b may be F32, BF16 or F16, only an F32 one with a sum. */
+  /** Adds a product; b may be F32, BF16 or F16. */
   static void emit(Launch launch, Size size, Matrix a, Matrix b, int c, int cEntry, Sum sum) {
-    TensorType type = launch.type(b.operand());
-    switch (type.dtype()) {
-      case F32 -> {
-        boolean with = sum.base >= 0;
-        size.grid(launch)
-            .task(launch.id(), Products::floats, launch.context(), launch.memory(), launch.at(),
-                launch.call(a.entry(), b.entry(), cEntry, with ? sum.baseEntry : cEntry, size.m, size.n, size.k,
-                    a.layout().row(), a.layout().column(), b.layout().row(), b.layout().column(), with ? 1 : 0),
-                sum.scale);
-      }
-      case BF16,
-          F16 ->
-        size.grid(launch).task(launch.id(), Products::halves, launch.context(), launch.memory(),
-            launch.shorts(b.operand()), launch.tables(), launch.at(),
-            launch.call(a.entry(), b.entry(), cEntry, size.m, size.n, size.k, a.layout().row(), a.layout().column(),
-                b.layout().row(), b.layout().column(), type.dtype() == DType.BF16 ? 1 : 0));
-      case I32, U8 -> throw new IllegalArgumentException(type.toString());
-    }
+    int form = switch (launch.type(b.operand()).dtype()) {
+      case F32 -> F32;
+      case BF16 -> BF16;
+      case F16 -> F16;
+      case I32, U8 -> throw new IllegalArgumentException(launch.type(b.operand()).toString());
+    };
+    ShortArray halves = form == F32 ? launch.noShorts() : launch.shorts(b.operand());
+    emit(launch, size, launch.noBytes(), launch.noBytes(), halves, form,
+        launch.call(a.entry(), b.entry(), cEntry, sum.base < 0 ? -1 : sum.baseEntry, size.m, size.n, size.k,
+            a.layout().row(), a.layout().column(), b.layout().row(), b.layout().column(), 0),
+        sum.scale);
   }
 
   /**
@@ -85,21 +90,31 @@ final class Products {
     int n = transposed ? weight.out() : weight.in();
     int k = transposed ? weight.in() : weight.out();
     Layout layout = transposed ? Layout.transposed(weight.in()) : Layout.plain(weight.in());
-    Size size = new Size(1, rows, n, k);
-    IntArray call = launch.call(a, launch.at(1), c, rows, n, k, layout.row(), layout.column(), weight.blockSize());
-    if (weight.nested()) {
-      size.grid(launch).task(launch.id(), Products::nested, launch.context(), launch.memory(), launch.bytes(1),
-          launch.bytes(2), launch.tables(), launch.at(), call);
+    emit(launch, new Size(1, rows, n, k), launch.bytes(1), weight.nested() ? launch.bytes(2) : launch.noBytes(),
+        launch.noShorts(), weight.nested() ? NESTED_NF4 : NF4,
+        launch.call(a, launch.at(1), c, -1, rows, n, k, k, 1, layout.row(), layout.column(), weight.blockSize()), 1);
+  }
+
+  private static void emit(Launch launch, Size size, ByteArray codes, ByteArray absmaxCodes, ShortArray halves,
+      int form, IntArray call, float scale) {
+    if (size.m == 1) {
+      launch.groups((long) size.batches * ((size.n + WIDTH - 1) / WIDTH)).task(launch.id(), Products::row,
+          launch.context(), launch.memory(), codes, absmaxCodes, halves, launch.tables(), launch.at(), call, form,
+          scale);
     } else {
-      size.grid(launch).task(launch.id(), Products::plain, launch.context(), launch.memory(), launch.bytes(1),
-          launch.tables(), launch.at(), call);
+      size.grid(launch).task(launch.id(), Products::tiles, launch.context(), launch.memory(), codes, absmaxCodes,
+          halves,
+          launch.tables(), launch.at(), call, form, scale);
     }
   }
 
-  static void floats(KernelContext context, FloatArray memory, IntArray at, IntArray call, float scale) {
-    int entryA = call.get(0);
-    int entryB = call.get(1);
-    int entryC = call.get(2);
+  /**
+   * A product by tiles.
+   *
+   * @param codes of an NF4 matrix, {@code absmaxCodes} of one with double quantization, {@code halves} of a 16-bit one
+   */
+  static void tiles(KernelContext context, FloatArray memory, ByteArray codes, ByteArray absmaxCodes,
+      ShortArray halves, FloatArray tables, IntArray at, IntArray call, int form, float scale) {
     int entryBase = call.get(3);
     int m = call.get(4);
     int n = call.get(5);
@@ -108,7 +123,7 @@ final class Products {
     int aColumn = call.get(8);
     int bRow = call.get(9);
     int bColumn = call.get(10);
-    int withBase = call.get(11);
+    int blockSize = call.get(11);
     float[] tileA = context.allocateFloatLocalArray(TILE * DEPTH);
     float[] tileB = context.allocateFloatLocalArray(TILE * DEPTH);
     float[] sums = new float[PER * PER];
@@ -121,10 +136,15 @@ final class Products {
     int row0 = context.groupIdy * TILE;
     int column0 = context.groupIdx * TILE;
     int batch = context.groupIdz;
-    int aFirst = at.get(entryA) + batch * m * k;
-    int bFirst = at.get(entryB) + batch * k * n;
-    int cFirst = at.get(entryC) + batch * m * n;
-    int baseFirst = at.get(entryBase) + batch * m * n;
+    int aFirst = at.get(call.get(0)) + batch * m * k;
+    int entryB = call.get(1);
+    int bFirst = at.get(entryB);
+    int bAbsmax = form >= NF4 ? at.get(entryB + 1) : 0;
+    int bMap = form == NESTED_NF4 ? at.get(entryB + 2) : 0;
+    int bNested = form == NESTED_NF4 ? at.get(entryB + 3) : 0;
+    int bOffset = form == NESTED_NF4 ? at.get(entryB + 4) : 0;
+    int bBatch = batch * k * n;
+    int cFirst = at.get(call.get(2)) + batch * m * n;
     for (int from = 0; from < k; from += DEPTH) {
       for (int part = 0; part < PER; part++) {
         int e = thread + part * THREADS;
@@ -142,8 +162,9 @@ final class Products {
         int l = bRow == 1 ? e % DEPTH : e / TILE;
         float value = 0;
         if (column0 + j < n && from + l < k) {
-          int i = (from + l) * bRow + (column0 + j) * bColumn;
-          value = memory.get(bFirst + i);
+          int i = bBatch + (from + l) * bRow + (column0 + j) * bColumn;
+          value = element(form, memory, codes, absmaxCodes, halves, tables, bFirst, bAbsmax, bMap, bNested, bOffset,
+              blockSize, i);
         }
         tileB[l * TILE + j] = value;
       }
@@ -164,10 +185,10 @@ final class Products {
         int row = row0 + y + i * SIDE;
         int column = column0 + x + j * SIDE;
         if (row < m && column < n) {
-          float sum = scale * sums[i * PER + j];
           int to = row * n + column;
-          if (withBase == 1) {
-            sum += memory.get(baseFirst + to);
+          float sum = scale * sums[i * PER + j];
+          if (entryBase >= 0) {
+            sum += memory.get(at.get(entryBase) + batch * m * n + to);
           }
           memory.set(cFirst + to, sum);
         }
@@ -175,233 +196,89 @@ final class Products {
     }
   }
 
-  static void halves(KernelContext context, FloatArray memory, ShortArray b, FloatArray tables, IntArray at,
-      IntArray call) {
-    int entryA = call.get(0);
+  /** A product whose first matrix is one row, with the arguments of {@link #tiles}. */
+  static void row(KernelContext context, FloatArray memory, ByteArray codes, ByteArray absmaxCodes, ShortArray halves,
+      FloatArray tables, IntArray at, IntArray call, int form, float scale) {
+    int entryBase = call.get(3);
+    int n = call.get(5);
+    int k = call.get(6);
+    int aColumn = call.get(8);
+    int bRow = call.get(9);
+    int bColumn = call.get(10);
+    int blockSize = call.get(11);
+    float[] slice = context.allocateFloatLocalArray(SLICE * PITCH);
+    int x = context.localIdx;
+    int groups = n < 1 ? 1 : (n + WIDTH - 1) / WIDTH;
+    int batch = context.groupIdx / groups;
+    int column0 = context.groupIdx % groups * WIDTH;
+    int width = n - column0 < WIDTH ? n - column0 : WIDTH;
+    int aFirst = at.get(call.get(0)) + batch * k;
     int entryB = call.get(1);
-    int entryC = call.get(2);
-    int m = call.get(3);
-    int n = call.get(4);
-    int k = call.get(5);
-    int aRow = call.get(6);
-    int aColumn = call.get(7);
-    int bRow = call.get(8);
-    int bColumn = call.get(9);
-    int isBf16 = call.get(10);
-    float[] tileA = context.allocateFloatLocalArray(TILE * DEPTH);
-    float[] tileB = context.allocateFloatLocalArray(TILE * DEPTH);
-    float[] sums = new float[PER * PER];
-    for (int i = 0; i < PER * PER; i++) {
-      sums[i] = 0;
-    }
-    int x = context.localIdx;
-    int y = context.localIdy;
-    int thread = y * SIDE + x;
-    int row0 = context.groupIdy * TILE;
-    int column0 = context.groupIdx * TILE;
-    int batch = context.groupIdz;
-    int aFirst = at.get(entryA) + batch * m * k;
-    int bFirst = at.get(entryB) + batch * k * n;
-    int cFirst = at.get(entryC) + batch * m * n;
-    for (int from = 0; from < k; from += DEPTH) {
-      for (int part = 0; part < PER; part++) {
-        int e = thread + part * THREADS;
-        int r = aColumn == 1 ? e / DEPTH : e % TILE;
-        int l = aColumn == 1 ? e % DEPTH : e / TILE;
-        float value = 0;
-        if (row0 + r < m && from + l < k) {
-          value = memory.get(aFirst + (row0 + r) * aRow + (from + l) * aColumn);
+    int bFirst = at.get(entryB);
+    int bAbsmax = form >= NF4 ? at.get(entryB + 1) : 0;
+    int bMap = form == NESTED_NF4 ? at.get(entryB + 2) : 0;
+    int bNested = form == NESTED_NF4 ? at.get(entryB + 3) : 0;
+    int bOffset = form == NESTED_NF4 ? at.get(entryB + 4) : 0;
+    int bBatch = batch * k * n;
+    // Work-items side by side read what lies side by side.
+    int fromJ = bRow == 1 ? x / SLICE : x;
+    int stepJ = bRow == 1 ? WIDTH / SLICE : WIDTH;
+    int fromL = bRow == 1 ? x % SLICE : 0;
+    int stepL = bRow == 1 ? SLICE : 1;
+    float sum = 0;
+    for (int from = 0; from < k; from += SLICE) {
+      int depth = k - from < SLICE ? k - from : SLICE;
+      for (int j = fromJ; j < width; j += stepJ) {
+        for (int l = fromL; l < depth; l += stepL) {
+          int i = bBatch + (from + l) * bRow + (column0 + j) * bColumn;
+          slice[l * PITCH + j] = element(form, memory, codes, absmaxCodes, halves, tables, bFirst, bAbsmax, bMap, bNested, bOffset,
+              blockSize, i);
         }
-        tileA[l * TILE + r] = value;
-      }
-      for (int part = 0; part < PER; part++) {
-        int e = thread + part * THREADS;
-        int j = bRow == 1 ? e / DEPTH : e % TILE;
-        int l = bRow == 1 ? e % DEPTH : e / TILE;
-        float value = 0;
-        if (column0 + j < n && from + l < k) {
-          int i = (from + l) * bRow + (column0 + j) * bColumn;
-          int bits = b.get(bFirst + i);
-          if (isBf16 == 1) {
-            value = Half.bf16(bits, tables);
-          } else {
-            value = Half.f16(bits, tables);
-          }
-        }
-        tileB[l * TILE + j] = value;
       }
       context.localBarrier();
-      int depth = k - from < DEPTH ? k - from : DEPTH;
       for (int l = 0; l < depth; l++) {
-        for (int i = 0; i < PER; i++) {
-          float left = tileA[l * TILE + y + i * SIDE];
-          for (int j = 0; j < PER; j++) {
-            sums[i * PER + j] += left * tileB[l * TILE + x + j * SIDE];
-          }
-        }
+        sum += memory.get(aFirst + (from + l) * aColumn) * slice[l * PITCH + x];
       }
       context.localBarrier();
     }
-    for (int i = 0; i < PER; i++) {
-      for (int j = 0; j < PER; j++) {
-        int row = row0 + y + i * SIDE;
-        int column = column0 + x + j * SIDE;
-        if (row < m && column < n) {
-          memory.set(cFirst + row * n + column, sums[i * PER + j]);
-        }
+    if (x < width) {
+      int to = batch * n + column0 + x;
+      float result = scale * sum;
+      if (entryBase >= 0) {
+        result += memory.get(at.get(entryBase) + to);
       }
+      memory.set(at.get(call.get(2)) + to, result);
     }
   }
 
-  static void plain(KernelContext context, FloatArray memory, ByteArray codes, FloatArray tables, IntArray at,
-      IntArray call) {
-    int first = call.get(1);
-    int m = call.get(3);
-    int n = call.get(4);
-    int k = call.get(5);
-    int bRow = call.get(6);
-    int bColumn = call.get(7);
-    int blockSize = call.get(8);
-    int aRow = k;
-    int aColumn = 1;
-    float[] tileA = context.allocateFloatLocalArray(TILE * DEPTH);
-    float[] tileB = context.allocateFloatLocalArray(TILE * DEPTH);
-    float[] sums = new float[PER * PER];
-    for (int i = 0; i < PER * PER; i++) {
-      sums[i] = 0;
+  /**
+   * Element i of the second matrix. The offsets come as numbers that were read once: compilers for devices do not see that the
+   * array they stand in never changes.
+   *
+   * @param first where it begins; the others are those of an NF4 matrix's other parts
+   */
+  private static float element(int form, FloatArray memory, ByteArray codes, ByteArray absmaxCodes, ShortArray halves,
+      FloatArray tables, int first, int absmaxFirst, int map, int nested, int offset, int blockSize, int i) {
+    float value;
+    if (form == F32) {
+      value = memory.get(first + i);
+    } else if (form == BF16) {
+      value = Half.bf16(halves.get(first + i), tables);
+    } else if (form == F16) {
+      value = Half.f16(halves.get(first + i), tables);
+    } else {
+      int pair = codes.get(first + (i >> 1)) & 255;
+      int code = (i & 1) == 0 ? pair >> 4 : pair & 15;
+      int block = i / blockSize;
+      float absmax;
+      if (form == NF4) {
+        absmax = memory.get(absmaxFirst + block);
+      } else {
+        int scale = absmaxCodes.get(absmaxFirst + block) & 255;
+        absmax = memory.get(map + scale) * memory.get(nested + block / 256) + memory.get(offset);
+      }
+      value = tables.get(code) * absmax;
     }
-    int x = context.localIdx;
-    int y = context.localIdy;
-    int thread = y * SIDE + x;
-    int row0 = context.groupIdy * TILE;
-    int column0 = context.groupIdx * TILE;
-    int aFirst = at.get(call.get(0));
-    int codesFirst = at.get(first);
-    int absmaxFirst = at.get(first + 1);
-    int cFirst = at.get(call.get(2));
-    for (int from = 0; from < k; from += DEPTH) {
-      for (int part = 0; part < PER; part++) {
-        int e = thread + part * THREADS;
-        int r = aColumn == 1 ? e / DEPTH : e % TILE;
-        int l = aColumn == 1 ? e % DEPTH : e / TILE;
-        float value = 0;
-        if (row0 + r < m && from + l < k) {
-          value = memory.get(aFirst + (row0 + r) * aRow + (from + l) * aColumn);
-        }
-        tileA[l * TILE + r] = value;
-      }
-      for (int part = 0; part < PER; part++) {
-        int e = thread + part * THREADS;
-        int j = bRow == 1 ? e / DEPTH : e % TILE;
-        int l = bRow == 1 ? e % DEPTH : e / TILE;
-        float value = 0;
-        if (column0 + j < n && from + l < k) {
-          int i = (from + l) * bRow + (column0 + j) * bColumn;
-          int pair = codes.get(codesFirst + (i >> 1)) & 255;
-          int code = (i & 1) == 0 ? pair >> 4 : pair & 15;
-          value = tables.get(code) * memory.get(absmaxFirst + i / blockSize);
-        }
-        tileB[l * TILE + j] = value;
-      }
-      context.localBarrier();
-      int depth = k - from < DEPTH ? k - from : DEPTH;
-      for (int l = 0; l < depth; l++) {
-        for (int i = 0; i < PER; i++) {
-          float left = tileA[l * TILE + y + i * SIDE];
-          for (int j = 0; j < PER; j++) {
-            sums[i * PER + j] += left * tileB[l * TILE + x + j * SIDE];
-          }
-        }
-      }
-      context.localBarrier();
-    }
-    for (int i = 0; i < PER; i++) {
-      for (int j = 0; j < PER; j++) {
-        int row = row0 + y + i * SIDE;
-        int column = column0 + x + j * SIDE;
-        if (row < m && column < n) {
-          memory.set(cFirst + row * n + column, sums[i * PER + j]);
-        }
-      }
-    }
-  }
-
-  static void nested(KernelContext context, FloatArray memory, ByteArray codes, ByteArray absmaxCodes,
-      FloatArray tables, IntArray at, IntArray call) {
-    int first = call.get(1);
-    int m = call.get(3);
-    int n = call.get(4);
-    int k = call.get(5);
-    int bRow = call.get(6);
-    int bColumn = call.get(7);
-    int blockSize = call.get(8);
-    int aRow = k;
-    int aColumn = 1;
-    float[] tileA = context.allocateFloatLocalArray(TILE * DEPTH);
-    float[] tileB = context.allocateFloatLocalArray(TILE * DEPTH);
-    float[] sums = new float[PER * PER];
-    for (int i = 0; i < PER * PER; i++) {
-      sums[i] = 0;
-    }
-    int x = context.localIdx;
-    int y = context.localIdy;
-    int thread = y * SIDE + x;
-    int row0 = context.groupIdy * TILE;
-    int column0 = context.groupIdx * TILE;
-    int aFirst = at.get(call.get(0));
-    int codesFirst = at.get(first);
-    int absmaxFirst = at.get(first + 1);
-    int mapFirst = at.get(first + 2);
-    int nestedFirst = at.get(first + 3);
-    float shift = memory.get(at.get(first + 4));
-    int cFirst = at.get(call.get(2));
-    for (int from = 0; from < k; from += DEPTH) {
-      for (int part = 0; part < PER; part++) {
-        int e = thread + part * THREADS;
-        int r = aColumn == 1 ? e / DEPTH : e % TILE;
-        int l = aColumn == 1 ? e % DEPTH : e / TILE;
-        float value = 0;
-        if (row0 + r < m && from + l < k) {
-          value = memory.get(aFirst + (row0 + r) * aRow + (from + l) * aColumn);
-        }
-        tileA[l * TILE + r] = value;
-      }
-      for (int part = 0; part < PER; part++) {
-        int e = thread + part * THREADS;
-        int j = bRow == 1 ? e / DEPTH : e % TILE;
-        int l = bRow == 1 ? e % DEPTH : e / TILE;
-        float value = 0;
-        if (column0 + j < n && from + l < k) {
-          int i = (from + l) * bRow + (column0 + j) * bColumn;
-          int pair = codes.get(codesFirst + (i >> 1)) & 255;
-          int code = (i & 1) == 0 ? pair >> 4 : pair & 15;
-          int block = i / blockSize;
-          int scale = absmaxCodes.get(absmaxFirst + block) & 255;
-          float absmax = memory.get(mapFirst + scale) * memory.get(nestedFirst + block / 256) + shift;
-          value = tables.get(code) * absmax;
-        }
-        tileB[l * TILE + j] = value;
-      }
-      context.localBarrier();
-      int depth = k - from < DEPTH ? k - from : DEPTH;
-      for (int l = 0; l < depth; l++) {
-        for (int i = 0; i < PER; i++) {
-          float left = tileA[l * TILE + y + i * SIDE];
-          for (int j = 0; j < PER; j++) {
-            sums[i * PER + j] += left * tileB[l * TILE + x + j * SIDE];
-          }
-        }
-      }
-      context.localBarrier();
-    }
-    for (int i = 0; i < PER; i++) {
-      for (int j = 0; j < PER; j++) {
-        int row = row0 + y + i * SIDE;
-        int column = column0 + x + j * SIDE;
-        if (row < m && column < n) {
-          memory.set(cFirst + row * n + column, sums[i * PER + j]);
-        }
-      }
-    }
+    return value;
   }
 }

@@ -2,7 +2,7 @@ package dev.jqlora.engine.tornado;
 
 import dev.jqlora.engine.backend.PageTable;
 import dev.jqlora.engine.backend.PageTable.Page;
-import dev.jqlora.engine.backend.Pager;
+import dev.jqlora.engine.backend.PagedStates;
 import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.plan.Operand;
@@ -20,7 +20,8 @@ import java.util.OptionalLong;
 
 /**
  * The paged states of a session. An array of the device has one element type, so there is a pool for each: behind the states
- * in the array of that type. Pages come in through the graphs by which the host writes to arrays.
+ * in the array of that type, which is there as long as the array is. Pages come in through the graphs by which the host
+ * writes to arrays.
  */
 final class TornadoPages implements AutoCloseable {
   /** Moves bytes between host and device. */
@@ -40,15 +41,22 @@ final class TornadoPages implements AutoCloseable {
   private final Map<DType, Pool> pools = new EnumMap<>(DType.class);
 
   /** The pages of one element type. */
-  private final class Pool implements Pager.Mover {
-    private final PageTable table = new PageTable();
-    private final Pager pager = new Pager(table, this);
+  private final class Pool implements PagedStates.Memory {
     private final DType kind;
-    private long bytes = -1;
+    private final PageTable table = new PageTable();
+    private final PagedStates states;
 
     Pool(DType kind) {
       this.kind = kind;
+      states = new PagedStates(table, () -> account.pools().getOrDefault(kind, 0L), this);
     }
+
+    /** The pool is part of an array, which {@link DeviceMemory} has made zeroed. */
+    @Override
+    public void openPool(long bytes) {}
+
+    @Override
+    public void closePool() {}
 
     @Override
     public void moveIn(Page page, long offset) {
@@ -60,20 +68,22 @@ final class TornadoPages implements AutoCloseable {
       device.read(memory.pool(kind), offset, host(page));
     }
 
-    /** Begins to use a pool of the size that the account has for it; one that holds all pages begins with them. */
-    void open(long size) {
-      if (bytes != size) {
-        bytes = size;
-        pager.open(size);
-        if (size == table.totalBytes() && table.pages().stream().noneMatch(page -> host.containsKey(page.state()))) {
-          pager.beginInPool();
-        }
+    @Override
+    public void write(Page page, OptionalLong place, long offset, MemorySegment bytes) {
+      if (place.isPresent()) {
+        device.write(memory.pool(kind), place.getAsLong() + offset, bytes);
+      } else {
+        MemorySegment.copy(bytes, 0, host(page), offset, bytes.byteSize());
       }
     }
 
-    void close() {
-      pager.evictAll();
-      bytes = -1;
+    @Override
+    public void read(Page page, OptionalLong place, long offset, MemorySegment target) {
+      if (place.isPresent()) {
+        device.read(memory.pool(kind), place.getAsLong() + offset, target);
+      } else {
+        MemorySegment.copy(host(page), offset, target, 0, target.byteSize());
+      }
     }
   }
 
@@ -94,35 +104,21 @@ final class TornadoPages implements AutoCloseable {
   }
 
   PagingCounts counts() {
-    return pools.values().stream().map(pool -> pool.pager.counts()).reduce(PagingCounts.NONE, PagingCounts::plus);
+    return pools.values().stream().map(pool -> pool.states.counts()).reduce(PagingCounts.NONE, PagingCounts::plus);
   }
 
   /** Sends the pages of pools to the host for which the account now has another size. */
   void fit() {
-    account.pools().forEach((kind, bytes) -> {
-      Pool pool = pool(kind);
-      if (pool.bytes >= 0 && pool.bytes != bytes) {
-        pool.close();
-      }
-    });
-  }
-
-  /** Uses the pools, which are on the device now. */
-  void open() {
-    account.pools().forEach((kind, bytes) -> pool(kind).open(bytes));
-  }
-
-  private Pool pool(DType kind) {
-    return Objects.requireNonNull(pools.get(kind));
+    pools.values().forEach(pool -> pool.states.fit());
   }
 
   private Pool pool(String state) {
-    return pool(DeviceArrays.kind(account.type(state).dtype()));
+    return Objects.requireNonNull(pools.get(DeviceArrays.kind(account.type(state).dtype())));
   }
 
   /** Brings the pages that a step uses into the pools, until the next call. */
   void bring(List<Operand> reads, List<Operand> writes, int[] indices) {
-    pools.values().forEach(pool -> pool.pager.bring(reads, writes, indices));
+    pools.values().forEach(pool -> pool.states.bring(reads, writes, indices));
   }
 
   /** The element of its array at which an operand lies, in a page that was brought. */
@@ -130,42 +126,17 @@ final class TornadoPages implements AutoCloseable {
     String state = Objects.requireNonNull(slot.state());
     Pool pool = pool(state);
     long offset = slot.at(indices);
-    Page page = pool.table.page(state, offset);
-    long within = pool.pager.offset(page).orElseThrow() + offset - page.offset();
+    Page page = pool.states.page(state, offset);
+    long within = pool.states.place(page) + offset - page.offset();
     return Math.toIntExact(memory.pool(pool.kind).first() + within / pool.kind.bytes());
   }
 
   void write(String state, long offset, MemorySegment bytes) {
-    Pool pool = pool(state);
-    for (long done = 0; done < bytes.byteSize();) {
-      Page page = pool.table.page(state, offset + done);
-      long within = offset + done - page.offset();
-      long count = Math.min(page.bytes() - within, bytes.byteSize() - done);
-      OptionalLong place = pool.pager.offset(page);
-      if (place.isPresent()) {
-        device.write(memory.pool(pool.kind), place.getAsLong() + within, bytes.asSlice(done, count));
-        pool.pager.written(page);
-      } else {
-        MemorySegment.copy(bytes, done, host(page), within, count);
-      }
-      done += count;
-    }
+    pool(state).states.write(state, offset, bytes);
   }
 
   void read(String state, long offset, MemorySegment target) {
-    Pool pool = pool(state);
-    for (long done = 0; done < target.byteSize();) {
-      Page page = pool.table.page(state, offset + done);
-      long within = offset + done - page.offset();
-      long count = Math.min(page.bytes() - within, target.byteSize() - done);
-      OptionalLong place = pool.pager.offset(page);
-      if (place.isPresent()) {
-        device.read(memory.pool(pool.kind), place.getAsLong() + within, target.asSlice(done, count));
-      } else {
-        MemorySegment.copy(host(page), within, target, done, count);
-      }
-      done += count;
-    }
+    pool(state).states.read(state, offset, target);
   }
 
   private MemorySegment host(Page page) {

@@ -128,7 +128,6 @@ final class TornadoSession extends AccountedSession {
       residents = there;
     }
     there.join();
-    pages.open();
     return there;
   }
 

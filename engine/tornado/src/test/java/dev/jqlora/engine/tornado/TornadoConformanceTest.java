@@ -13,7 +13,7 @@ class TornadoConformanceTest extends ConformanceSuite {
   /** Small ops that no program of a model uses in this form: its composite ops all have kernels. */
   @Override
   protected Set<String> knownUnsupported() {
-    return Set.of("Add", "AtMost", "BroadcastTo", "Concat", "Exp", "Iota", "Log", "MaxLast", "Multiply", "Nf4Absmax",
-        "Nf4Dequantize", "Reciprocal", "Slice", "Sqrt", "SumTo", "Transpose");
+    return Set.of("Add", "AtMost", "BroadcastTo", "Concat", "DoubleQuantize", "Exp", "Iota", "Log", "MaxLast",
+        "Multiply", "Nf4Absmax", "Nf4Dequantize", "Nf4Quantize", "Reciprocal", "Slice", "Sqrt", "SumTo", "Transpose");
   }
 }

@@ -16,7 +16,7 @@ final class MatMulCases implements OpCases {
   @Override
   public void list(CaseList cases) {
     cases.tolerance(DType.F32, Tolerance.ofLargest(2e-6, "sums of up to 300 products that may cancel"));
-    cases.bf16Products(Tolerance.ofLargest(4e-3, "two factors, each rounded by up to 1/512"));
+    cases.bf16Products(1, 300);
     cases.differentiable(0, 1);
     for (int n : new int[]{1, 5, 15, 16, 17}) {
       cases.add("linear layer of " + n, MatMul.NT, f32(3, n), f32(n + 2, n));

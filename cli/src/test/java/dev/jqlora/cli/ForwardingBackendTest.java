@@ -7,16 +7,16 @@ import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import org.junit.jupiter.api.Test;
 
-class ProfiledBackendTest {
+class ForwardingBackendTest {
   /** A default that is inherited where the backend has an answer of its own would be a wrong answer. */
   @Test
   void everyQuestionIsPassedOn() throws NoSuchMethodException {
     for (Method method : Backend.class.getMethods()) {
       boolean isDerived = method.getName().equals("supports") && method.getParameterCount() == 1;
       if (!Modifier.isStatic(method.getModifiers()) && !isDerived) {
-        Class<?> declaring = ProfiledBackend.class.getMethod(method.getName(), method.getParameterTypes())
+        Class<?> declaring = ForwardingBackend.class.getMethod(method.getName(), method.getParameterTypes())
             .getDeclaringClass();
-        assertEquals(ProfiledBackend.class, declaring, method.toString());
+        assertEquals(ForwardingBackend.class, declaring, method.toString());
       }
     }
   }
