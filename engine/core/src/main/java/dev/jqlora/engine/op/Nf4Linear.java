@@ -15,8 +15,9 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A linear layer with a frozen NF4 weight (Dettmers et al. 2023, arXiv 2305.14314): {@code y = x · wᵀ}. Inputs: x F32
- * or BF16 {@code [n, in]}, then the tensors of {@link Nf4Weight}. Output {@code [n, out]} in x's element type. The weight has no gradient.
+ * A linear layer with a frozen NF4 weight (Dettmers et al. 2023, arXiv 2305.14314): {@code y = x · wᵀ}. Inputs: x F32 or BF16
+ * {@code [n, in]}, then the tensors of {@link Nf4Weight}. Output {@code [n, out]} in x's element type. The weight has no
+ * gradient.
  */
 public record Nf4Linear(Nf4Weight weight) implements Composite, Differentiable, MixedPrecision {
   @Override

@@ -17,7 +17,8 @@ import java.util.Set;
 
 /**
  * Kernel choice: an op that the backend has a kernel for stays; another is replaced by its decomposition, whose ops are
- * asked about in turn; one with activations in BF16 by the same in F32 between casts first; a primitive without a kernel is an error that lists all that is missing.
+ * asked about in turn; one with activations in BF16 by the same in F32 between casts first; a primitive without a kernel is an
+ * error that lists all that is missing.
  *
  * @param graph ops with kernels, Repeat and Reshape only
  * @param nativeNodes nodes that were there before and stay
