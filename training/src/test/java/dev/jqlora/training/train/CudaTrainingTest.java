@@ -184,21 +184,17 @@ class CudaTrainingTest {
         Optional.empty(), OptionalInt.empty(), DType.BF16);
   }
 
-  /** The widest place of the step holds half as much; docs/memory.md has the figures. */
+  /** The widest place of a layer holds half as much, until the head's is wider; docs/memory.md has the figures. */
   @Test
   void activationsInBfloat16TakeLessOfTheArena() throws IOException {
     RunShape run = stage1Of8b();
     try (Backend backend = TestDriver.unchecked(Precision.BF16, Map.of("dry", 1L))) {
       MemoryPlanner planner = new MemoryPlanner(backend);
-      long rounded = arena(planner, run);
-      long floats = arena(planner, run.withActivations(DType.F32));
+      long rounded = planner.plan(run, Long.MAX_VALUE).arenaBytes();
+      long floats = planner.plan(run.withActivations(DType.F32), Long.MAX_VALUE).arenaBytes();
       long wide = 1024L * 14336 * Short.BYTES;
-      assertTrue(rounded <= floats - 4 * wide, "%,d and %,d bytes".formatted(rounded, floats));
+      assertTrue(rounded <= floats - 2 * wide, "%,d and %,d bytes".formatted(rounded, floats));
     }
-  }
-
-  private static long arena(MemoryPlanner planner, RunShape run) {
-    return planner.plan(run, Long.MAX_VALUE).programs().getFirst().arenaBytes();
   }
 
   /**
