@@ -11,17 +11,19 @@ constexpr int PER_QUERY = ATTENTION_THREADS / QUERIES;  // threads that share on
 constexpr int KEYS = 32;                               // of a tile in the forward pass
 
 // Where q, k and v of one head lie: rows are tokens.
+template <class T>
 struct Heads {
-  const float *q;
-  const float *k;
-  const float *v;
+  const T *q;
+  const T *k;
+  const T *v;
   int q_width;   // of a row of all query heads
   int kv_width;  // of a row of all key-value heads
   int head_dim;
 };
 
-static __device__ __forceinline__ Heads head_of(const float *q, const float *k, const float *v, int head, int heads,
-                                                int kv_heads, int head_dim) {
+template <class T>
+static __device__ __forceinline__ Heads<T> head_of(const T *q, const T *k, const T *v, int head, int heads, int kv_heads,
+                                                   int head_dim) {
   int kv = head / (heads / kv_heads);
   return {q + static_cast<long long>(head) * head_dim,
           k + static_cast<long long>(kv) * head_dim,
@@ -90,7 +92,7 @@ static __device__ void attention(const float *q, const float *k, const float *v,
                                  int tokens, int keys, int heads, int kv_heads, int head_dim, float factor, float *out,
                                  float *logsumexp, AttentionRoom<DIM> &room) {
   constexpr int OWN = DIM / PER_QUERY;  // columns of the result that a thread keeps
-  Heads head = head_of(q, k, v, blockIdx.y, heads, kv_heads, head_dim);
+  Heads<float> head = head_of(q, k, v, blockIdx.y, heads, kv_heads, head_dim);
   int first = blockIdx.x * QUERIES;
   int end = min(first + QUERIES, tokens);
   int row = threadIdx.x / PER_QUERY;

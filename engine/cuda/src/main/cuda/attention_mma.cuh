@@ -9,13 +9,13 @@ constexpr int OWN_ROWS = 64;    // of a block
 constexpr int OTHER_ROWS = 32;  // of a tile that comes by
 
 // A tile of the other side as it stands in memory, and in bf16.
-template <int DIM>
+template <int DIM, class T>
 struct __align__(16) AttentionMmaRoom {
-  float rows[OTHER_ROWS * DIM];
+  T rows[OTHER_ROWS * DIM];
   Bf16 rounded[OTHER_ROWS * padded(DIM)];
 
   // Begins to copy rows first … of a head; rows from end on, and columns beyond the head, are 0.
-  __device__ __forceinline__ void load(const float *x, int width, int head_dim, int first, int end) {
+  __device__ __forceinline__ void load(const T *x, int width, int head_dim, int first, int end) {
     copy_tile<OTHER_ROWS, DIM>(rows, x + static_cast<long long>(first) * width, width, end - first, head_dim);
   }
 
@@ -30,26 +30,32 @@ static __device__ __forceinline__ int own_column(int tile, int part) {
   return tile * 8 + threadIdx.x % 4 * 2 + part % 2;
 }
 
+// Two neighbours in bf16.
+static __device__ __forceinline__ unsigned load_pair(const float *x) { return bf16_pair(x[0], x[1]); }
+static __device__ __forceinline__ unsigned load_pair(const Bf16 *x) { return x[0].bits | static_cast<unsigned>(x[1].bits) << 16; }
+
 // The 16 rows of a warp, as fragments. Rows from end on, and columns beyond the head, are 0.
 template <int DIM>
 struct OwnRows {
   unsigned fragments[DIM / 16][4];
 
-  __device__ __forceinline__ void load(const float *x, int width, int head_dim, int first, int end) {
+  template <class T>
+  __device__ __forceinline__ void load(const T *x, int width, int head_dim, int first, int end) {
 #pragma unroll
     for (int i = 0; i < DIM / 16; i++) {
 #pragma unroll
       for (int part = 0; part < 4; part++) {
         int row = first + own_row() + part % 2 * 8;
         int column = own_column(i * 2 + part / 2, 0);
-        const float *pair = x + static_cast<long long>(row) * width + column;
-        fragments[i][part] = row < end && column < head_dim ? bf16_pair(pair[0], pair[1]) : 0;
+        const T *pair = x + static_cast<long long>(row) * width + column;
+        fragments[i][part] = row < end && column < head_dim ? load_pair(pair) : 0;
       }
     }
   }
 
   // Products of these rows with those of a tile.
-  __device__ __forceinline__ void multiply(const AttentionMmaRoom<DIM> &room, float (&products)[4][4]) const {
+  template <class T>
+  __device__ __forceinline__ void multiply(const AttentionMmaRoom<DIM, T> &room, float (&products)[4][4]) const {
 #pragma unroll
     for (int j = 0; j < 4; j++) {
 #pragma unroll
@@ -70,8 +76,8 @@ struct OwnRows {
 };
 
 // sums += weights · tile: the rows of a tile weighted, the weights rounded to bf16.
-template <int DIM>
-static __device__ __forceinline__ void add_weighted(const AttentionMmaRoom<DIM> &room, const float (&weights)[4][4],
+template <int DIM, class T>
+static __device__ __forceinline__ void add_weighted(const AttentionMmaRoom<DIM, T> &room, const float (&weights)[4][4],
                                                     float (&sums)[DIM / 8][4]) {
 #pragma unroll
   for (int i = 0; i < OTHER_ROWS / 16; i++) {
@@ -88,8 +94,8 @@ static __device__ __forceinline__ void add_weighted(const AttentionMmaRoom<DIM> 
 }
 
 // Stores the rows of a warp. factors are those of its first row and of the second.
-template <int DIM>
-static __device__ __forceinline__ void store_rows(const float (&sums)[DIM / 8][4], const float (&factors)[2], float *x,
+template <int DIM, class T>
+static __device__ __forceinline__ void store_rows(const float (&sums)[DIM / 8][4], const float (&factors)[2], T *x,
                                                   int width, int head_dim, int first, int end) {
 #pragma unroll
   for (int j = 0; j < DIM / 8; j++) {
@@ -98,19 +104,19 @@ static __device__ __forceinline__ void store_rows(const float (&sums)[DIM / 8][4
       int row = first + own_row() + part / 2 * 8;
       int column = own_column(j, part);
       if (row < end && column < head_dim) {
-        x[static_cast<long long>(row) * width + column] = sums[j][part] * factors[part / 2];
+        store(x + static_cast<long long>(row) * width + column, sums[j][part] * factors[part / 2]);
       }
     }
   }
 }
 
 // Arguments and results as those of attention.
-template <int DIM>
-static __device__ __forceinline__ void attention_mma(const float *q, const float *k, const float *v, const int *starts,
+template <int DIM, class T>
+static __device__ __forceinline__ void attention_mma(const T *q, const T *k, const T *v, const int *starts,
                                                      const int *lasts, int tokens, int keys, int heads, int kv_heads,
-                                                     int head_dim, float factor, float *out, float *logsumexp,
-                                                     AttentionMmaRoom<DIM> &room) {
-  Heads head = head_of(q, k, v, blockIdx.y, heads, kv_heads, head_dim);
+                                                     int head_dim, float factor, T *out, float *logsumexp,
+                                                     AttentionMmaRoom<DIM, T> &room) {
+  Heads<T> head = head_of(q, k, v, blockIdx.y, heads, kv_heads, head_dim);
   int first = blockIdx.x * OWN_ROWS;
   int end = min(first + OWN_ROWS, tokens);
   OwnRows<DIM> queries;

@@ -13,7 +13,7 @@
   KERNEL(128) cached_attention_mma_##dim(const float *q, const float *k, const float *v, const int *positions,         \
                                          int tokens, int capacity, int heads, int kv_heads, int head_dim,              \
                                          float factor, float *out) {                                                   \
-    __shared__ AttentionMmaRoom<dim> room;                                                                             \
+    __shared__ AttentionMmaRoom<dim, float> room;                                                                      \
     attention_mma<dim>(q, k, v, nullptr, positions, tokens, capacity, heads, kv_heads, head_dim, factor, out, nullptr, \
                        room);                                                                                          \
   }

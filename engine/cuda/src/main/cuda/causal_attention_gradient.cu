@@ -14,16 +14,26 @@ struct GradientRoom {
 };
 
 // delta[token, head] = Σ dout · out, a thread each.
-KERNEL(128) attention_delta(const float *out, const float *dout, int tokens, int heads, int head_dim, float *delta) {
+template <class T>
+static __device__ __forceinline__ void sum_delta(const T *out, const T *dout, int tokens, int heads, int head_dim,
+                                                 float *delta) {
   long long i = first_index();
   if (i >= static_cast<long long>(tokens) * heads) {
     return;
   }
   float sum = 0;
   for (int column = 0; column < head_dim; column++) {
-    sum += dout[i * head_dim + column] * out[i * head_dim + column];
+    sum += to_float(dout[i * head_dim + column]) * to_float(out[i * head_dim + column]);
   }
   delta[i] = sum;
+}
+
+KERNEL(128) attention_delta_f32(const float *out, const float *dout, int tokens, int heads, int head_dim, float *delta) {
+  sum_delta(out, dout, tokens, heads, head_dim, delta);
+}
+
+KERNEL(128) attention_delta_bf16(const Bf16 *out, const Bf16 *dout, int tokens, int heads, int head_dim, float *delta) {
+  sum_delta(out, dout, tokens, heads, head_dim, delta);
 }
 
 // p = exp(q·kᵀ · factor - logsumexp) and ds = p · (dout·vᵀ - delta) · factor of a tile, 0 where the query does not see the key.
@@ -55,7 +65,7 @@ static __device__ void query_gradient(const float *q, const float *k, const floa
                                       int kv_heads, int head_dim, float factor, float *dq, GradientRoom<DIM> &room) {
   constexpr int OWN = DIM / PER_QUERY;
   int number = blockIdx.y;
-  Heads head = head_of(q, k, v, number, heads, kv_heads, head_dim);
+  Heads<float> head = head_of(q, k, v, number, heads, kv_heads, head_dim);
   int first = blockIdx.x * TILE;
   int end = min(first + TILE, tokens);
   int row = threadIdx.x / PER_QUERY;
@@ -100,7 +110,7 @@ static __device__ void key_gradients(const float *q, const float *k, const float
   int end = min(first + TILE, tokens);
   int row = threadIdx.x / PER_QUERY;
   int place = threadIdx.x % PER_QUERY;
-  Heads kv = head_of(q, k, v, first_head, heads, kv_heads, head_dim);
+  Heads<float> kv = head_of(q, k, v, first_head, heads, kv_heads, head_dim);
   load_rows<TILE, DIM>(kv.k, kv.kv_width, head_dim, first, end, room.k);
   load_rows<TILE, DIM>(kv.v, kv.kv_width, head_dim, first, end, room.v);
   float k_sums[OWN] = {};
@@ -136,13 +146,14 @@ static __device__ void key_gradients(const float *q, const float *k, const float
 }
 
 // What the backward pass on tensor cores reads.
+template <class T>
 struct Backward {
-  const float *q;
-  const float *k;
-  const float *v;
+  const T *q;
+  const T *k;
+  const T *v;
   const int *starts;
   const float *logsumexp;
-  const float *dout;
+  const T *dout;
   const float *delta;
   int tokens;
   int heads;
@@ -172,7 +183,8 @@ struct Query {
   float delta;
 
   // One beyond the last sees no key.
-  __device__ __forceinline__ Query(const Backward &of, int head, int token)
+  template <class T>
+  __device__ __forceinline__ Query(const Backward<T> &of, int head, int token)
       : token(token < of.tokens ? token : -1), start(0), logsumexp(0), delta(0) {
     if (token < of.tokens) {
       long long at = static_cast<long long>(token) * of.heads + head;
@@ -190,13 +202,13 @@ struct Query {
 // dq = ds · k or, OF_KEYS, dk = dsᵀ · q summed over the query heads that share a key-value head. A block keeps rows of the one
 // side, with what their products become the gradients of probabilities by, and the other side comes by. Blocks: x tiles of
 // rows, y heads of that side.
-template <int DIM, bool OF_KEYS>
-static __device__ __forceinline__ void score_gradients_mma(const Backward &of, float *result,
-                                                           AttentionMmaRoom<DIM> &room) {
+template <int DIM, bool OF_KEYS, class T>
+static __device__ __forceinline__ void score_gradients_mma(const Backward<T> &of, T *result,
+                                                           AttentionMmaRoom<DIM, T> &room) {
   int first_head = OF_KEYS ? blockIdx.y * of.group() : blockIdx.y;
   int heads = OF_KEYS ? of.group() : 1;
-  const float *k = of.k + static_cast<long long>(first_head / of.group()) * of.head_dim;
-  const float *v = of.v + static_cast<long long>(first_head / of.group()) * of.head_dim;
+  const T *k = of.k + static_cast<long long>(first_head / of.group()) * of.head_dim;
+  const T *v = of.v + static_cast<long long>(first_head / of.group()) * of.head_dim;
   int own_width = OF_KEYS ? of.kv_width() : of.q_width();
   int other_width = OF_KEYS ? of.q_width() : of.kv_width();
   int first = blockIdx.x * OWN_ROWS;
@@ -216,7 +228,7 @@ static __device__ __forceinline__ void score_gradients_mma(const Backward &of, f
     float gradients[4][4];
     // Each tile takes two steps: by the first probabilities get their gradients, by the second scores.
     auto load = [&](int step) {
-      const float *rows = step % 2 == 0 ? (OF_KEYS ? of.dout + before : v) : (OF_KEYS ? of.q + before : k);
+      const T *rows = step % 2 == 0 ? (OF_KEYS ? of.dout + before : v) : (OF_KEYS ? of.q + before : k);
       room.load(rows, other_width, of.head_dim, other_first + step / 2 * OTHER_ROWS, other_end);
     };
     auto round = [&](int) { room.round(); };
@@ -247,8 +259,8 @@ static __device__ __forceinline__ void score_gradients_mma(const Backward &of, f
 }
 
 // dv = pᵀ · dout, summed over the query heads that share a key-value head. Blocks: x tiles of keys, y key-value heads.
-template <int DIM>
-static __device__ __forceinline__ void value_gradient_mma(const Backward &of, float *dv, AttentionMmaRoom<DIM> &room) {
+template <int DIM, class T>
+static __device__ __forceinline__ void value_gradient_mma(const Backward<T> &of, T *dv, AttentionMmaRoom<DIM, T> &room) {
   long long before_kv = static_cast<long long>(blockIdx.y) * of.head_dim;
   int first = blockIdx.x * OWN_ROWS;
   int end = min(first + OWN_ROWS, of.tokens);
@@ -285,7 +297,7 @@ static __device__ __forceinline__ void value_gradient_mma(const Backward &of, fl
   store_rows<DIM>(sums, {1.0f, 1.0f}, dv + before_kv, of.kv_width(), of.head_dim, first, end);
 }
 
-// Kernels for heads of up to so many columns.
+// Kernels for heads of up to so many columns; those named bf16 are for activations in BF16.
 #define CAUSAL_ATTENTION_GRADIENT(dim)                                                                                   \
   KERNEL(128) attention_query_gradient_##dim(const float *q, const float *k, const float *v, const int *starts,          \
                                              const float *logsumexp, const float *dout, const float *delta, int tokens,  \
@@ -300,28 +312,58 @@ static __device__ __forceinline__ void value_gradient_mma(const Backward &of, fl
     key_gradients<dim>(q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor, dk, dv, room);\
   }                                                                                                                      \
   KERNEL(128) attention_query_gradient_mma_##dim(const float *q, const float *k, const float *v,                         \
-                                                 const int *starts, const float *logsumexp, const float *dout,           \
-                                                 const float *delta, int tokens, int heads, int kv_heads,                \
-                                                 int head_dim, float factor, float *dq) {                                \
-    __shared__ AttentionMmaRoom<dim> room;                                                                               \
-    score_gradients_mma<dim, false>({q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor},\
-                                    dq, room);                                                                           \
+                                                 const int *starts, const float *logsumexp,                              \
+                                                 const float *dout, const float *delta, int tokens,                      \
+                                                 int heads, int kv_heads, int head_dim, float factor,                    \
+                                                 float *dq) {                                                            \
+    __shared__ AttentionMmaRoom<dim, float> room;                                                                        \
+    Backward<float> of = {q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor};           \
+    score_gradients_mma<dim, false>(of, dq, room);                                                                       \
   }                                                                                                                      \
   KERNEL(128) attention_key_gradient_mma_##dim(const float *q, const float *k, const float *v,                           \
-                                               const int *starts, const float *logsumexp, const float *dout,             \
-                                               const float *delta, int tokens, int heads, int kv_heads,                  \
-                                               int head_dim, float factor, float *dk) {                                  \
-    __shared__ AttentionMmaRoom<dim> room;                                                                               \
-    score_gradients_mma<dim, true>({q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor}, \
-                                   dk, room);                                                                            \
+                                               const int *starts, const float *logsumexp,                                \
+                                               const float *dout, const float *delta, int tokens,                        \
+                                               int heads, int kv_heads, int head_dim, float factor,                      \
+                                               float *dk) {                                                              \
+    __shared__ AttentionMmaRoom<dim, float> room;                                                                        \
+    Backward<float> of = {q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor};           \
+    score_gradients_mma<dim, true>(of, dk, room);                                                                        \
   }                                                                                                                      \
   KERNEL(128) attention_value_gradient_mma_##dim(const float *q, const float *k, const float *v,                         \
-                                                 const int *starts, const float *logsumexp, const float *dout,           \
-                                                 const float *delta, int tokens, int heads, int kv_heads,                \
-                                                 int head_dim, float factor, float *dv) {                                \
-    __shared__ AttentionMmaRoom<dim> room;                                                                               \
-    value_gradient_mma<dim>({q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor},        \
-                            dv, room);                                                                                   \
+                                                 const int *starts, const float *logsumexp,                              \
+                                                 const float *dout, const float *delta, int tokens,                      \
+                                                 int heads, int kv_heads, int head_dim, float factor,                    \
+                                                 float *dv) {                                                            \
+    __shared__ AttentionMmaRoom<dim, float> room;                                                                        \
+    Backward<float> of = {q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor};           \
+    value_gradient_mma<dim>(of, dv, room);                                                                               \
+  }                                                                                                                      \
+  KERNEL(128) attention_query_gradient_mma_bf16_##dim(const Bf16 *q, const Bf16 *k, const Bf16 *v,                       \
+                                                      const int *starts, const float *logsumexp,                         \
+                                                      const Bf16 *dout, const float *delta, int tokens,                  \
+                                                      int heads, int kv_heads, int head_dim, float factor,               \
+                                                      Bf16 *dq) {                                                        \
+    __shared__ AttentionMmaRoom<dim, Bf16> room;                                                                         \
+    Backward<Bf16> of = {q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor};            \
+    score_gradients_mma<dim, false>(of, dq, room);                                                                       \
+  }                                                                                                                      \
+  KERNEL(128) attention_key_gradient_mma_bf16_##dim(const Bf16 *q, const Bf16 *k, const Bf16 *v,                         \
+                                                    const int *starts, const float *logsumexp,                           \
+                                                    const Bf16 *dout, const float *delta, int tokens,                    \
+                                                    int heads, int kv_heads, int head_dim, float factor,                 \
+                                                    Bf16 *dk) {                                                          \
+    __shared__ AttentionMmaRoom<dim, Bf16> room;                                                                         \
+    Backward<Bf16> of = {q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor};            \
+    score_gradients_mma<dim, true>(of, dk, room);                                                                        \
+  }                                                                                                                      \
+  KERNEL(128) attention_value_gradient_mma_bf16_##dim(const Bf16 *q, const Bf16 *k, const Bf16 *v,                       \
+                                                      const int *starts, const float *logsumexp,                         \
+                                                      const Bf16 *dout, const float *delta, int tokens,                  \
+                                                      int heads, int kv_heads, int head_dim, float factor,               \
+                                                      Bf16 *dv) {                                                        \
+    __shared__ AttentionMmaRoom<dim, Bf16> room;                                                                         \
+    Backward<Bf16> of = {q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor};            \
+    value_gradient_mma<dim>(of, dv, room);                                                                               \
   }
 
 CAUSAL_ATTENTION_GRADIENT(32)

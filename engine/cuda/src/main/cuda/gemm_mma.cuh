@@ -152,8 +152,9 @@ static __device__ __forceinline__ void mma_add(A a, B b, int k, float (&sums)[2]
 }
 
 // The tile of c [m, n] row by row. base is null, or like c and may be c itself.
-static __device__ __forceinline__ void mma_store(const float (&sums)[2][4][4], int m, int n, float alpha, const float *base,
-                                                 float *c) {
+template <class C>
+static __device__ __forceinline__ void mma_store(const float (&sums)[2][4][4], int m, int n, float alpha, const C *base,
+                                                 C *c) {
   int warp = threadIdx.x / 32;
   int first_row = blockIdx.y * MMA_ROWS + warp / 4 * 32;
   int first_column = blockIdx.x * MMA_COLUMNS + warp % 4 * 32;
@@ -169,15 +170,16 @@ static __device__ __forceinline__ void mma_store(const float (&sums)[2][4][4], i
         int column = first_column + j * 8 + place * 2 + part % 2;
         if (row < m && column < n) {
           long long at = static_cast<long long>(row) * n + column;
-          c[at] = base == nullptr ? alpha * sums[i][j][part] : base[at] + alpha * sums[i][j][part];
+          float product = alpha * sums[i][j][part];
+          store(c + at, base == nullptr ? product : to_float(base[at]) + product);
         }
       }
     }
   }
 }
 
-template <class A, class B>
-static __device__ __forceinline__ void gemm_mma(A a, B b, int m, int n, int k, float alpha, const float *base, float *c,
+template <class A, class B, class C>
+static __device__ __forceinline__ void gemm_mma(A a, B b, int m, int n, int k, float alpha, const C *base, C *c,
                                                 MmaRoom<A, B> &room) {
   float sums[2][4][4] = {};
   mma_add(a, b, k, sums, room);
@@ -185,30 +187,45 @@ static __device__ __forceinline__ void gemm_mma(A a, B b, int m, int n, int k, f
 }
 
 // The same with an NF4 weight [out, in]: c = x · wᵀ or, ACROSS, c = x · w.
-template <bool ACROSS>
-using MmaNf4Room = MmaRoom<MmaMatrix<float, MMA_ROWS>, MmaNf4<ACROSS>>;
+template <bool ACROSS, class T>
+using MmaNf4Room = MmaRoom<MmaMatrix<T, MMA_ROWS>, MmaNf4<ACROSS>>;
 
-template <bool ACROSS>
-static __device__ __forceinline__ void nf4_mma_add(const float *x, const Nf4Weight &weight, int rows, int out,
-                                                   float (&sums)[2][4][4], float *values, MmaNf4Room<ACROSS> &room) {
+template <bool ACROSS, class T>
+static __device__ __forceinline__ void nf4_mma_add(const T *x, const Nf4Weight &weight, int rows, int out,
+                                                   float (&sums)[2][4][4], float *values, MmaNf4Room<ACROSS, T> &room) {
   if (threadIdx.x < 16) {
     values[threadIdx.x] = NF4_VALUES[threadIdx.x];
   }
   int depth = ACROSS ? out : weight.width;
-  mma_add(MmaMatrix<float, MMA_ROWS>{x, rows, depth, false}, MmaNf4<ACROSS>{weight, out, values, 0.0f}, depth, sums, room);
+  mma_add(MmaMatrix<T, MMA_ROWS>{x, rows, depth, false}, MmaNf4<ACROSS>{weight, out, values, 0.0f}, depth, sums, room);
 }
 
-template <bool ACROSS>
-static __device__ __forceinline__ void gemm_nf4_mma(const float *x, const Nf4Weight &weight, int rows, int out, float *c,
-                                                    float *values, MmaNf4Room<ACROSS> &room) {
+template <bool ACROSS, class T>
+static __device__ __forceinline__ void gemm_nf4_mma(const T *x, const Nf4Weight &weight, int rows, int out, T *c,
+                                                    float *values, MmaNf4Room<ACROSS, T> &room) {
   float sums[2][4][4] = {};
-  nf4_mma_add<ACROSS>(x, weight, rows, out, sums, values, room);
-  mma_store(sums, rows, ACROSS ? weight.width : out, 1.0f, nullptr, c);
+  nf4_mma_add(x, weight, rows, out, sums, values, room);
+  mma_store<T>(sums, rows, ACROSS ? weight.width : out, 1.0f, nullptr, c);
 }
 
 // Room for one product with an NF4 weight and, after it, for the product that an adapter adds to its sums.
-template <bool ACROSS>
+template <bool ACROSS, class T>
 union MmaNf4LoraRoom {
-  MmaNf4Room<ACROSS> weight;
+  MmaNf4Room<ACROSS, T> weight;
   MmaRoom<MmaMatrix<float, MMA_ROWS>, MmaMatrix<float, MMA_COLUMNS>> adapter;
 };
+
+// c = base + x · wᵀ + u · bᵀ with u [rows, rank] and b [out, rank] or, ACROSS, c = base + x · w + u · b with b [rank, in].
+// base is null, or like c and may be c itself.
+template <bool ACROSS, class T>
+static __device__ __forceinline__ void gemm_nf4_lora_mma(const T *x, const Nf4Weight &weight, const float *u,
+                                                         const float *b, int rows, int out, int rank, const T *base, T *c,
+                                                         float *values, MmaNf4LoraRoom<ACROSS, T> &room) {
+  int columns = ACROSS ? weight.width : out;
+  float sums[2][4][4] = {};
+  nf4_mma_add(x, weight, rows, out, sums, values, room.weight);
+  __syncthreads();
+  mma_add(MmaMatrix<float, MMA_ROWS>{u, rows, rank, false}, MmaMatrix<float, MMA_COLUMNS>{b, columns, rank, ACROSS}, rank,
+          sums, room.adapter);
+  mma_store(sums, rows, columns, 1.0f, base, c);
+}

@@ -113,6 +113,10 @@ static __device__ __forceinline__ float to_float(float x) { return x; }
 static __device__ __forceinline__ float to_float(Bf16 x) { return __uint_as_float(static_cast<unsigned>(x.bits) << 16); }
 static __device__ __forceinline__ float to_float(F16 x) { return half_to_float(x.bits); }
 
+// Stores an element as its type has it, rounded to nearest even.
+static __device__ __forceinline__ void store(float *to, float x) { *to = x; }
+static __device__ __forceinline__ void store(Bf16 *to, float x) { to->bits = float_to_bf16(x); }
+
 // The number of this thread in the grid, and of all threads.
 static __device__ __forceinline__ long long first_index() {
   return static_cast<long long>(blockIdx.x) * blockDim.x + threadIdx.x;

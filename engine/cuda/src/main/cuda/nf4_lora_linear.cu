@@ -18,12 +18,19 @@ KERNEL(256) nf4_lora_linear_mma(const float *x, const unsigned char *codes, cons
                                 const unsigned char *absmax_codes, const float *map, const float *nested,
                                 const float *offset, int shift, const float *u, const float *b, int rows, int out, int in,
                                 int rank, float *y) {
-  __shared__ MmaNf4LoraRoom<false> room;
+  __shared__ MmaNf4LoraRoom<false, float> room;
   __shared__ float values[16];
-  float sums[2][4][4] = {};
-  nf4_mma_add<false>(x, {codes, absmax, absmax_codes, map, nested, offset, in, shift}, rows, out, sums, values, room.weight);
-  __syncthreads();
-  mma_add(MmaMatrix<float, MMA_ROWS>{u, rows, rank, false}, MmaMatrix<float, MMA_COLUMNS>{b, out, rank, false}, rank, sums,
-          room.adapter);
-  mma_store(sums, rows, out, 1.0f, nullptr, y);
+  gemm_nf4_lora_mma<false, float>(x, {codes, absmax, absmax_codes, map, nested, offset, in, shift}, u, b, rows, out, rank,
+                                  nullptr, y, values, room);
+}
+
+// The same with activations in BF16.
+KERNEL(256) nf4_lora_linear_mma_bf16(const Bf16 *x, const unsigned char *codes, const float *absmax,
+                                     const unsigned char *absmax_codes, const float *map, const float *nested,
+                                     const float *offset, int shift, const float *u, const float *b, int rows, int out,
+                                     int in, int rank, Bf16 *y) {
+  __shared__ MmaNf4LoraRoom<false, Bf16> room;
+  __shared__ float values[16];
+  gemm_nf4_lora_mma<false, Bf16>(x, {codes, absmax, absmax_codes, map, nested, offset, in, shift}, u, b, rows, out, rank,
+                                 nullptr, y, values, room);
 }

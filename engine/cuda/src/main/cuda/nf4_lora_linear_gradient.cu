@@ -19,12 +19,19 @@ KERNEL(256) nf4_lora_linear_gradient_mma(const float *dy, const unsigned char *c
                                          const unsigned char *absmax_codes, const float *map, const float *nested,
                                          const float *offset, int shift, const float *du, const float *a,
                                          const float *base, int rows, int out, int in, int rank, float *dx) {
-  __shared__ MmaNf4LoraRoom<true> room;
+  __shared__ MmaNf4LoraRoom<true, float> room;
   __shared__ float values[16];
-  float sums[2][4][4] = {};
-  nf4_mma_add<true>(dy, {codes, absmax, absmax_codes, map, nested, offset, in, shift}, rows, out, sums, values, room.weight);
-  __syncthreads();
-  mma_add(MmaMatrix<float, MMA_ROWS>{du, rows, rank, false}, MmaMatrix<float, MMA_COLUMNS>{a, in, rank, true}, rank, sums,
-          room.adapter);
-  mma_store(sums, rows, in, 1.0f, base, dx);
+  gemm_nf4_lora_mma<true, float>(dy, {codes, absmax, absmax_codes, map, nested, offset, in, shift}, du, a, rows, out, rank,
+                                 base, dx, values, room);
+}
+
+// The same with activations in BF16.
+KERNEL(256) nf4_lora_linear_gradient_mma_bf16(const Bf16 *dy, const unsigned char *codes, const float *absmax,
+                                              const unsigned char *absmax_codes, const float *map, const float *nested,
+                                              const float *offset, int shift, const float *du, const float *a,
+                                              const Bf16 *base, int rows, int out, int in, int rank, Bf16 *dx) {
+  __shared__ MmaNf4LoraRoom<true, Bf16> room;
+  __shared__ float values[16];
+  gemm_nf4_lora_mma<true, Bf16>(dy, {codes, absmax, absmax_codes, map, nested, offset, in, shift}, du, a, rows, out, rank,
+                                base, dx, values, room);
 }

@@ -10,7 +10,9 @@ KERNEL(256) rms_norm_inverse(const float *x, int width, float epsilon, float *r)
 }
 
 // dw = Σ dy · x · r over the rows in order, a thread a column.
-KERNEL(256) rms_norm_weight_gradient(const float *x, const float *dy, const float *r, int rows, int width, float *dw) {
+template <class T>
+static __device__ __forceinline__ void weight_gradient(const float *x, const T *dy, const float *r, int rows, int width,
+                                                       float *dw) {
   int column = blockIdx.x * blockDim.x + threadIdx.x;
   if (column >= width) {
     return;
@@ -18,7 +20,15 @@ KERNEL(256) rms_norm_weight_gradient(const float *x, const float *dy, const floa
   float sum = 0;
   for (int row = 0; row < rows; row++) {
     long long at = static_cast<long long>(row) * width + column;
-    sum += dy[at] * x[at] * r[row];
+    sum += to_float(dy[at]) * x[at] * r[row];
   }
   dw[column] = sum;
+}
+
+KERNEL(256) rms_norm_weight_gradient_f32(const float *x, const float *dy, const float *r, int rows, int width, float *dw) {
+  weight_gradient(x, dy, r, rows, width, dw);
+}
+
+KERNEL(256) rms_norm_weight_gradient_bf16(const float *x, const Bf16 *dy, const float *r, int rows, int width, float *dw) {
+  weight_gradient(x, dy, r, rows, width, dw);
 }

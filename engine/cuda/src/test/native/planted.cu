@@ -3,8 +3,8 @@
 #include "jqlora.cuh"
 
 // Wrong index: the second element of a pair is turned by its neighbour's angle.
-KERNEL(256) planted_rope(const float *x, const int *positions, const float *cosines, const float *sines, int heads, int half,
-                         float sign, float *y) {
+KERNEL(256) planted_rope_f32(const float *x, const int *positions, const float *cosines, const float *sines, int heads,
+                             int half, float sign, float *y) {
   long long angles = static_cast<long long>(positions[blockIdx.x]) * half;
   for (int i = threadIdx.x; i < heads * half; i += blockDim.x) {
     long long at = (static_cast<long long>(blockIdx.x) * heads + i / half) * 2 * half + i % half;
@@ -59,15 +59,15 @@ KERNEL(256) planted_sum_of_squares_of_runs(const float *x, long long count, floa
 }
 
 // Out of bounds: one element too many.
-KERNEL(256) planted_swi_glu(const float *gate, const float *up, float *y, long long count) {
+KERNEL(256) planted_swi_glu_f32(const float *gate, const float *up, float *y, long long count) {
   for (long long i = first_index(); i <= count; i += all_threads()) {
     y[i] = gate[i] / (1 + expf(-gate[i])) * up[i];
   }
 }
 
 // Wrong accumulate type: sums are bf16.
-KERNEL(256) planted_mat_mul_mma_f32(const float *a, int transpose_a, const float *b, int transpose_b, int m, int n, int k,
-                                    float alpha, int accumulate, float *c) {
+KERNEL(256) planted_mat_mul_mma_f32_f32_f32(const float *a, int transpose_a, const float *b, int transpose_b, int m, int n,
+                                            int k, float alpha, int accumulate, float *c) {
   a += static_cast<long long>(blockIdx.z) * m * k;
   b += static_cast<long long>(blockIdx.z) * n * k;
   c += static_cast<long long>(blockIdx.z) * m * n;

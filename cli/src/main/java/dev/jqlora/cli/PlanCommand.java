@@ -3,6 +3,7 @@ package dev.jqlora.cli;
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.llama.adapter.AdapterConfig;
 import dev.jqlora.llama.config.KnownConfigs;
 import dev.jqlora.llama.config.LlamaConfig;
@@ -72,7 +73,7 @@ final class PlanCommand implements Runnable {
     Integer threads = arguments.engine().threads();
     try (Backend backend = Backends.open(arguments.engine().backend(),
         threads == null ? BackendOptions.allProcessors() : threads, output.err())) {
-      RunShape run = shape(arguments);
+      RunShape run = shape(arguments, backend.products());
       MemoryPlanner planner = new MemoryPlanner(backend);
       Long limit = arguments.engine().deviceMemoryBytes();
       MemoryPlan plan = planner.plan(run, limit == null ? Long.MAX_VALUE : limit);
@@ -106,16 +107,17 @@ final class PlanCommand implements Runnable {
         });
   }
 
-  private RunShape shape(TrainingArguments arguments) {
+  private RunShape shape(TrainingArguments arguments, DType products) {
     Optional<AdapterConfig> adapter = adapter(arguments);
     OptionalInt length = tokens == null ? OptionalInt.empty() : OptionalInt.of(tokens);
     String name = arguments.model().modelNameOrPath();
     if (isCheckpoint(Path.of(name))) {
       try (Checkpoint checkpoint = Checkpoint.open(Path.of(name))) {
-        return RunShape.of(arguments, LlamaConfig.read(Path.of(name)), Optional.of(checkpoint), adapter, length);
+        return RunShape.of(arguments, LlamaConfig.read(Path.of(name)), Optional.of(checkpoint), adapter, length,
+            products);
       }
     }
-    return RunShape.of(arguments, config(name), Optional.empty(), adapter, length);
+    return RunShape.of(arguments, config(name), Optional.empty(), adapter, length, products);
   }
 
   private Optional<AdapterConfig> adapter(TrainingArguments arguments) {

@@ -52,17 +52,18 @@ final class SmallRuns {
     return train(DemoFiles.BASE, backend, length);
   }
 
-  /** Adapters on an NF4 base, with paged 8-bit AdamW. */
+  /** Adapters on an NF4 base, with paged 8-bit AdamW and, where the backend multiplies so, activations in bfloat16. */
   TrainingCurve adapters(Backend backend, Length length) {
-    return train(DemoFiles.STAGE1, backend, length);
+    return train(DemoFiles.STAGE1, backend, length, "bf16=true");
   }
 
-  private TrainingCurve train(String configuration, Backend backend, Length length) {
+  private TrainingCurve train(String configuration, Backend backend, Length length, String... more) {
     Path output = files.folder().resolve("run-" + runs++);
     // Without warmup the first step moves the parameters already.
     List<String> words = new ArrayList<>(List.of("model_name_or_path=" + files.random(), "output_dir=" + output,
         "warmup_ratio=0.0", "max_steps=" + length.steps(), "per_device_train_batch_size=" + length.batch(),
         "cutoff_len=" + length.tokens(), "eval_strategy=no", "load_best_model_at_end=false", "plot_loss=false"));
+    words.addAll(List.of(more));
     return TrainingCurve.of(TrainingArguments.read(files.folder().resolve(configuration), words), files.random(),
         backend);
   }

@@ -142,8 +142,9 @@ public final class LlamaGraph {
    * @param n tokens
    * @param training whether adapters drop elements of their input; then {@link #SEED} is fed
    * @param save what the backward pass finds saved
+   * @param activations what is stored between the ops of a layer as, F32 or BF16; what the layers hand on stays F32
    */
-  public Value hidden(int n, boolean training, SavePolicy save) {
+  public Value hidden(int n, boolean training, SavePolicy save, DType activations) {
     GraphBuilder builder = program.graph();
     Map<String, Value> shared = new LinkedHashMap<>();
     shared.put(POSITIONS, program.feed(POSITIONS, TensorType.i32(n)));
@@ -154,7 +155,7 @@ public final class LlamaGraph {
     }
     CausalAttention attention = new CausalAttention(config.heads(), config.kvHeads(), config.headDim());
     Layer layer = (b, index, x, weights) -> new Repeat.Result(
-        List.of(block(b, index, x, weights, (q, k, v) -> b.applyAll(attention,
+        List.of(block(b, index, x, weights, activations, (q, k, v) -> b.applyAll(attention,
             List.of(q, k, v, weights.get(START))).getFirst())),
         List.of());
     return normalized(layers(builder, embedded(n), layerStates(), shared, save, layer).getFirst());
@@ -174,7 +175,7 @@ public final class LlamaGraph {
     CachedAttention attention = new CachedAttention(config.heads(), config.kvHeads(), config.headDim());
     Layer layer = (b, index, x, weights) -> {
       List<Value> caches = new ArrayList<>();
-      Value next = block(b, index, x, weights, (q, k, v) -> {
+      Value next = block(b, index, x, weights, DType.F32, (q, k, v) -> {
         Value position = weights.get(CACHE_POSITION);
         caches.add(b.apply(new CacheWrite(), weights.get(KEY_CACHE), k, position));
         caches.add(b.apply(new CacheWrite(), weights.get(VALUE_CACHE), v, position));
@@ -209,11 +210,11 @@ public final class LlamaGraph {
 
   private Value normalized(Value x) {
     GraphBuilder builder = program.graph();
-    return builder.scope("norm", () -> builder.apply(rmsNorm(), x, state(ModelLayout.NORM)));
+    return builder.scope("norm", () -> builder.apply(rmsNorm(DType.F32), x, state(ModelLayout.NORM)));
   }
 
-  private RmsNorm rmsNorm() {
-    return new RmsNorm((float) config.rmsNormEps());
+  private RmsNorm rmsNorm(DType result) {
+    return new RmsNorm((float) config.rmsNormEps(), result);
   }
 
   private SequencedMap<String, Value> layerStates() {
@@ -266,17 +267,18 @@ public final class LlamaGraph {
     Value apply(Value q, Value k, Value v);
   }
 
-  private Value block(GraphBuilder b, Value index, Value x, Weights weights, Attention attention) {
+  /** All that follows a norm is stored as the norm's result is, up to the sum with x. */
+  private Value block(GraphBuilder b, Value index, Value x, Weights weights, DType activations, Attention attention) {
     Linear linear = new Linear(b, index, weights);
     Value afterAttention = b.scope("attn", () -> {
-      Value h = b.apply(rmsNorm(), x, weights.get(ModelLayout.INPUT_LAYERNORM));
+      Value h = b.apply(rmsNorm(activations), x, weights.get(ModelLayout.INPUT_LAYERNORM));
       Value q = rope(b, linear.apply(Projection.Q_PROJ, h), weights);
       Value k = rope(b, linear.apply(Projection.K_PROJ, h), weights);
       Value v = linear.apply(Projection.V_PROJ, h);
       return b.apply(new Add(), x, linear.apply(Projection.O_PROJ, attention.apply(q, k, v)));
     });
     return b.scope("mlp", () -> {
-      Value h = b.apply(rmsNorm(), afterAttention, weights.get(ModelLayout.POST_ATTENTION_LAYERNORM));
+      Value h = b.apply(rmsNorm(activations), afterAttention, weights.get(ModelLayout.POST_ATTENTION_LAYERNORM));
       Value gate = linear.apply(Projection.GATE_PROJ, h);
       Value up = linear.apply(Projection.UP_PROJ, h);
       Value down = linear.apply(Projection.DOWN_PROJ, b.apply(new SwiGlu(), gate, up));
@@ -317,7 +319,7 @@ public final class LlamaGraph {
     private Value base(Projection projection, Value x) {
       List<Value> tensors = layout.states(projection).stream().map(weights::get).toList();
       return switch (layout.format(projection)) {
-        case WeightFormat.Plain _ -> b.apply(MatMul.NT, x, tensors.getFirst());
+        case WeightFormat.Plain _ -> b.apply(MatMul.NT.giving(x.type().dtype()), x, tensors.getFirst());
         case WeightFormat.Nf4 format -> {
           List<Value> arguments = new ArrayList<>();
           arguments.add(x);

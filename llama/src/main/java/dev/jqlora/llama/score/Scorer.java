@@ -7,6 +7,7 @@ import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.LinearCrossEntropy;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.model.LlamaGraph;
@@ -139,7 +140,7 @@ public final class Scorer {
   private Executable compile(int n) {
     Program.Builder program = new Program.Builder("score " + n);
     LlamaGraph llama = new LlamaGraph(model.layout(), program);
-    Value hidden = llama.hidden(n, false, SavePolicy.NOTHING);
+    Value hidden = llama.hidden(n, false, SavePolicy.NOTHING, DType.F32);
     Value labels = program.feed(LABELS, TensorType.i32(n));
     program.fetch(NLL, llama.crossEntropy(hidden, labels, false, false).get(1));
     return model.session().compile(program.build());

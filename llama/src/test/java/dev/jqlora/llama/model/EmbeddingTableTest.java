@@ -83,7 +83,7 @@ class EmbeddingTableTest {
     EmbeddingTable embeddings = loader.load(layout, session, _ -> {
     });
     Program.Builder program = new Program.Builder("hidden");
-    program.fetch("hidden", new LlamaGraph(layout, program).hidden(IDS.length, false, SavePolicy.NOTHING));
+    program.fetch("hidden", new LlamaGraph(layout, program).hidden(IDS.length, false, SavePolicy.NOTHING, DType.F32));
     var executable = session.compile(program.build());
     TensorType type = TensorType.i32(IDS.length);
     Map<String, Tensor> feeds = new HashMap<>(Map.of(LlamaGraph.POSITIONS, Tensor.of(type, IntStream.range(0,

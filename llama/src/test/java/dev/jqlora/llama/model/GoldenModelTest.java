@@ -12,6 +12,7 @@ import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.LinearCrossEntropy;
 import dev.jqlora.engine.reference.ReferenceBackend;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.engine.testkit.TestBackends;
@@ -70,7 +71,7 @@ class GoldenModelTest {
       });
       Program.Builder program = new Program.Builder("eval");
       LlamaGraph llama = new LlamaGraph(layout, program);
-      Value hidden = llama.hidden(n, false, SavePolicy.NOTHING);
+      Value hidden = llama.hidden(n, false, SavePolicy.NOTHING, DType.F32);
       Value labels = program.feed("labels", TensorType.i32(n));
       program.fetch("loss",
           llama.crossEntropy(hidden, labels, false, false).getFirst());

@@ -117,7 +117,7 @@ class QuantizedHeadTest {
       });
       Program.Builder program = new Program.Builder("head");
       LlamaGraph llama = new LlamaGraph(layout, program);
-      Value hidden = llama.hidden(n, false, SavePolicy.NOTHING);
+      Value hidden = llama.hidden(n, false, SavePolicy.NOTHING, DType.F32);
       Value labels = program.feed("labels", TensorType.i32(n));
       program.fetch("hidden", hidden);
       program.fetch("nll", llama.crossEntropy(hidden, labels, false, false).get(1));

@@ -24,6 +24,7 @@ import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.model.Projection;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -136,7 +137,7 @@ final class KernelRows {
     List<String> names = new ArrayList<>(List.of("x"));
     NF4_PARTS.forEach(part -> names.add("w." + part));
     List<TensorType> types = new ArrayList<>(
-        List.of(TensorType.f32(tokens, gradient ? weight.out() : weight.in())));
+        List.of(bench.stored(tokens, gradient ? weight.out() : weight.in())));
     types.addAll(nf4.types());
     return applied(bench, op, names, types, List.of("y"));
   }
@@ -152,8 +153,8 @@ final class KernelRows {
   }
 
   private ProgramRun attention(Workbench bench, int n, boolean gradient) {
-    TensorType q = TensorType.f32(n, model.queryWidth());
-    TensorType kv = TensorType.f32(n, model.kvWidth());
+    TensorType q = bench.stored(n, model.queryWidth());
+    TensorType kv = bench.stored(n, model.kvWidth());
     Program.Builder program = new Program.Builder("attention");
     GraphBuilder graph = program.graph();
     List<Value> inputs = List.of(program.state("q", q), program.state("k", kv), program.state("v", kv),
@@ -198,22 +199,24 @@ final class KernelRows {
 
   private List<Row> elementwise() {
     TensorType x = TensorType.f32(tokens, model.hiddenSize());
-    TensorType wide = TensorType.f32(tokens, model.intermediateSize());
     TensorType norm = TensorType.f32(model.hiddenSize());
     float epsilon = (float) model.rmsNormEps();
     return List.of(
-        streaming("RMSNorm", new RmsNorm(epsilon), List.of("x", "norm"), List.of(x, norm), List.of("y")),
-        streaming("RMSNorm gradient", new RmsNormGradient(epsilon), List.of("x", "norm", "dy"), List.of(x, norm, x),
-            List.of("dx")),
+        streaming("RMSNorm", model.hiddenSize(), bench -> applied(bench, new RmsNorm(epsilon, bench.activations()),
+            List.of("x", "norm"), List.of(x, norm), List.of("y"))),
+        streaming("RMSNorm gradient", model.hiddenSize(), bench -> applied(bench, new RmsNormGradient(epsilon),
+            List.of("x", "norm", "dy"), List.of(x, norm, bench.stored(tokens, model.hiddenSize())), List.of("dx"))),
         rope(),
-        streaming("SwiGLU", new SwiGlu(), List.of("gate", "up"), List.of(wide, wide), List.of("y")),
-        streaming("SwiGLU gradient", new SwiGluGradient(), List.of("gate", "up", "dy"), List.of(wide, wide, wide),
-            List.of("dgate", "dup")));
+        streaming("SwiGLU", model.intermediateSize(), bench -> applied(bench, new SwiGlu(), List.of("gate", "up"),
+            Collections.nCopies(2, bench.stored(tokens, model.intermediateSize())), List.of("y"))),
+        streaming("SwiGLU gradient", model.intermediateSize(), bench -> applied(bench, new SwiGluGradient(),
+            List.of("gate", "up", "dy"), Collections.nCopies(3, bench.stored(tokens, model.intermediateSize())),
+            List.of("dgate", "dup"))));
   }
 
-  private Row streaming(String name, Op op, List<String> inputs, List<TensorType> types, List<String> outputs) {
-    return new Row("%s %d × %d".formatted(name, tokens, types.getFirst().shape().last()), Roof.READ,
-        List.of(new Goal.OfRoof(0.6)), bench -> Setup.of(applied(bench, op, inputs, types, outputs)));
+  private Row streaming(String name, int width, Function<Workbench, ProgramRun> run) {
+    return new Row("%s %d × %d".formatted(name, tokens, width), Roof.READ, List.of(new Goal.OfRoof(0.6)),
+        bench -> Setup.of(run.apply(bench)));
   }
 
   private Row rope() {
@@ -222,7 +225,7 @@ final class KernelRows {
           TensorType table = TensorType.f32(tokens, model.headDim() / 2);
           Program.Builder program = new Program.Builder("rope");
           Value y = program.graph().apply(new Rope(model.headDim(), false),
-              program.state("x", TensorType.f32(tokens, model.queryWidth())),
+              program.state("x", bench.stored(tokens, model.queryWidth())),
               program.feed("positions", TensorType.i32(tokens)), program.state("cos", table),
               program.state("sin", table));
           program.write("y", y);

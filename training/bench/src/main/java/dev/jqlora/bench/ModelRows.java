@@ -83,7 +83,7 @@ final class ModelRows {
     ModelLayout layout = layout(one, n, DType.F32, Optional.of(lora()));
     Program.Builder program = new Program.Builder("layer");
     LlamaGraph llama = new LlamaGraph(layout, program);
-    Value hidden = llama.hidden(n, gradient, SavePolicy.EVERYTHING);
+    Value hidden = llama.hidden(n, gradient, SavePolicy.EVERYTHING, bench.activations());
     program.write(LayerRun.HIDDEN, hidden);
     List<String> results = new ArrayList<>(List.of(LayerRun.HIDDEN));
     if (gradient) {
@@ -148,7 +148,7 @@ final class ModelRows {
     ModelLayout layout = layout(stack, tokens, DType.BF16, Optional.of(lora()));
     Program.Builder program = new Program.Builder("step");
     LlamaGraph llama = new LlamaGraph(layout, program);
-    Value hidden = llama.hidden(tokens, true, SavePolicy.NOTHING);
+    Value hidden = llama.hidden(tokens, true, SavePolicy.NOTHING, bench.activations());
     Value labels = program.feed("labels", TensorType.i32(tokens));
     Value loss = llama.crossEntropy(hidden, labels, true, false).getFirst();
     SequencedMap<String, Value> adapters = adapters(llama);
@@ -195,7 +195,7 @@ final class ModelRows {
     Program.Builder program = new Program.Builder("layer");
     LlamaGraph llama = new LlamaGraph(layout(Sizes.resized(model, 1, n, true), n, DType.F32, Optional.empty()),
         program);
-    program.write(LayerRun.HIDDEN, llama.hidden(n, false, SavePolicy.NOTHING));
+    program.write(LayerRun.HIDDEN, llama.hidden(n, false, SavePolicy.NOTHING, DType.F32));
     return bench.run(program.build(), feeds(n, n), List.of());
   }
 

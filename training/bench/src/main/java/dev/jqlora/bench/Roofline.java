@@ -17,7 +17,18 @@ public final class Roofline {
   private Roofline() {}
 
   /** A row at the 8B model's shapes, as a program that is only counted. */
-  private record Counted(String name, Cost cost, Graph graph) {}
+  private record Counted(String name, Cost cost, Graph graph) {
+    /** The least milliseconds, and a mark where that is for moving bytes. */
+    String bound(double flopsPerSecond, double bytesPerSecond) {
+      double seconds = seconds(graph, flopsPerSecond, bytesPerSecond);
+      boolean memory = cost.bytes() / bytesPerSecond > cost.flops() / flopsPerSecond;
+      return String.format(Locale.ROOT, seconds < 1 ? " %.2f%s |" : " %,.0f%s |", seconds * 1e3, memory ? " m" : "");
+    }
+
+    String bytes() {
+      return String.format(Locale.ROOT, " %,.1f | %,.1f |", cost.bytes() * 1e-6, cost.flops() / cost.bytes());
+    }
+  }
 
   /** The least seconds of a graph's ops, one after another. */
   static double seconds(Graph graph, double flopsPerSecond, double bytesPerSecond) {
@@ -36,10 +47,12 @@ public final class Roofline {
   /**
    * The tables of {@code docs/gpu.md}.
    *
-   * @param planner a backend that allocates and computes nothing
+   * @param floats a backend in float32 that allocates and computes nothing
+   * @param tensors the same with products in bfloat16
    */
-  public static String markdown(Backend planner) {
-    List<Counted> rows = count(planner);
+  public static String markdown(Backend floats, Backend tensors) {
+    List<Counted> inFloat32 = count(floats);
+    List<Counted> onTensorCores = count(tensors);
     StringBuilder page = new StringBuilder();
     page.append("| card | float32 | tensor cores | memory |\n| --- | ---: | ---: | ---: |\n");
     for (Card card : Card.ALL) {
@@ -48,28 +61,25 @@ public final class Roofline {
     }
     page.append('\n');
     Card.ALL.forEach(card -> page.append("- %s: %s.\n".formatted(card.name(), card.source())));
-    page.append("\n| what, least time in ms | GFLOP | MB | FLOP/byte |");
+    page.append("\n| what, least time in ms | GFLOP | float32: MB | FLOP/byte | tensor cores: MB | FLOP/byte |");
     Card.ALL.forEach(card -> page.append(" %s: float32 | tensor cores |".formatted(card.name())));
-    page.append("\n| --- | ---: | ---: | ---: |").append(" ---: | ---: |".repeat(Card.ALL.size())).append('\n');
-    rows.forEach(row -> page.append(line(row)));
+    page.append("\n| --- | ---: | ---: | ---: | ---: | ---: |").append(" ---: | ---: |".repeat(Card.ALL.size()))
+        .append('\n');
+    for (int i = 0; i < inFloat32.size(); i++) {
+      page.append(line(inFloat32.get(i), onTensorCores.get(i)));
+    }
     return page.toString();
   }
 
-  private static String line(Counted row) {
-    Cost cost = row.cost();
-    StringBuilder line = new StringBuilder(String.format(Locale.ROOT, "| %s | %,.2f | %,.1f | %,.1f |", row.name(),
-        cost.flops() * 1e-9, cost.bytes() * 1e-6, cost.flops() / cost.bytes()));
+  private static String line(Counted floats, Counted tensors) {
+    StringBuilder line = new StringBuilder(
+        String.format(Locale.ROOT, "| %s | %,.2f |", floats.name(), floats.cost().flops() * 1e-9));
+    line.append(floats.bytes()).append(tensors.bytes());
     for (Card card : Card.ALL) {
-      line.append(bound(row, card.floats(), card.bandwidth())).append(bound(row, card.tensors(), card.bandwidth()));
+      line.append(floats.bound(card.floats(), card.bandwidth()))
+          .append(tensors.bound(card.tensors(), card.bandwidth()));
     }
     return line.append('\n').toString();
-  }
-
-  /** The least milliseconds, and a mark where that is for moving bytes. */
-  private static String bound(Counted row, double flopsPerSecond, double bytesPerSecond) {
-    double seconds = seconds(row.graph(), flopsPerSecond, bytesPerSecond);
-    boolean memory = row.cost().bytes() / bytesPerSecond > row.cost().flops() / flopsPerSecond;
-    return String.format(Locale.ROOT, seconds < 1 ? " %.2f%s |" : " %,.0f%s |", seconds * 1e3, memory ? " m" : "");
   }
 
   private static List<Counted> count(Backend planner) {

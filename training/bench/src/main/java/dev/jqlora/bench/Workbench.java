@@ -2,6 +2,8 @@ package dev.jqlora.bench;
 
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.graph.Program;
+import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.HashMap;
@@ -34,6 +36,16 @@ final class Workbench implements AutoCloseable {
 
   Backend backend() {
     return backend;
+  }
+
+  /** What activations are stored as on this backend: as it rounds the factors of products. */
+  DType activations() {
+    return backend.products();
+  }
+
+  /** The type of activations on this backend. */
+  TensorType stored(int... dims) {
+    return new TensorType(activations(), Shape.of(dims));
   }
 
   RandomStates content() {

@@ -8,6 +8,7 @@ import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.op.MatMul;
 import dev.jqlora.engine.op.SwiGlu;
 import dev.jqlora.engine.plan.Support;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.engine.testkit.NullBackend;
 import java.io.IOException;
@@ -30,7 +31,9 @@ class GpuPageTest {
     int begin = page.indexOf(BEGIN) + BEGIN.length();
     int end = page.indexOf(END);
     String expected = page.substring(0, begin)
-        + Roofline.markdown(new NullBackend((_, _, _) -> Support.NATIVE)) + page.substring(end);
+        + Roofline.markdown(new NullBackend((_, _, _) -> Support.NATIVE),
+            new NullBackend((_, _, _) -> Support.NATIVE, DType.BF16))
+        + page.substring(end);
     if ("write".equals(System.getProperty("jqlora.docs"))) {
       Files.writeString(PAGE, expected);
     } else {

@@ -228,8 +228,9 @@ final class Keys {
     "Which way the metric improves. Default: false for loss and perplexity, true for accuracy.");
 
   static final Key<Boolean> BF16 = supported(Group.TRAINER, "bf16", FLAG, false,
-    "Keep each layer's input for the backward pass in bfloat16 (carry_dtype). The arithmetic is the backend's choice: the "
-      + "CPU computes in float32.");
+    "Keep each layer's input for the backward pass in bfloat16 (carry_dtype) and, where the backend multiplies in it, all "
+      + "values between a layer's ops (activation_dtype). The arithmetic is the backend's choice: the CPU computes in "
+      + "float32.");
 
   static final Key<Boolean> DO_SAMPLE = supported(Group.GENERATING, "do_sample", FLAG, true,
     "Draw from the distribution; false takes the likeliest token.");
@@ -257,6 +258,11 @@ final class Keys {
     ValueType.words("auto", "float32", "bfloat16"), "auto",
     "How each layer's input is kept for the backward pass; bfloat16 takes half the memory and rounds what is computed "
       + "again. auto: bfloat16 with bf16: true, else float32. With disable_gradient_checkpointing always float32.");
+  static final Key<String> ACTIVATION_DTYPE = supported(Group.ENGINE, "activation_dtype",
+    ValueType.words("auto", "float32", "bfloat16"), "auto",
+    "How training stores the values between the ops of a layer; sums, weights and what layers hand on stay float32. auto: "
+      + "with bf16: true as the backend rounds factors of products, bfloat16 on a GPU's tensor cores and float32 on the "
+      + "CPU, else float32.");
   static final Key<Boolean> QUIET = supported(Group.ENGINE, "quiet", FLAG, false,
     "No progress bar; one plain line per logged step.");
   static final Key<Boolean> DISABLE_TQDM = supported(Group.ENGINE, "disable_tqdm", FLAG, false,

@@ -15,10 +15,18 @@ import org.jspecify.annotations.Nullable;
  * @param quantization what is quantized to NF4 while loading
  * @param gradientCheckpointing whether the backward pass computes each layer's values again
  * @param roundedCarries whether what it computes again starts from values that were kept in bfloat16
+ * @param activations what the layers store theirs as in training
  */
 public record ModelArguments(String modelNameOrPath, String revision, @Nullable Path cacheDir,
     @Nullable String hubToken, @Nullable Path adapter, Quantization quantization, boolean gradientCheckpointing,
-    boolean roundedCarries) {
+    boolean roundedCarries, Activations activations) {
+  /** What the values between the ops of a layer are stored as. */
+  public enum Activations {
+    FLOAT32, BFLOAT16,
+    /** As the backend rounds the factors of matrix products. */
+    AS_PRODUCTS
+  }
+
   static ModelArguments of(Values values) {
     String model = values.orNull(Keys.MODEL_NAME_OR_PATH);
     if (model == null || model.isBlank()) {
@@ -30,7 +38,7 @@ public record ModelArguments(String modelNameOrPath, String revision, @Nullable 
         values.orNull(Keys.HF_HUB_TOKEN), adapter(values),
         new Quantization(values.isGiven(Keys.QUANTIZATION_BIT), values.get(Keys.QUANTIZE_HEAD),
             values.get(Keys.DOUBLE_QUANTIZATION)),
-        checkpointing, checkpointing && rounded(values));
+        checkpointing, checkpointing && rounded(values), activations(values));
   }
 
   private static boolean rounded(Values values) {
@@ -38,6 +46,14 @@ public record ModelArguments(String modelNameOrPath, String revision, @Nullable 
       case "bfloat16" -> true;
       case "float32" -> false;
       default -> values.get(Keys.BF16);
+    };
+  }
+
+  private static Activations activations(Values values) {
+    return switch (values.get(Keys.ACTIVATION_DTYPE)) {
+      case "bfloat16" -> Activations.BFLOAT16;
+      case "float32" -> Activations.FLOAT32;
+      default -> values.get(Keys.BF16) ? Activations.AS_PRODUCTS : Activations.FLOAT32;
     };
   }
 

@@ -8,6 +8,7 @@ import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.Embedding;
 import dev.jqlora.engine.op.LinearCrossEntropy;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.inference.LoadedModel;
@@ -129,7 +130,7 @@ final class OptionScorer {
   private Executable compile(Size size) {
     Program.Builder program = new Program.Builder("option_scores");
     LlamaGraph llama = new LlamaGraph(model.layout(), program);
-    Value hidden = llama.hidden(size.tokens(), false, SavePolicy.NOTHING);
+    Value hidden = llama.hidden(size.tokens(), false, SavePolicy.NOTHING, DType.F32);
     TensorType type = TensorType.i32(size.rows());
     Value read = program.graph().apply(new Embedding(), hidden, program.feed(ROWS, type));
     Value nll = llama.crossEntropy(read, program.feed(LABELS, type), false, false).get(1);

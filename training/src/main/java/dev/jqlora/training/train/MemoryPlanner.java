@@ -42,6 +42,11 @@ public final class MemoryPlanner {
     this.backend = backend;
   }
 
+  /** What the backend rounds the factors of matrix products to. */
+  DType products() {
+    return backend.products();
+  }
+
   /**
    * Plans a run.
    *
@@ -85,17 +90,18 @@ public final class MemoryPlanner {
       programs.add(program(loading.name(), 0, pages, () -> loading));
     }
     if (!trainables.isEmpty()) {
-      TrainPrograms training = new TrainPrograms(run.layout(), trainables, run.save());
+      TrainPrograms training = new TrainPrograms(run.layout(), trainables, run.save(), run.activations());
       int n = Bucket.of(run.train().total());
-      programs.add(program(List.of("step", run.layout(), run.type(), run.save(), n), n, pages, () -> training.step(n)));
+      programs.add(program(List.of("step", run.layout(), run.type(), run.save(), run.activations(), n), n, pages,
+          () -> training.step(n)));
       programs.add(program(List.of("norm", run.layout(), run.type()), 0, pages, training::gradientNorm));
       programs.add(program(List.of("optimizer", run.layout(), run.type(), run.optimizer()), 0, pages,
           () -> OptimizerProgram.of(trainables, run.optimizer())));
     }
     if (!run.evaluation().isNone()) {
       int n = Bucket.of(run.evaluation().total());
-      programs.add(program(List.of("evaluation", run.layout(), n, run.predictions()), n, pages,
-          () -> TrainPrograms.evaluation(run.layout(), n, run.predictions())));
+      programs.add(program(List.of("evaluation", run.layout(), n, run.predictions(), run.activations()), n, pages,
+          () -> TrainPrograms.evaluation(run.layout(), n, run.predictions(), run.activations())));
     }
     return programs;
   }

@@ -1,6 +1,7 @@
 package dev.jqlora.training.train;
 
 import dev.jqlora.engine.graph.SavePolicy;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.llama.adapter.AdapterConfig;
 import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.model.LoraSpec;
@@ -23,12 +24,13 @@ import java.util.stream.IntStream;
  * All that decides how much device memory a run takes.
  *
  * @param freshAdapter whether the adapter's rank is the run's to choose
+ * @param activations what the layers store theirs as
  * @param train the largest micro-batch; {@link Tokens#NONE} where nothing is trained
  * @param evaluation the largest batch of an evaluation; NONE where there is none
  * @param predictions whether evaluation asks for the likeliest ids too
  */
 public record RunShape(ModelLayout layout, FinetuningType type, boolean freshAdapter, SavePolicy save,
-    OptimizerArguments optimizer, Tokens train, Tokens evaluation, boolean predictions) {
+    DType activations, OptimizerArguments optimizer, Tokens train, Tokens evaluation, boolean predictions) {
   /**
    * The size of a batch.
    *
@@ -107,10 +109,11 @@ public record RunShape(ModelLayout layout, FinetuningType type, boolean freshAda
    *
    * @param train the largest micro-batch, whether or not the configuration trains
    * @param evaluation the largest batch of its evaluation, whether or not it evaluates
+   * @param products what the backend rounds the factors of matrix products to
    */
-  static RunShape of(TrainingArguments arguments, ModelLayout layout, Tokens train, Tokens evaluation) {
+  static RunShape of(TrainingArguments arguments, ModelLayout layout, Tokens train, Tokens evaluation, DType products) {
     return new RunShape(layout, arguments.finetuning().type(), arguments.model().adapter() == null,
-        TrainPrograms.saved(arguments.model()),
+        TrainPrograms.saved(arguments.model()), TrainPrograms.activations(arguments.model(), products),
         arguments.trainer().optimizer(), arguments.trainer().doTrain() ? train : Tokens.NONE,
         arguments.trainer().doEval() ? evaluation : Tokens.NONE, arguments.finetuning().computeAccuracy());
   }
@@ -121,9 +124,10 @@ public record RunShape(ModelLayout layout, FinetuningType type, boolean freshAda
    * @param checkpoint the model's weights, where they are there: then how they are stored is read, not expected
    * @param adapter that the configuration names; where absent, one as it describes
    * @param tokens in a batch, as one sequence; where absent, sequences of cutoff_len, as many as the batch sizes say
+   * @param products what the backend rounds the factors of matrix products to
    */
   public static RunShape of(TrainingArguments arguments, LlamaConfig config, Optional<Checkpoint> checkpoint,
-      Optional<AdapterConfig> adapter, OptionalInt tokens) {
+      Optional<AdapterConfig> adapter, OptionalInt tokens, DType products) {
     int longest = tokens.orElse(arguments.data().cutoffLen());
     ModelLoader.Options options = loading(arguments, longest);
     Optional<LoraSpec> lora = arguments.finetuning().type() == FinetuningType.LORA
@@ -133,7 +137,7 @@ public record RunShape(ModelLayout layout, FinetuningType type, boolean freshAda
         .orElseGet(() -> ModelLoader.expected(config, options, lora));
     TrainerArguments trainer = arguments.trainer();
     return of(arguments, layout, Tokens.of(tokens.isPresent() ? 1 : trainer.trainBatchSize(), longest),
-        Tokens.of(tokens.isPresent() ? 1 : trainer.evalBatchSize(), longest));
+        Tokens.of(tokens.isPresent() ? 1 : trainer.evalBatchSize(), longest), products);
   }
 
   /** The states that are trained; none where the run only evaluates. */
@@ -152,6 +156,9 @@ public record RunShape(ModelLayout layout, FinetuningType type, boolean freshAda
           optimizer.type().name().toLowerCase(Locale.ROOT)));
       parts.add("%s%s".formatted(train, saving()));
     }
+    if (activations == DType.BF16) {
+      parts.add("activations in bfloat16");
+    }
     if (!evaluation.isNone()) {
       parts.add("evaluation of " + evaluation);
     }
@@ -168,18 +175,23 @@ public record RunShape(ModelLayout layout, FinetuningType type, boolean freshAda
   }
 
   RunShape with(ModelLayout other) {
-    return new RunShape(other, type, freshAdapter, save, optimizer, train, evaluation, predictions);
+    return new RunShape(other, type, freshAdapter, save, activations, optimizer, train, evaluation, predictions);
   }
 
   RunShape with(SavePolicy other) {
-    return new RunShape(layout, type, freshAdapter, other, optimizer, train, evaluation, predictions);
+    return new RunShape(layout, type, freshAdapter, other, activations, optimizer, train, evaluation, predictions);
   }
 
   RunShape with(OptimizerArguments other) {
-    return new RunShape(layout, type, freshAdapter, save, other, train, evaluation, predictions);
+    return new RunShape(layout, type, freshAdapter, save, activations, other, train, evaluation, predictions);
+  }
+
+  RunShape withActivations(DType other) {
+    return new RunShape(layout, type, freshAdapter, save, other, optimizer, train, evaluation, predictions);
   }
 
   RunShape with(Tokens otherTrain, Tokens otherEvaluation) {
-    return new RunShape(layout, type, freshAdapter, save, optimizer, otherTrain, otherEvaluation, predictions);
+    return new RunShape(layout, type, freshAdapter, save, activations, optimizer, otherTrain, otherEvaluation,
+        predictions);
   }
 }

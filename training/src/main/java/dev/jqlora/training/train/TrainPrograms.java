@@ -8,6 +8,7 @@ import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.Add;
 import dev.jqlora.engine.op.Multiply;
 import dev.jqlora.engine.op.SumOfSquares;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.model.LlamaGraph;
 import dev.jqlora.llama.model.ModelLayout;
@@ -40,11 +41,14 @@ final class TrainPrograms {
   private final ModelLayout layout;
   private final List<Trainable> trainables;
   private final SavePolicy save;
+  private final DType activations;
 
-  TrainPrograms(ModelLayout layout, List<Trainable> trainables, SavePolicy save) {
+  /** @param activations what the layers store theirs as */
+  TrainPrograms(ModelLayout layout, List<Trainable> trainables, SavePolicy save, DType activations) {
     this.layout = layout;
     this.trainables = trainables;
     this.save = save;
+    this.activations = activations;
   }
 
   /** What the backward pass finds saved, by a run's configuration. */
@@ -55,12 +59,25 @@ final class TrainPrograms {
     return model.roundedCarries() ? SavePolicy.ROUNDED : SavePolicy.NOTHING;
   }
 
+  /**
+   * What the layers store their activations as, by a run's configuration.
+   *
+   * @param products what the backend rounds the factors of matrix products to
+   */
+  static DType activations(ModelArguments model, DType products) {
+    return switch (model.activations()) {
+      case FLOAT32 -> DType.F32;
+      case BFLOAT16 -> DType.BF16;
+      case AS_PRODUCTS -> products;
+    };
+  }
+
   /** Forward and backward over n tokens; the gradients of {@code loss · loss_scale} are added to their states. */
   Program step(int n) {
     Program.Builder program = new Program.Builder("train_step");
     GraphBuilder graph = program.graph();
     LlamaGraph llama = new LlamaGraph(layout, program);
-    Value hidden = llama.hidden(n, true, save);
+    Value hidden = llama.hidden(n, true, save, activations);
     Value labels = program.feed(LABELS, TensorType.i32(n));
     boolean trainsHead = trainables.stream().anyMatch(trainable -> layout.headStates().contains(trainable.state()));
     Value loss = graph.scope(HEAD, () -> llama.crossEntropy(hidden, labels, true, trainsHead).getFirst());
@@ -81,10 +98,10 @@ final class TrainPrograms {
   }
 
   /** The loss of each of n tokens and, where asked for, the id that the model holds most likely after it. */
-  static Program evaluation(ModelLayout layout, int n, boolean predictions) {
+  static Program evaluation(ModelLayout layout, int n, boolean predictions, DType activations) {
     Program.Builder program = new Program.Builder("evaluation");
     LlamaGraph llama = new LlamaGraph(layout, program);
-    Value hidden = llama.hidden(n, false, SavePolicy.NOTHING);
+    Value hidden = llama.hidden(n, false, SavePolicy.NOTHING, activations);
     Value labels = program.feed(LABELS, TensorType.i32(n));
     List<Value> outputs = program.graph().scope(HEAD, () -> llama.crossEntropy(hidden, labels, false, false));
     if (predictions) {

@@ -113,7 +113,8 @@ public final class Trainer {
     state = new TrainerState(0, 0, false, 0, 0, runPlan(), Optional.empty(),
         Optional.ofNullable(arguments.finetuning().earlyStoppingPatience()).map(EarlyStopping::new), List.of());
 
-    shape = RunShape.of(arguments, model.layout(longest()), trainTokens(), evaluationTokens());
+    shape = RunShape.of(arguments, model.layout(longest()), trainTokens(), evaluationTokens(),
+        backend.products());
     memory = planMemory();
     listener.phase("loading " + arguments.model().modelNameOrPath());
     engine = explained(this::load);
@@ -125,7 +126,7 @@ public final class Trainer {
         memory.isLimited() ? memory.limitBytes() - memory.overheadBytes() : Long.MAX_VALUE);
     Double ratio = arguments.finetuning().loraPlusRatio();
     return new TrainingEngine(model.session(), model.layout(), model.embeddings(), shape.trainables(), shape.save(),
-        trainer.optimizer(), ratio == null ? 1 : ratio);
+        shape.activations(), trainer.optimizer(), ratio == null ? 1 : ratio);
   }
 
   private Optional<SavedRun> start(List<Path> inputs) {

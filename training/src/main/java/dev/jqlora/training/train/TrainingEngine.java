@@ -3,6 +3,7 @@ package dev.jqlora.training.train;
 import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.graph.SavePolicy;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.model.EmbeddingTable;
@@ -27,6 +28,7 @@ final class TrainingEngine {
   private final EmbeddingTable embeddings;
   private final List<Trainable> trainables;
   private final TrainPrograms programs;
+  private final DType activations;
   private final OptimizerArguments optimizer;
   private final double loraPlusRatio;
   private final Map<Integer, Executable> steps = new HashMap<>();
@@ -36,12 +38,13 @@ final class TrainingEngine {
 
   /** Allocates gradients and optimizer states, all zero, in a session that holds the model and its adapters. */
   TrainingEngine(Session session, ModelLayout layout, EmbeddingTable embeddings, List<Trainable> trainables,
-      SavePolicy save, OptimizerArguments optimizer, double loraPlusRatio) {
+      SavePolicy save, DType activations, OptimizerArguments optimizer, double loraPlusRatio) {
     this.session = session;
     this.layout = layout;
     this.embeddings = embeddings;
     this.trainables = trainables;
-    this.programs = new TrainPrograms(layout, trainables, save);
+    this.programs = new TrainPrograms(layout, trainables, save, activations);
+    this.activations = activations;
     this.optimizer = optimizer;
     this.loraPlusRatio = loraPlusRatio;
     trainables.forEach(trainable -> trainable.allocate(session, optimizer.type()));
@@ -65,7 +68,7 @@ final class TrainingEngine {
 
   private Executable evaluation(int n, boolean predictions) {
     return evaluations.computeIfAbsent(n,
-        tokens -> session.compile(TrainPrograms.evaluation(layout, tokens, predictions)));
+        tokens -> session.compile(TrainPrograms.evaluation(layout, tokens, predictions, activations)));
   }
 
   private Executable normProgram() {

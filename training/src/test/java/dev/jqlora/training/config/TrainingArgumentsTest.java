@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.llama.model.Quantization;
+import dev.jqlora.training.config.ModelArguments.Activations;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -124,6 +125,19 @@ class TrainingArgumentsTest {
         .getLast().startsWith("carry_dtype has no effect"));
   }
 
+  @Test
+  void activationsFollowTheBackendWithBf16UnlessTheirOwnKeySaysMore() {
+    assertEquals(Activations.FLOAT32, activations());
+    assertEquals(Activations.AS_PRODUCTS, activations("bf16=true"));
+    assertEquals(Activations.FLOAT32, activations("bf16=true", "activation_dtype=float32"));
+    assertEquals(Activations.BFLOAT16, activations("activation_dtype=bfloat16"));
+  }
+
+  private Activations activations(String... words) {
+    return words(Stream.concat(Stream.of("model_name_or_path=m"), Stream.of(words)).toArray(String[]::new)).model()
+        .activations();
+  }
+
   private boolean carriesRounded(String... words) {
     return words(Stream.concat(Stream.of("model_name_or_path=m"), Stream.of(words)).toArray(String[]::new)).model()
         .roundedCarries();
@@ -132,7 +146,8 @@ class TrainingArgumentsTest {
   @Test
   void defaultsAreThoseOfLlamaFactory() {
     var run = words("model_name_or_path=m");
-    assertEquals(new ModelArguments("m", "main", null, null, null, Quantization.NONE, true, false), run.model());
+    assertEquals(new ModelArguments("m", "main", null, null, null, Quantization.NONE, true, false,
+        Activations.FLOAT32), run.model());
     assertEquals(new FinetuningArguments(Stage.SFT, FinetuningType.LORA, 8, 16, 0, List.of("all"), false, null, false,
         false, null, false, false), run.finetuning());
     assertEquals(new DataArguments(List.of(), List.of(), Path.of("data"), null, 2048, null, false, false, false, false,

@@ -13,6 +13,7 @@ import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.reference.ReferenceBackend;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.inference.LoadedModel;
@@ -74,7 +75,7 @@ class OptionScorerTest {
     TensorType type = TensorType.i32(ids.length);
     Program.Builder program = new Program.Builder("logits");
     LlamaGraph llama = new LlamaGraph(model.layout(), program);
-    Value hidden = llama.hidden(ids.length, false, SavePolicy.NOTHING);
+    Value hidden = llama.hidden(ids.length, false, SavePolicy.NOTHING, DType.F32);
     program.fetch("logits", llama.logits(hidden));
     Tensor logits = Objects.requireNonNull(model.session().compile(program.build()).run(Map.of(
         LlamaGraph.TOKENS, Tensor.of(type, ids),

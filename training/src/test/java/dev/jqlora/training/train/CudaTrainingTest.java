@@ -12,6 +12,7 @@ import dev.jqlora.engine.cuda.Precision;
 import dev.jqlora.engine.cuda.TestDriver;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.graph.Program;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.llama.config.KnownConfigs;
 import dev.jqlora.training.config.TrainingArguments;
@@ -174,6 +175,28 @@ class CudaTrainingTest {
     assertNothingLeft();
   }
 
+  private static RunShape stage1Of8b() throws IOException {
+    TrainingArguments arguments = TrainingArguments.read(null, List.of("model_name_or_path=llama-3-8b", "stage=pt",
+        "do_train=true", "dataset=text", "eval_dataset=held_out", "eval_strategy=steps", "finetuning_type=lora",
+        "lora_rank=16", "lora_target=all", "quantization_bit=4", "optim=paged_adamw_8bit", "bf16=true",
+        "cutoff_len=1024", "per_device_train_batch_size=1", "per_device_eval_batch_size=1", "output_dir=out"));
+    return RunShape.of(arguments, KnownConfigs.named("llama-3-8b").orElseThrow(), Optional.empty(),
+        Optional.empty(), OptionalInt.empty(), DType.BF16);
+  }
+
+  /** The widest place of a layer holds half as much, until the head's is wider; docs/memory.md has the figures. */
+  @Test
+  void activationsInBfloat16TakeLessOfTheArena() throws IOException {
+    RunShape run = stage1Of8b();
+    try (Backend backend = TestDriver.unchecked(Precision.BF16, Map.of("dry", 1L))) {
+      MemoryPlanner planner = new MemoryPlanner(backend);
+      long rounded = planner.plan(run, Long.MAX_VALUE).arenaBytes();
+      long floats = planner.plan(run.withActivations(DType.F32), Long.MAX_VALUE).arenaBytes();
+      long wide = 1024L * 14336 * Short.BYTES;
+      assertTrue(rounded <= floats - 2 * wide, "%,d and %,d bytes".formatted(rounded, floats));
+    }
+  }
+
   /**
    * The whole step of stage 1 at Llama 3 8B's size, everything but the work of the kernels: states, arena and pages are asked
    * for, and all launches and copies are put into the stream.
@@ -184,12 +207,7 @@ class CudaTrainingTest {
   @ParameterizedTest
   @CsvSource({"100, 1", "50, 1", "50, 0"})
   void theWholeStepOf8bTakesWhatIsPlanned(int pageShare, long concurrent) throws IOException {
-    TrainingArguments arguments = TrainingArguments.read(null, List.of("model_name_or_path=llama-3-8b", "stage=pt",
-        "do_train=true", "dataset=text", "eval_dataset=held_out", "eval_strategy=steps", "finetuning_type=lora",
-        "lora_rank=16", "lora_target=all", "quantization_bit=4", "optim=paged_adamw_8bit", "bf16=true",
-        "cutoff_len=1024", "per_device_train_batch_size=1", "per_device_eval_batch_size=1", "output_dir=out"));
-    RunShape run = RunShape.of(arguments, KnownConfigs.named("llama-3-8b").orElseThrow(), Optional.empty(),
-        Optional.empty(), OptionalInt.empty());
+    RunShape run = stage1Of8b();
     // The smallest page of this run has 256 bytes: the driver moves what it is asked to move and no neighbours.
     Map<String, Long> driver = Map.of("dry", 1L, "concurrent", concurrent, "managedPage", 256L);
     try (Backend backend = TestDriver.unchecked(Precision.BF16, driver)) {
@@ -198,10 +216,10 @@ class CudaTrainingTest {
       assertTrue(roomy.fits() && roomy.peakBytes() < 8 * GIB, roomy.toString());
       MemoryPlan plan = planner.plan(run, roomy.peakBytes() - roomy.pages().totalBytes() * (100 - pageShare) / 100);
       List<Trainable> trainables = run.trainables();
-      TrainPrograms training = new TrainPrograms(run.layout(), trainables, run.save());
+      TrainPrograms training = new TrainPrograms(run.layout(), trainables, run.save(), run.activations());
       List<Program> programs = List.of(training.step(run.train().total()), training.gradientNorm(),
           OptimizerProgram.of(trainables, run.optimizer()),
-          TrainPrograms.evaluation(run.layout(), run.evaluation().total(), run.predictions()));
+          TrainPrograms.evaluation(run.layout(), run.evaluation().total(), run.predictions(), run.activations()));
       try (Session session = backend.open(plan.limitBytes()); Arena arena = Arena.ofConfined()) {
         run.layout().outerStates().forEach(session::allocate);
         run.layout().layerStates().forEach(session::allocate);

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.cpu.CpuBackend;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.llama.config.KnownConfigs;
 import dev.jqlora.training.config.TrainingArguments;
 import dev.jqlora.training.train.MemoryAdvice.Option;
@@ -36,7 +37,7 @@ class MemoryPlannerTest {
         "per_device_train_batch_size=1", "per_device_eval_batch_size=1", "output_dir=out"));
     words.addAll(List.of(more));
     return RunShape.of(TrainingArguments.read(null, words), KnownConfigs.named(model).orElseThrow(), Optional.empty(),
-        Optional.empty(), OptionalInt.empty());
+        Optional.empty(), OptionalInt.empty(), DType.F32);
   }
 
   private static void checkSums(Part part) {

@@ -56,14 +56,14 @@ class PlannedMemoryTest {
         ModelLayout layout = layout(KnownConfigs.named(model).orElseThrow(), n, new WeightFormat.Plain(DType.BF16));
         List<Trainable> trainables = Trainable.of(layout, FinetuningType.LORA);
         for (SavePolicy save : SavePolicy.values()) {
-          check(new TrainPrograms(layout, trainables, save).step(n), backend);
+          check(new TrainPrograms(layout, trainables, save, DType.F32).step(n), backend);
         }
-        check(TrainPrograms.evaluation(layout, n, true), backend);
+        check(TrainPrograms.evaluation(layout, n, true, DType.F32), backend);
         check(OptimizerProgram.of(trainables, OPTIMIZER), backend);
         check(Generator.program(layout, 1, n), backend);
         check(Generator.program(layout, 256, n), backend);
         ModelLayout quantizedHead = layout(layout.config(), n, new WeightFormat.Nf4(64, true, Optional.empty()));
-        check(new TrainPrograms(quantizedHead, trainables, SavePolicy.ROUNDED).step(n), backend);
+        check(new TrainPrograms(quantizedHead, trainables, SavePolicy.ROUNDED, DType.F32).step(n), backend);
       }
     }
   }
@@ -78,8 +78,8 @@ class PlannedMemoryTest {
     try (Backend backend = new CpuBackend(1)) {
       ModelLayout layout = layout(KnownConfigs.named("llama-3-8b").orElseThrow(), 1024, new WeightFormat.Plain(
           DType.BF16));
-      Plan plan = Planner.plan(new TrainPrograms(layout, Trainable.of(layout, FinetuningType.LORA), SavePolicy.ROUNDED)
-          .step(1024), backend);
+      Plan plan = Planner.plan(new TrainPrograms(layout, Trainable.of(layout, FinetuningType.LORA), SavePolicy.ROUNDED,
+          DType.F32).step(1024), backend);
       long carries = 32L * 1024 * 4096 * Short.BYTES;
       long wide = 1024L * 14336 * Float.BYTES;
       assertEquals(carries, plan.peak().getFirst().bytes());

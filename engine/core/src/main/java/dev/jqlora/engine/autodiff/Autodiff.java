@@ -8,6 +8,7 @@ import dev.jqlora.engine.graph.Node;
 import dev.jqlora.engine.graph.Repeat;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.Add;
+import dev.jqlora.engine.op.Decomposition;
 import dev.jqlora.engine.op.Fill;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -122,7 +123,7 @@ public final class Autodiff {
     // A decomposition differentiates by its own copies of the inputs: one input given twice must count twice.
     GraphBuilder inner = new GraphBuilder();
     List<Value> arguments = inputs.stream().map(input -> inner.input(input.name(), input.type())).toList();
-    List<Value> outputs = op.decompose(inner, arguments);
+    List<Value> outputs = Decomposition.append(op, inner, arguments).orElseThrow();
     Map<Value, Value> seeds = new HashMap<>();
     List<Value> innerSeeds = new ArrayList<>();
     List<Value> outerSeeds = new ArrayList<>();

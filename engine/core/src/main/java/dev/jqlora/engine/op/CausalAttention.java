@@ -19,22 +19,26 @@ import org.jspecify.annotations.Nullable;
  * {@code start[i] ≤ j ≤ i}, so sequences stand one behind another without padding. Query head h reads key-value head
  * {@code h / (heads / kvHeads)}. Per head: {@code out = softmax(q·kᵀ / √headDim) · v}.
  *
- * <p>Inputs: q F32 {@code [n, heads · headDim]}, k and v F32 {@code [n, kvHeads · headDim]}, start I32 {@code [n]}.
+ * <p>Inputs: q {@code [n, heads · headDim]}, k and v {@code [n, kvHeads · headDim]}, start I32 {@code [n]};
+ * q, k and v all F32 or all BF16.
  * Outputs: out like q, and the logarithm of each softmax's denominator, logsumexp F32 {@code [n, heads]}, which the
  * gradient needs. A kernel holds no {@code [n, n]} tensor (Dao et al. 2022, arXiv 2205.14135).
  */
-public record CausalAttention(int heads, int kvHeads, int headDim) implements Composite, Differentiable {
+public record CausalAttention(int heads, int kvHeads,
+    int headDim) implements Composite, Differentiable, MixedPrecision {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 4);
     ShapeException.check(kvHeads > 0 && heads % kvHeads == 0, "%s: %d heads cannot share %d key-value heads", name(),
         heads, kvHeads);
-    RmsNorm.checkRows(name(), "q", inputs.get(0));
+    MixedPrecision.checkRows(name(), "q", inputs.get(0));
     int n = inputs.get(0).shape().dim(0);
     ShapeException.shape(name(), "q", inputs.get(0), Shape.of(n, heads * headDim));
     for (int i = 1; i <= 2; i++) {
-      RmsNorm.checkRows(name(), i == 1 ? "k" : "v", inputs.get(i));
-      ShapeException.shape(name(), i == 1 ? "k" : "v", inputs.get(i), Shape.of(n, kvHeads * headDim));
+      String argument = i == 1 ? "k" : "v";
+      MixedPrecision.checkRows(name(), argument, inputs.get(i));
+      MixedPrecision.checkAlike(name(), argument, inputs.get(i), "q", inputs.get(0));
+      ShapeException.shape(name(), argument, inputs.get(i), Shape.of(n, kvHeads * headDim));
     }
     ShapeException.dtype(name(), "start", inputs.get(3), DType.I32);
     ShapeException.shape(name(), "start", inputs.get(3), Shape.of(n));

@@ -5,6 +5,7 @@ import dev.jqlora.engine.graph.Cost;
 import dev.jqlora.engine.graph.GraphBuilder;
 import dev.jqlora.engine.graph.ShapeException;
 import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.List;
@@ -14,9 +15,9 @@ import java.util.List;
  * {@code dv = pᵀ·dout}, {@code ds = p · (dout·vᵀ - Σ dout · out)}, {@code dq = ds·k / √headDim},
  * {@code dk = dsᵀ·q / √headDim}; dk and dv are summed over the query heads of a group.
  *
- * <p>Inputs: q, k, v, start, out, logsumexp, dout. Outputs: dq, dk, dv.
+ * <p>Inputs: q, k, v, start, out, logsumexp, dout; all but start and logsumexp stored alike. Outputs: dq, dk, dv.
  */
-public record CausalAttentionGradient(int heads, int kvHeads, int headDim) implements Composite {
+public record CausalAttentionGradient(int heads, int kvHeads, int headDim) implements Composite, MixedPrecision {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 7);
@@ -24,6 +25,9 @@ public record CausalAttentionGradient(int heads, int kvHeads, int headDim) imple
     ShapeException.shape(name(), "out", inputs.get(4), forward.get(0).shape());
     ShapeException.shape(name(), "logsumexp", inputs.get(5), forward.get(1).shape());
     ShapeException.shape(name(), "dout", inputs.get(6), forward.get(0).shape());
+    ShapeException.dtype(name(), "logsumexp", inputs.get(5), DType.F32);
+    MixedPrecision.checkAlike(name(), "out", inputs.get(4), "q", inputs.get(0));
+    MixedPrecision.checkAlike(name(), "dout", inputs.get(6), "q", inputs.get(0));
     return inputs.subList(0, 3);
   }
 

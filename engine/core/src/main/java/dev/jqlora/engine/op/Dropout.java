@@ -6,7 +6,6 @@ import dev.jqlora.engine.graph.Gradient;
 import dev.jqlora.engine.graph.Primitive;
 import dev.jqlora.engine.graph.ShapeException;
 import dev.jqlora.engine.graph.Value;
-import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.Arrays;
 import java.util.List;
@@ -17,10 +16,10 @@ import org.jspecify.annotations.Nullable;
  * function of (seed, index, site, element) by an integer hash, so a recomputation and the gradient, which is the same op
  * on dy, meet the same mask, and any backend can make it.
  *
- * <p>Inputs: x F32, seed I32 scalar (another for each micro-batch), index I32 scalar (the layer). {@code site} tells apart
+ * <p>Inputs: x F32 or BF16, seed I32 scalar (another for each micro-batch), index I32 scalar (the layer). {@code site} tells apart
  * several dropouts of one layer.
  */
-public record Dropout(float p, int site) implements Primitive, Differentiable {
+public record Dropout(float p, int site) implements Primitive, Differentiable, MixedPrecision {
   /** Constants of {@link #mix}, for kernels that compute it for many elements at once. */
   public static final int INCREMENT = 0x9e3779b9;
   public static final int FIRST_FACTOR = 0x7feb352d;
@@ -37,7 +36,7 @@ public record Dropout(float p, int site) implements Primitive, Differentiable {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 3);
-    ShapeException.dtype(name(), "x", inputs.get(0), DType.F32);
+    MixedPrecision.checkStored(name(), "x", inputs.get(0));
     ShapeException.check(inputs.get(1).equals(TensorType.i32()), "Dropout: seed must be an I32 scalar, got %s",
         inputs.get(1));
     ShapeException.check(inputs.get(2).equals(TensorType.i32()), "Dropout: index must be an I32 scalar, got %s",

@@ -15,16 +15,17 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A low-rank adapter beside a linear layer (Hu et al. 2021, arXiv 2106.09685): {@code y = base + scale · (x · aᵀ) · bᵀ}.
- * Inputs: base F32 {@code [n, out]}, x F32 {@code [n, in]}, a F32 {@code [rank, in]},
+ * Inputs: base and x, both F32 or both BF16, {@code [n, out]} and {@code [n, in]}, a F32 {@code [rank, in]},
  * b F32 {@code [out, rank]}. Output: y like base. The gradient computes {@code x · aᵀ} again: little work,
  * where reading it from here would keep base alive, and so have a layer's last product computed again for nothing.
  */
-public record LoraLinear(float scale) implements Composite, Differentiable {
+public record LoraLinear(float scale) implements Composite, Differentiable, MixedPrecision {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 4);
-    RmsNorm.checkRows(name(), "base", inputs.get(0));
-    RmsNorm.checkRows(name(), "x", inputs.get(1));
+    MixedPrecision.checkRows(name(), "base", inputs.get(0));
+    MixedPrecision.checkRows(name(), "x", inputs.get(1));
+    MixedPrecision.checkAlike(name(), "x", inputs.get(1), "base", inputs.get(0));
     RmsNorm.checkRows(name(), "a", inputs.get(2));
     RmsNorm.checkRows(name(), "b", inputs.get(3));
     int n = inputs.get(1).shape().dim(0);
@@ -53,7 +54,9 @@ public record LoraLinear(float scale) implements Composite, Differentiable {
     }
     // da before dx: the memory of x is then free for dx.
     Value da = gradient.needs(2) && du != null ? builder.apply(MatMul.TN, du, x) : null;
-    Value dx = gradient.needs(1) && du != null ? builder.apply(MatMul.NN, du, gradient.input(2)) : null;
+    Value dx = gradient.needs(1) && du != null
+        ? builder.apply(MatMul.NN.giving(x.type().dtype()), du, gradient.input(2))
+        : null;
     Value db = gradient.needs(3)
         ? builder.apply(MatMul.TN, dy,
             builder.apply(new Scale(scale), builder.apply(MatMul.NT, x, gradient.input(2))))

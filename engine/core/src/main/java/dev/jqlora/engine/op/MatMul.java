@@ -17,10 +17,16 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * {@code c = op(a) · op(b)}, {@code op} transposing the last two axes where asked; leading axes equal. a is F32, b is F32,
- * BF16 or F16; c and the accumulation are F32. A linear layer's weight is {@code [out, in]}, so {@code y = x · Wᵀ}.
+ * {@code c = op(a) · op(b)}, {@code op} transposing the last two axes where asked; leading axes equal. a is F32 or
+ * BF16, b is F32, BF16 or F16; the accumulation is F32. A linear layer's weight is {@code [out, in]}, so {@code y = x · Wᵀ}.
+ *
+ * @param dtype of c: F32 or BF16
  */
-public record MatMul(boolean transposeA, boolean transposeB) implements Primitive, Differentiable {
+public record MatMul(boolean transposeA, boolean transposeB, DType dtype)
+    implements
+      Primitive,
+      Differentiable,
+      MixedPrecision {
   /** {@code x · wᵀ} */
   public static final MatMul NT = new MatMul(false, true);
   /** {@code x · w} */
@@ -28,12 +34,32 @@ public record MatMul(boolean transposeA, boolean transposeB) implements Primitiv
   /** {@code xᵀ · w} */
   public static final MatMul TN = new MatMul(true, false);
 
+  /** With c in F32. */
+  public MatMul(boolean transposeA, boolean transposeB) {
+    this(transposeA, transposeB, DType.F32);
+  }
+
+  /** The same product with c in an element type. */
+  public MatMul giving(DType other) {
+    return new MatMul(transposeA, transposeB, other);
+  }
+
+  @Override
+  public MatMul inFloat32() {
+    return giving(DType.F32);
+  }
+
+  @Override
+  public boolean isActivation(int input) {
+    return input == 0;
+  }
+
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 2);
     TensorType a = inputs.get(0);
     TensorType b = inputs.get(1);
-    ShapeException.dtype(name(), "a", a, DType.F32);
+    MixedPrecision.checkStored(name(), "a", a);
     ShapeException.dtype(name(), "b", b, DType.F32, DType.BF16, DType.F16);
     int rank = a.shape().rank();
     ShapeException.check(rank >= 2 && b.shape().rank() == rank,
@@ -46,7 +72,9 @@ public record MatMul(boolean transposeA, boolean transposeB) implements Primitiv
     List<Integer> dims = new ArrayList<>(a.shape().dims().subList(0, rank - 2));
     dims.add(a.shape().dim(transposeA ? -1 : -2));
     dims.add(b.shape().dim(transposeB ? -2 : -1));
-    return List.of(new TensorType(DType.F32, new Shape(dims)));
+    TensorType c = new TensorType(dtype, new Shape(dims));
+    MixedPrecision.checkStored(name(), "c", c);
+    return List.of(c);
   }
 
   @Override
@@ -81,8 +109,8 @@ public record MatMul(boolean transposeA, boolean transposeB) implements Primitiv
     if (gradient.needs(0)) {
       // A frozen b may be stored in 16 bits, and only a right operand may be: so dc stands on the left.
       da = transposeA
-          ? builder.apply(new MatMul(transposeB, true), b, dc)
-          : builder.apply(new MatMul(false, !transposeB), dc, b);
+          ? builder.apply(new MatMul(transposeB, true, a.type().dtype()), b, dc)
+          : builder.apply(new MatMul(false, !transposeB, a.type().dtype()), dc, b);
     }
     Value db = null;
     if (gradient.needs(1)) {

@@ -11,8 +11,8 @@ import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** {@code c = a · b} element by element, with NumPy's broadcasting; equal element types. */
-public record Multiply() implements Primitive, Differentiable {
+/** {@code c = a · b} element by element, with NumPy's broadcasting; element types as for {@link Add}. */
+public record Multiply() implements Primitive, Differentiable, MixedPrecision {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     return List.of(Add.inferElementwise(name(), inputs));

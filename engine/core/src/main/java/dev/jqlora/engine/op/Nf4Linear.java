@@ -15,10 +15,11 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A linear layer with a frozen NF4 weight (Dettmers et al. 2023, arXiv 2305.14314): {@code y = x · wᵀ}. Inputs: x F32
- * {@code [n, in]}, then the tensors of {@link Nf4Weight}. Output F32 {@code [n, out]}. The weight has no gradient.
+ * A linear layer with a frozen NF4 weight (Dettmers et al. 2023, arXiv 2305.14314): {@code y = x · wᵀ}. Inputs: x F32 or BF16
+ * {@code [n, in]}, then the tensors of {@link Nf4Weight}. Output {@code [n, out]} in x's element type. The weight has no
+ * gradient.
  */
-public record Nf4Linear(Nf4Weight weight) implements Composite, Differentiable {
+public record Nf4Linear(Nf4Weight weight) implements Composite, Differentiable, MixedPrecision {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     return List.of(infer(name(), inputs, weight, weight.in(), weight.out()));
@@ -26,11 +27,11 @@ public record Nf4Linear(Nf4Weight weight) implements Composite, Differentiable {
 
   static TensorType infer(String op, List<TensorType> inputs, Nf4Weight weight, int from, int to) {
     ShapeException.count(op, inputs, 1 + weight.inputs());
-    RmsNorm.checkRows(op, "x", inputs.getFirst());
+    MixedPrecision.checkRows(op, "x", inputs.getFirst());
     int n = inputs.getFirst().shape().dim(0);
     ShapeException.shape(op, "x", inputs.getFirst(), Shape.of(n, from));
     weight.check(op, inputs.subList(1, inputs.size()));
-    return TensorType.f32(n, to);
+    return inputs.getFirst().withShape(Shape.of(n, to));
   }
 
   @Override

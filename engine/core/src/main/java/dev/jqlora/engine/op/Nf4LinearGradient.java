@@ -7,8 +7,8 @@ import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.List;
 
-/** The gradient of {@link Nf4Linear} by x: {@code dx = dy · w}. Inputs: dy F32 {@code [n, out]}, then the weight's tensors. */
-public record Nf4LinearGradient(Nf4Weight weight) implements Composite {
+/** The gradient of {@link Nf4Linear} by x: {@code dx = dy · w}. Inputs: dy {@code [n, out]}, then the weight's tensors. */
+public record Nf4LinearGradient(Nf4Weight weight) implements Composite, MixedPrecision {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     return List.of(Nf4Linear.infer(name(), inputs, weight, weight.out(), weight.in()));

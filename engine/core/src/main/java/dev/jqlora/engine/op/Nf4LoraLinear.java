@@ -11,11 +11,11 @@ import java.util.List;
 
 /**
  * {@link Nf4Linear} and {@link LoraLinear} in one: {@code y = x · wᵀ + scale · (z · aᵀ) · bᵀ}, where z is x or what dropout
- * left of it. Inputs: x F32 {@code [n, in]}, the tensors of {@link Nf4Weight}, z like x, a F32 {@code [rank, in]}, b F32
- * {@code [out, rank]}. Output F32 {@code [n, out]}. Graphs have the two ops; {@link dev.jqlora.engine.plan.LoraFusion} makes
+ * left of it. Inputs: x F32 or BF16 {@code [n, in]}, the tensors of {@link Nf4Weight}, z like x, a F32 {@code [rank, in]}, b
+ * F32 {@code [out, rank]}. Output {@code [n, out]} in x's element type. Graphs have the two ops; {@link dev.jqlora.engine.plan.LoraFusion} makes
  * this of them where there is a kernel, after gradients are taken.
  */
-public record Nf4LoraLinear(Nf4Weight weight, float scale) implements Composite {
+public record Nf4LoraLinear(Nf4Weight weight, float scale) implements Composite, MixedPrecision {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     int z = 1 + weight.inputs();

@@ -11,10 +11,11 @@ import java.util.List;
 
 /**
  * The gradient of {@link Nf4LoraLinear} by x where z is x: {@code dx = dy · w + du · a}, and where it accumulates base is
- * added. Inputs: dy F32 {@code [n, out]}, the tensors of {@link Nf4Weight}, du F32 {@code [n, rank]}, a F32
- * {@code [rank, in]}, and base F32 {@code [n, in]}. Output: dx like base, which may be base itself. Made as that op is.
+ * added. Inputs: dy F32 or BF16 {@code [n, out]}, the tensors of {@link Nf4Weight}, du F32 {@code [n, rank]}, a F32
+ * {@code [rank, in]}, and base {@code [n, in]} in dy's element type. Output: dx like base, which may be base itself. Made as
+ * that op is.
  */
-public record Nf4LoraLinearGradient(Nf4Weight weight, boolean accumulates) implements Composite {
+public record Nf4LoraLinearGradient(Nf4Weight weight, boolean accumulates) implements Composite, MixedPrecision {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     int du = 1 + weight.inputs();

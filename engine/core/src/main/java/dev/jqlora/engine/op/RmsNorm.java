@@ -16,16 +16,30 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Root-mean-square normalization (Zhang and Sennrich 2019, arXiv 1910.07467): {@code y = x / √(mean(x²) + ε) · w}, per
- * row. x F32 {@code [n, width]}, w F32 {@code [width]}.
+ * row. x F32 {@code [n, width]}, w F32 {@code [width]}; y like x, in F32 or BF16.
+ *
+ * @param dtype of y
  */
-public record RmsNorm(float epsilon) implements Composite, Differentiable {
+public record RmsNorm(float epsilon, DType dtype) implements Composite, Differentiable, MixedPrecision {
+  /** With y in F32. */
+  public RmsNorm(float epsilon) {
+    this(epsilon, DType.F32);
+  }
+
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 2);
     checkRows(name(), "x", inputs.get(0));
     ShapeException.dtype(name(), "w", inputs.get(1), DType.F32);
     ShapeException.shape(name(), "w", inputs.get(1), Shape.of(inputs.get(0).shape().last()));
-    return List.of(inputs.getFirst());
+    TensorType y = new TensorType(dtype, inputs.get(0).shape());
+    MixedPrecision.checkStored(name(), "y", y);
+    return List.of(y);
+  }
+
+  @Override
+  public RmsNorm inFloat32() {
+    return new RmsNorm(epsilon);
   }
 
   static void checkRows(String op, String argument, TensorType type) {

@@ -10,15 +10,17 @@ import java.util.List;
 
 /**
  * The gradient of {@link RmsNorm} by x. With {@code r = 1 / √(mean(x²) + ε)} and {@code g = dy · w}:
- * {@code dx = r · (g - x · r² · mean(g · x))}. Inputs x, w, dy.
+ * {@code dx = r · (g - x · r² · mean(g · x))}. Inputs x F32, w, dy F32 or
+ * BF16; output dx like x.
  */
-public record RmsNormGradient(float epsilon) implements Composite {
+public record RmsNormGradient(float epsilon) implements Composite, MixedPrecision {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 3);
     new RmsNorm(epsilon).infer(inputs.subList(0, 2));
-    ShapeException.check(inputs.get(2).equals(inputs.get(0)), "RmsNormGradient: dy is %s but x is %s", inputs.get(2),
-        inputs.get(0));
+    MixedPrecision.checkRows(name(), "dy", inputs.get(2));
+    ShapeException.check(inputs.get(2).shape().equals(inputs.get(0).shape()), "RmsNormGradient: dy is %s but x is %s",
+        inputs.get(2), inputs.get(0));
     return List.of(inputs.getFirst());
   }
 

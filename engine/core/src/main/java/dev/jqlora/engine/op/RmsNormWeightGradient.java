@@ -9,13 +9,15 @@ import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.List;
 
-/** The gradient of {@link RmsNorm} by w: {@code dw = Σ dy · x / √(mean(x²) + ε)} over the rows. Inputs x, dy. */
-public record RmsNormWeightGradient(float epsilon) implements Composite {
+/** The gradient of {@link RmsNorm} by w: {@code dw = Σ dy · x / √(mean(x²) + ε)} over the rows. Inputs x F32, dy F32 or BF16. */
+public record RmsNormWeightGradient(float epsilon) implements Composite, MixedPrecision {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 2);
     RmsNorm.checkRows(name(), "x", inputs.get(0));
-    ShapeException.check(inputs.get(1).equals(inputs.get(0)), "RmsNormWeightGradient: dy is %s but x is %s",
+    MixedPrecision.checkRows(name(), "dy", inputs.get(1));
+    ShapeException.check(inputs.get(1).shape().equals(inputs.get(0).shape()),
+        "RmsNormWeightGradient: dy is %s but x is %s",
         inputs.get(1), inputs.get(0));
     return List.of(TensorType.f32(inputs.getFirst().shape().last()));
   }

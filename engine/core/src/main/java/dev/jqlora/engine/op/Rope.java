@@ -19,14 +19,14 @@ import org.jspecify.annotations.Nullable;
  * element i + headDim / 2. With the row's position p: {@code y1 = x1 · cos[p] - x2 · sin[p]},
  * {@code y2 = x2 · cos[p] + x1 · sin[p]}. The inverse, which is also the gradient, turns the other way.
  *
- * <p>Inputs: x F32 {@code [n, heads · headDim]}, positions I32 {@code [n]}, cos and sin F32
+ * <p>Inputs: x F32 or BF16 {@code [n, heads · headDim]}, positions I32 {@code [n]}, cos and sin F32
  * {@code [positions, headDim / 2]}.
  */
-public record Rope(int headDim, boolean inverse) implements Composite, Differentiable {
+public record Rope(int headDim, boolean inverse) implements Composite, Differentiable, MixedPrecision {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 4);
-    RmsNorm.checkRows(name(), "x", inputs.get(0));
+    MixedPrecision.checkRows(name(), "x", inputs.get(0));
     TensorType x = inputs.get(0);
     ShapeException.check(headDim > 0 && headDim % 2 == 0 && x.shape().last() % headDim == 0,
         "Rope: x must hold whole heads of an even width %d, got %s", headDim, x);

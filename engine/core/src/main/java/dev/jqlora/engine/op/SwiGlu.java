@@ -7,7 +7,6 @@ import dev.jqlora.engine.graph.Gradient;
 import dev.jqlora.engine.graph.GraphBuilder;
 import dev.jqlora.engine.graph.ShapeException;
 import dev.jqlora.engine.graph.Value;
-import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.Arrays;
 import java.util.List;
@@ -15,13 +14,13 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The gated activation of Llama's feed-forward layer (Shazeer 2020, arXiv 2002.05202):
- * {@code y = gate / (1 + exp(-gate)) · up}. F32, equal shapes.
+ * {@code y = gate / (1 + exp(-gate)) · up}. F32 or BF16, equal shapes.
  */
-public record SwiGlu() implements Composite, Differentiable {
+public record SwiGlu() implements Composite, Differentiable, MixedPrecision {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 2);
-    ShapeException.dtype(name(), "gate", inputs.get(0), DType.F32);
+    MixedPrecision.checkStored(name(), "gate", inputs.get(0));
     ShapeException.check(inputs.get(1).equals(inputs.get(0)), "SwiGlu: up is %s but gate is %s", inputs.get(1),
         inputs.get(0));
     return List.of(inputs.getFirst());

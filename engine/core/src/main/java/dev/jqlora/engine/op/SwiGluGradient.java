@@ -12,7 +12,7 @@ import java.util.List;
  * The gradient of {@link SwiGlu}, with {@code s = 1 / (1 + exp(-gate))}: {@code dgate = dy · up · s · (1 + gate · (1 - s))},
  * {@code dup = dy · gate · s}. Inputs gate, up, dy; outputs dgate, dup.
  */
-public record SwiGluGradient() implements Composite {
+public record SwiGluGradient() implements Composite, MixedPrecision {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 3);

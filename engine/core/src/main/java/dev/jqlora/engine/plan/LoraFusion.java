@@ -31,7 +31,8 @@ import org.jspecify.annotations.Nullable;
  * Add(Add(g, MatMul(du, a)), Nf4LinearGradient(dy, w)) → Nf4LoraLinearGradient(dy, w, du, a, g)
  * </pre>
  *
- * Only of one graph: bodies of Repeat are left as they are. What lies between must be of no other use.
+ * Activations in BF16 are then rounded once, where each of the ops would have rounded what it hands to the next. Only of one
+ * graph: bodies of Repeat are left as they are. What lies between must be of no other use.
  */
 final class LoraFusion {
   private final Map<Value, Node> makers = new HashMap<>();
@@ -85,7 +86,7 @@ final class LoraFusion {
     }
     boolean accumulates = sum.op() instanceof Add;
     Node product = accumulates ? onlyFor(sum.inputs().get(1)) : sum;
-    if (product == null || accumulates && !alike(sum) || !product.op().equals(MatMul.NN)) {
+    if (product == null || accumulates && !alike(sum) || !multipliesFloat32(product)) {
       return Optional.empty();
     }
     List<Value> adapter = new ArrayList<>(product.inputs());
@@ -105,13 +106,15 @@ final class LoraFusion {
     return uses.getOrDefault(value, 0) == 1 ? makers.get(value) : null;
   }
 
-  /** The fused op on the NF4 product's inputs and the adapter's, where all that it works on are rows in F32. */
+  /** Whether it is {@code du · a} of an adapter, which stores both in F32, its result perhaps in BF16. */
+  private static boolean multipliesFloat32(Node product) {
+    return product.op() instanceof MatMul multiply && multiply.inFloat32().equals(MatMul.NN)
+        && product.inputTypes().stream().allMatch(type -> type.dtype() == DType.F32);
+  }
+
+  /** The fused op on the NF4 product's inputs and the adapter's. */
   private static Optional<Node> instead(Node node, Op op, List<Value> product, List<Value> adapter) {
-    boolean rows = Stream.concat(Stream.of(node.outputs().getFirst(), product.getFirst()), adapter.stream())
-        .allMatch(value -> value.type().dtype() == DType.F32 && value.type().shape().rank() == 2);
-    return rows
-        ? Optional.of(new Node(op, Stream.concat(product.stream(), adapter.stream()).toList(), node.outputs(),
-            node.scope()))
-        : Optional.empty();
+    return Optional.of(new Node(op, Stream.concat(product.stream(), adapter.stream()).toList(), node.outputs(),
+        node.scope()));
   }
 }

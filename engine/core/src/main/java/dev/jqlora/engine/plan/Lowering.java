@@ -1,22 +1,24 @@
 package dev.jqlora.engine.plan;
 
-import dev.jqlora.engine.graph.Composite;
 import dev.jqlora.engine.graph.Graph;
 import dev.jqlora.engine.graph.GraphBuilder;
 import dev.jqlora.engine.graph.Node;
 import dev.jqlora.engine.graph.Repeat;
 import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.op.Decomposition;
 import dev.jqlora.engine.op.Reshape;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
  * Kernel choice: an op that the backend has a kernel for stays; another is replaced by its decomposition, whose ops are
- * asked about in turn; a primitive without a kernel is an error that lists all that is missing.
+ * asked about in turn; one with activations in BF16 by the same in F32 between casts first; a primitive without a kernel is an
+ * error that lists all that is missing.
  *
  * @param graph ops with kernels, Repeat and Reshape only
  * @param nativeNodes nodes that were there before and stay
@@ -90,13 +92,11 @@ public record Lowering(Graph graph, int nativeNodes, int decomposedNodes) {
           return builder.copy(node, inputs);
         }
         case Support.Unsupported(String reason) -> {
-          if (node.op() instanceof Composite composite) {
+          Optional<Graph> parts = Decomposition.of(node);
+          if (parts.isPresent()) {
             decomposedNodes++;
-            GraphBuilder inner = new GraphBuilder();
-            List<Value> arguments = node.inputs().stream().map(value -> inner.input(value.name(), value.type()))
-                .toList();
-            Graph parts = graph(inner.build(composite.decompose(inner, arguments)));
-            return builder.scope(node.label(), () -> builder.inline(parts, inputs));
+            Graph lowered = graph(parts.get());
+            return builder.scope(node.label(), () -> builder.inline(lowered, inputs));
           }
           missing.add("%s%s → %s (%s)".formatted(node.label(), node.inputTypes(), node.outputTypes(), reason));
           return builder.copy(node, inputs);

@@ -1,13 +1,12 @@
 package dev.jqlora.engine.reference;
 
 import dev.jqlora.engine.graph.Array64;
-import dev.jqlora.engine.graph.Composite;
 import dev.jqlora.engine.graph.Graph;
-import dev.jqlora.engine.graph.GraphBuilder;
 import dev.jqlora.engine.graph.Node;
 import dev.jqlora.engine.graph.Primitive;
 import dev.jqlora.engine.graph.Repeat;
 import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.op.Decomposition;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -15,9 +14,10 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.function.BiConsumer;
 
-/** Evaluates graphs in float64: primitives directly, composites by their decomposition, Repeat iteration by iteration. */
+/** Evaluates graphs in float64: primitives directly, others by their {@link Decomposition}, Repeat iteration by iteration. */
 public final class Interpreter {
   private final BiConsumer<Node, List<Array64>> hook;
 
@@ -53,16 +53,17 @@ public final class Interpreter {
   }
 
   private List<Array64> evaluate(Node node, List<Array64> inputs) {
-    return switch (node.op()) {
-      case Repeat repeat -> repeat(repeat, inputs);
-      case Primitive primitive -> primitive.evaluate(inputs, node.outputTypes());
-      case Composite composite -> {
-        GraphBuilder builder = new GraphBuilder();
-        List<Value> arguments = node.inputs().stream().map(value -> builder.input(value.name(), value.type())).toList();
-        yield new Interpreter().run(builder.build(composite.decompose(builder, arguments)), inputs);
-      }
-      default -> throw new IllegalStateException(node.label() + " is neither primitive nor composite");
-    };
+    if (node.op() instanceof Repeat repeat) {
+      return repeat(repeat, inputs);
+    }
+    Optional<Graph> parts = Decomposition.of(node);
+    if (parts.isPresent()) {
+      return new Interpreter().run(parts.get(), inputs);
+    }
+    if (node.op() instanceof Primitive primitive) {
+      return primitive.evaluate(inputs, node.outputTypes());
+    }
+    throw new IllegalStateException(node.label() + " is neither primitive nor composite");
   }
 
   private List<Array64> repeat(Repeat repeat, List<Array64> inputs) {

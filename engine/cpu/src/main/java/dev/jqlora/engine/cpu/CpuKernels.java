@@ -1,6 +1,7 @@
 package dev.jqlora.engine.cpu;
 
 import dev.jqlora.engine.graph.Op;
+import dev.jqlora.engine.op.MixedPrecision;
 import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.HashMap;
@@ -28,6 +29,9 @@ final class CpuKernels {
   private CpuKernels() {}
 
   static Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs, int threads) {
+    if (MixedPrecision.storesBf16(op, inputs)) {
+      return new Support.Unsupported("the CPU backend stores activations in F32");
+    }
     CpuKernel<?> kernel = BY_OP.get(op.getClass());
     return kernel == null
         ? new Support.Unsupported("the CPU backend has no kernel for it")

@@ -1,6 +1,7 @@
 package dev.jqlora.engine.cuda;
 
 import dev.jqlora.engine.cuda.CudaKernel.Call;
+import dev.jqlora.engine.tensor.DType;
 import java.util.stream.Stream;
 
 /** Kernels of {@code attention.cuh} and {@code attention_mma.cuh}, for queries, keys and values that are a call's first inputs. */
@@ -19,9 +20,10 @@ final class AttentionForward {
    */
   static void launch(Call call, String file, int heads, int kvHeads, int headDim, Object[] lengths, Object... results) {
     int tokens = call.output(0).dim(0);
-    boolean tensorCores = tokens > 1
-        && TensorCores.takeHeads(call, headDim, call.in(0), call.in(1), call.in(2));
-    String kernel = file + (tensorCores ? "_mma_" : "_") + Operands.compiledHead(headDim);
+    boolean storesBf16 = call.input(0).type().dtype() == DType.BF16;
+    boolean tensorCores = storesBf16
+        || tokens > 1 && TensorCores.takeHeads(call, headDim, call.in(0), call.in(1), call.in(2));
+    String kernel = file + (storesBf16 ? "_mma_bf16_" : tensorCores ? "_mma_" : "_") + Operands.compiledHead(headDim);
     Grid grid = tensorCores ? TensorCores.heads(tokens, heads) : Grid.of(Math.ceilDiv(tokens, QUERIES), heads);
     Object[] inputs = {call.in(0), call.in(1), call.in(2), call.in(3)};
     Object[] head = {heads, kvHeads, headDim, Operands.scoreFactor(headDim)};

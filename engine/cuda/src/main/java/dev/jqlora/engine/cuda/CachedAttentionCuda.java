@@ -14,7 +14,7 @@ final class CachedAttentionCuda implements CudaKernel<CachedAttention> {
 
   @Override
   public Support supports(CachedAttention op, List<TensorType> inputs, List<TensorType> outputs) {
-    return Operands.attention(op.headDim(), 0);
+    return Operands.attention(inputs.getFirst(), op.headDim(), 0);
   }
 
   @Override

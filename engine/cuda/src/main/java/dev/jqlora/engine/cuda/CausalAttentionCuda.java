@@ -14,7 +14,7 @@ final class CausalAttentionCuda implements CudaKernel<CausalAttention> {
 
   @Override
   public Support supports(CausalAttention op, List<TensorType> inputs, List<TensorType> outputs) {
-    return Operands.attention(op.headDim(), 0);
+    return Operands.attention(inputs.getFirst(), op.headDim(), 0);
   }
 
   @Override

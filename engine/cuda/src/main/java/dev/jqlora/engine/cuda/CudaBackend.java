@@ -4,6 +4,7 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.GpuInfo;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.graph.Op;
+import dev.jqlora.engine.op.MixedPrecision;
 import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
@@ -42,7 +43,9 @@ public final class CudaBackend implements Backend {
 
   @Override
   public Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
-    return CudaKernels.supports(op, inputs, outputs);
+    return precision == Precision.FLOAT32 && MixedPrecision.storesBf16(op, inputs)
+        ? new Support.Unsupported("in float32 activations are stored in F32 too")
+        : CudaKernels.supports(op, inputs, outputs);
   }
 
   @Override

@@ -11,7 +11,8 @@ final class DropoutCuda implements CudaKernel<Dropout> {
 
   @Override
   public void enqueue(Dropout op, Call call) {
-    call.launch("dropout", "dropout", Grid.elements(call.count()), call.in(0), call.in(1), call.in(2), op.site(),
+    call.launch("dropout", "dropout_" + Operands.suffix(call.output(0)), Grid.elements(call.count()), call.in(0),
+        call.in(1), call.in(2), op.site(),
         op.p(), call.out(0), call.count());
   }
 }

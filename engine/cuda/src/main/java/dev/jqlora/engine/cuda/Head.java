@@ -1,9 +1,10 @@
 package dev.jqlora.engine.cuda;
 
 import dev.jqlora.engine.cuda.CudaKernel.Call;
+import dev.jqlora.engine.cuda.MatMulCuda.Factor;
 import dev.jqlora.engine.op.MatMul;
 import dev.jqlora.engine.op.Nf4Weight;
-import dev.jqlora.engine.tensor.TensorType;
+import dev.jqlora.engine.tensor.DType;
 
 /**
  * The output head over blocks of rows: logits go to scratch memory, so those of all rows never exist at once. The weight
@@ -35,16 +36,17 @@ final class Head {
     CudaKernel.Buffer w = call.input(1);
     int vocab = w.dim(0);
     int width = w.dim(1);
+    Factor weight = new Factor(w.address(), w.type().dtype());
     return new Head(call, vocab, new Products() {
       @Override
       public void logits(long x, int rows, long logits) {
-        MatMulCuda.multiply(call, MatMul.NT, x, w.address(), w.type().dtype(),
+        MatMulCuda.multiply(call, MatMul.NT, new Factor(x, DType.F32), weight,
             new MatMulCuda.Extents(rows, vocab, width), false, logits);
       }
 
       @Override
       public void inputGradient(long logitsGradient, int rows, long dx) {
-        MatMulCuda.multiply(call, MatMul.NN, logitsGradient, w.address(), w.type().dtype(),
+        MatMulCuda.multiply(call, MatMul.NN, new Factor(logitsGradient, DType.F32), weight,
             new MatMulCuda.Extents(rows, width, vocab), false, dx);
       }
     });
@@ -54,12 +56,12 @@ final class Head {
     return new Head(call, weight.out(), new Products() {
       @Override
       public void logits(long x, int rows, long logits) {
-        Nf4LinearCuda.multiply(call, weight, x, rows, logits);
+        Nf4LinearCuda.multiply(call, weight, new Factor(x, DType.F32), rows, logits);
       }
 
       @Override
       public void inputGradient(long logitsGradient, int rows, long dx) {
-        Nf4LinearGradientCuda.multiply(call, weight, logitsGradient, rows, dx);
+        Nf4LinearGradientCuda.multiply(call, weight, new Factor(logitsGradient, DType.F32), rows, dx);
       }
     });
   }
@@ -87,7 +89,7 @@ final class Head {
         products.inputGradient(logits, rows, dx + before * width);
       }
       if (dw != 0) {
-        MatMulCuda.multiply(call, MatMul.TN, logits, block, x.type().dtype(),
+        MatMulCuda.multiply(call, MatMul.TN, new Factor(logits, DType.F32), new Factor(block, DType.F32),
             new MatMulCuda.Extents(vocab, width, rows), row > 0, dw);
       }
     }

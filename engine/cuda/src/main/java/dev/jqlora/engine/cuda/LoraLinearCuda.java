@@ -1,5 +1,6 @@
 package dev.jqlora.engine.cuda;
 
+import dev.jqlora.engine.cuda.MatMulCuda.Factor;
 import dev.jqlora.engine.op.LoraLinear;
 import dev.jqlora.engine.op.MatMul;
 import dev.jqlora.engine.plan.Support;
@@ -17,7 +18,13 @@ final class LoraLinearCuda implements CudaKernel<LoraLinear> {
   /** Wants memory for u. */
   @Override
   public Support supports(LoraLinear op, List<TensorType> inputs, List<TensorType> outputs) {
-    return new Support.Native(TensorType.f32(inputs.get(1).shape().dim(0), inputs.get(2).shape().dim(0)).bytes());
+    TensorType x = inputs.get(1);
+    int rank = inputs.get(2).shape().dim(0);
+    if (x.dtype() == DType.BF16
+        && !(TensorCores.takeLines(x.dtype(), x.shape().last()) && TensorCores.takeLines(DType.F32, rank))) {
+      return TensorCores.OTHER_LINES;
+    }
+    return new Support.Native(TensorType.f32(x.shape().dim(0), rank).bytes());
   }
 
   @Override
@@ -25,11 +32,13 @@ final class LoraLinearCuda implements CudaKernel<LoraLinear> {
     int rows = call.input(1).dim(0);
     int rank = call.input(2).dim(0);
     int out = call.output(0).dim(1);
-    MatMulCuda.multiply(call, MatMul.NT, call.in(1), call.in(2), DType.F32,
+    DType dtype = call.input(1).type().dtype();
+    MatMulCuda.multiply(call, MatMul.NT, new Factor(call.in(1), dtype), new Factor(call.in(2), DType.F32),
         new MatMulCuda.Extents(rows, rank, call.input(1).dim(1)), false, call.scratch());
-    boolean tensorCores = call.launcher().precision() == Precision.BF16
+    boolean storesBf16 = dtype == DType.BF16;
+    boolean tensorCores = storesBf16 || call.launcher().precision() == Precision.BF16
         && TensorCores.take(call.scratch(), DType.F32, rank) && TensorCores.take(call.in(3), DType.F32, rank);
-    call.launch("lora_linear", tensorCores ? "lora_linear_mma" : "lora_linear",
+    call.launch("lora_linear", storesBf16 ? "lora_linear_mma_bf16" : tensorCores ? "lora_linear_mma" : "lora_linear",
         tensorCores ? TensorCores.tiles(rows, out) : MatMulCuda.tiles(rows, out), call.in(0), call.scratch(),
         call.in(3),
         rows, out, rank, op.scale(), call.out(0));

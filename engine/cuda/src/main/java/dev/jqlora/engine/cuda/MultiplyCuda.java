@@ -2,6 +2,7 @@ package dev.jqlora.engine.cuda;
 
 import dev.jqlora.engine.op.Multiply;
 import dev.jqlora.engine.plan.Support;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.List;
 
@@ -14,7 +15,7 @@ final class MultiplyCuda implements CudaKernel<Multiply> {
 
   @Override
   public Support supports(Multiply op, List<TensorType> inputs, List<TensorType> outputs) {
-    return Operands.elementwise(inputs, outputs);
+    return Operands.elementwise(inputs, outputs, DType.F32);
   }
 
   @Override

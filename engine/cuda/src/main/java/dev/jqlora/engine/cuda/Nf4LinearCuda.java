@@ -1,7 +1,11 @@
 package dev.jqlora.engine.cuda;
 
+import dev.jqlora.engine.cuda.MatMulCuda.Factor;
 import dev.jqlora.engine.op.Nf4Linear;
 import dev.jqlora.engine.op.Nf4Weight;
+import dev.jqlora.engine.plan.Support;
+import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.engine.tensor.TensorType;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -15,10 +19,16 @@ final class Nf4LinearCuda implements CudaKernel<Nf4Linear> {
   }
 
   @Override
+  public Support supports(Nf4Linear op, List<TensorType> inputs, List<TensorType> outputs) {
+    return Nf4Operand.supports(op.weight(), inputs.getFirst());
+  }
+
+  @Override
   public void enqueue(Nf4Linear op, Call call) {
     int rows = call.input(0).dim(0);
-    if (rows > 1) {
-      multiply(call, op.weight(), call.in(0), rows, call.out(0));
+    DType dtype = call.input(0).type().dtype();
+    if (rows > 1 || dtype == DType.BF16) {
+      multiply(call, op.weight(), new Factor(call.in(0), dtype), rows, call.out(0));
       return;
     }
     int out = op.weight().out();
@@ -29,7 +39,7 @@ final class Nf4LinearCuda implements CudaKernel<Nf4Linear> {
   }
 
   /** {@code y = x · wᵀ} with the weight whose tensors are the call's inputs from 1 on. */
-  static void multiply(Call call, Nf4Weight weight, long x, int rows, long y) {
+  static void multiply(Call call, Nf4Weight weight, Factor x, int rows, long y) {
     Nf4Operand.multiply(call, "nf4_linear", weight, x, rows, weight.in(), weight.out(), y);
   }
 }

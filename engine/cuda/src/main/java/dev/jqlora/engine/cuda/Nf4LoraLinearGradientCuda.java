@@ -15,8 +15,8 @@ final class Nf4LoraLinearGradientCuda implements CudaKernel<Nf4LoraLinearGradien
 
   @Override
   public Support supports(Nf4LoraLinearGradient op, List<TensorType> inputs, List<TensorType> outputs) {
-    TensorType du = inputs.get(1 + op.weight().inputs());
-    return Nf4Operand.Adapter.supports(du.shape().dim(0), du.shape().dim(1), 0);
+    int rank = inputs.get(1 + op.weight().inputs()).shape().dim(1);
+    return Nf4Operand.Adapter.supports(op.weight(), inputs.getFirst(), rank, 0);
   }
 
   @Override

@@ -14,11 +14,11 @@ final class Operands {
 
   private Operands() {}
 
-  /** Elementwise kernels take F32 operands of one shape, or a single number for one of them. */
-  static Support elementwise(List<TensorType> inputs, List<TensorType> outputs) {
+  /** Elementwise kernels take operands of one shape, or a single number for one of them. */
+  static Support elementwise(List<TensorType> inputs, List<TensorType> outputs, DType... dtypes) {
     for (TensorType input : inputs) {
-      if (input.dtype() != DType.F32) {
-        return new Support.Unsupported("elementwise kernels are for F32");
+      if (!List.of(dtypes).contains(input.dtype())) {
+        return new Support.Unsupported("the elementwise kernel is for " + List.of(dtypes));
       }
       if (input.elements() != 1 && input.elements() != outputs.getFirst().elements()) {
         return new Support.Unsupported("elementwise kernels repeat single numbers only");
@@ -43,9 +43,13 @@ final class Operands {
     };
   }
 
-  /** How the names of kernels for an element type end. */
+  /** How the names of kernels for an element type end: f32, bf16, f16. */
   static String suffix(Buffer operand) {
-    return operand.type().dtype().name().toLowerCase(Locale.ROOT);
+    return suffix(operand.type().dtype());
+  }
+
+  static String suffix(DType dtype) {
+    return dtype.name().toLowerCase(Locale.ROOT);
   }
 
   /** Attention kernels are compiled for heads of 32, 64 and 128 columns; narrower heads leave some idle. */
@@ -53,10 +57,14 @@ final class Operands {
     return headDim <= 32 ? 32 : headDim <= 64 ? 64 : WIDEST_HEAD;
   }
 
-  static Support attention(int headDim, long scratchBytes) {
-    return headDim <= WIDEST_HEAD
+  /** @param q the queries, as which the other activations are stored */
+  static Support attention(TensorType q, int headDim, long scratchBytes) {
+    if (headDim > WIDEST_HEAD) {
+      return new Support.Unsupported("attention kernels are for heads of up to %d columns".formatted(WIDEST_HEAD));
+    }
+    return q.dtype() == DType.F32 || TensorCores.takeLines(q.dtype(), headDim)
         ? new Support.Native(scratchBytes)
-        : new Support.Unsupported("attention kernels are for heads of up to %d columns".formatted(WIDEST_HEAD));
+        : TensorCores.OTHER_LINES;
   }
 
   /** Factor of the scores, {@code 1 / √headDim}. */

@@ -12,7 +12,8 @@ final class RmsNormCuda implements CudaKernel<RmsNorm> {
   @Override
   public void enqueue(RmsNorm op, Call call) {
     Buffer y = call.output(0);
-    call.launchRows("rms_norm", "rms_norm", y.dim(0), y.dim(1), call.in(0), call.in(1), y.dim(1), op.epsilon(),
+    call.launchRows("rms_norm", "rms_norm_" + Operands.suffix(y), y.dim(0), y.dim(1), call.in(0), call.in(1), y.dim(1),
+        op.epsilon(),
         y.address());
   }
 }

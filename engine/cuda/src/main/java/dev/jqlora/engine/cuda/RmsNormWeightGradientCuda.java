@@ -23,7 +23,7 @@ final class RmsNormWeightGradientCuda implements CudaKernel<RmsNormWeightGradien
     int width = call.input(0).dim(1);
     call.launchRows("rms_norm_weight_gradient", "rms_norm_inverse", rows, width, call.in(0), width, op.epsilon(),
         call.scratch());
-    call.launch("rms_norm_weight_gradient", "rms_norm_weight_gradient", Grid.covering(width), call.in(0), call.in(1),
-        call.scratch(), rows, width, call.out(0));
+    call.launch("rms_norm_weight_gradient", "rms_norm_weight_gradient_" + Operands.suffix(call.input(1)),
+        Grid.covering(width), call.in(0), call.in(1), call.scratch(), rows, width, call.out(0));
   }
 }

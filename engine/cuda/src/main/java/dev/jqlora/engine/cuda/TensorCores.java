@@ -1,5 +1,6 @@
 package dev.jqlora.engine.cuda;
 
+import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.DType;
 import java.util.stream.LongStream;
 
@@ -13,17 +14,27 @@ final class TensorCores {
   /** Operands are copied in pieces of so many bytes, which begin at a multiple of it. */
   private static final int PIECE_BYTES = 16;
 
+  /** Products with activations in BF16 are computed on tensor cores or not at all. */
+  static final Support OTHER_LINES = new Support.Unsupported(
+      "products with activations in BF16 are for lines of multiples of %d bytes".formatted(PIECE_BYTES));
+
   private TensorCores() {}
+
+  /** Whether lines of so many elements can be copied in pieces. Where they can, operands of whole lines lie as they must. */
+  static boolean takeLines(DType dtype, int line) {
+    return (long) line * dtype.bytes() % PIECE_BYTES == 0;
+  }
 
   /** Whether an operand may be copied in pieces: it and each of its lines, of so many elements. */
   static boolean take(long address, DType dtype, int line) {
-    return address % PIECE_BYTES == 0 && (long) line * dtype.bytes() % PIECE_BYTES == 0;
+    return address % PIECE_BYTES == 0 && takeLines(dtype, line);
   }
 
-  /** Whether attention over heads of so many columns is computed on them. */
+  /** Whether attention over heads of so many columns is computed on them, its activations stored as the first input is. */
   static boolean takeHeads(CudaKernel.Call call, int headDim, long... operands) {
-    return call.launcher().precision() == Precision.BF16
-        && LongStream.of(operands).allMatch(operand -> take(operand, DType.F32, headDim));
+    DType dtype = call.input(0).type().dtype();
+    return dtype == DType.BF16 || call.launcher().precision() == Precision.BF16
+        && LongStream.of(operands).allMatch(operand -> take(operand, dtype, headDim));
   }
 
   /** Blocks of attention over rows that are queries, or keys, of so many heads. */

@@ -5,10 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.op.MixedPrecision;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.testkit.CaseCatalogue;
 import dev.jqlora.engine.testkit.CaseList;
 import dev.jqlora.engine.testkit.CaseRun;
+import dev.jqlora.engine.testkit.KernelChoice;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.IntStream;
@@ -44,6 +46,27 @@ class TensorCoreTest {
   void tensorCoresTakeLinesOfWholePieces(String op, String prefix) {
     assertNotEquals(List.of(), cases(op, prefix));
     cases(op, prefix).forEach(sample -> assertTrue(rounded(sample), sample.name()));
+  }
+
+  /** Of activations in BF16, too: others are computed in F32 between casts, as all are in the mode of proof. */
+  @ParameterizedTest
+  @ValueSource(strings = {"MatMul", "LoraLinear", "Nf4Linear", "Nf4LinearGradient", "Nf4LoraLinear",
+      "Nf4LoraLinearGradient", "CausalAttention", "CausalAttentionGradient"})
+  void tensorCoresTakeActivationsInBf16(String op) {
+    TestDriver.use();
+    List<CaseList.Case> cases = cases(op, "BF16: ");
+    assertEquals(cases.stream().filter(sample -> !sample.name().startsWith("BF16: odd")).toList(),
+        kernels(cases, Precision.BF16));
+    assertEquals(cases.stream().filter(sample -> !MixedPrecision.storesBf16(sample.op(), sample.types())).toList(),
+        kernels(cases, Precision.FLOAT32));
+    assertTrue(kernels(cases, Precision.BF16).size() < cases.size());
+  }
+
+  /** Those that have a kernel of their own. */
+  private static List<CaseList.Case> kernels(List<CaseList.Case> cases, Precision precision) {
+    try (CudaBackend backend = new CudaBackend(precision)) {
+      return cases.stream().filter(sample -> KernelChoice.of(sample, backend) instanceof KernelChoice.Native).toList();
+    }
   }
 
   @ParameterizedTest

@@ -42,7 +42,10 @@ public final class CaseList {
   /** Inputs that do not fit an op, or attributes that it refuses, and the message that says so. */
   public record Misfit(String message, Supplier<Op> op, List<TensorType> inputs) {}
 
-  /** How far results of an element type may be off. Whole numbers are always exact. */
+  /**
+   * How far results of an element type may be off. Whole numbers are always exact; BF16 of which nothing is said is F32 that
+   * was rounded to be stored.
+   */
   public CaseList tolerance(DType dtype, Tolerance tolerance) {
     tolerances.put(dtype, tolerance);
     return this;
@@ -130,6 +133,9 @@ public final class CaseList {
 
   public Tolerance tolerance(DType dtype) {
     Tolerance tolerance = dtype.isFloat() ? tolerances.get(dtype) : Tolerance.exact("whole numbers");
+    if (tolerance == null && dtype == DType.BF16) {
+      return tolerance(DType.F32).storedInBf16();
+    }
     if (tolerance == null) {
       throw new IllegalStateException("no tolerance for " + dtype);
     }

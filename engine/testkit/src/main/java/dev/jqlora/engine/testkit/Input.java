@@ -1,5 +1,6 @@
 package dev.jqlora.engine.testkit;
 
+import dev.jqlora.engine.graph.Array64;
 import dev.jqlora.engine.op.Nf4Weight;
 import dev.jqlora.engine.tensor.Absmax;
 import dev.jqlora.engine.tensor.DType;
@@ -45,6 +46,16 @@ public record Input(TensorType type, Function<Samples, Tensor> content) {
 
   public static Input f16(int... dims) {
     return real(DType.F16, dims);
+  }
+
+  /** The same numbers, rounded to BF16. */
+  public Input inBf16() {
+    TensorType stored = new TensorType(DType.BF16, type.shape());
+    return new Input(stored, samples -> {
+      Tensor rounded = Tensor.allocate(Arena.ofAuto(), stored);
+      Array64.of(content.apply(samples)).copyTo(rounded);
+      return rounded;
+    });
   }
 
   private static Input real(DType dtype, int... dims) {

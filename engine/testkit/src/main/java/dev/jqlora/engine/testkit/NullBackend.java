@@ -10,6 +10,7 @@ import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.plan.Operand;
 import dev.jqlora.engine.plan.Plan;
 import dev.jqlora.engine.plan.Support;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.Arena;
@@ -24,9 +25,21 @@ import java.util.stream.Collectors;
  */
 public final class NullBackend implements Backend {
   private final Capabilities capabilities;
+  private final DType products;
 
   public NullBackend(Capabilities capabilities) {
+    this(capabilities, DType.F32);
+  }
+
+  /** @param products what the factors of products would be rounded to */
+  public NullBackend(Capabilities capabilities, DType products) {
     this.capabilities = capabilities;
+    this.products = products;
+  }
+
+  @Override
+  public DType products() {
+    return products;
   }
 
   @Override

@@ -7,9 +7,10 @@ import dev.jqlora.engine.graph.Array64;
  *
  * @param error the most that is allowed, relative to the scale
  * @param scale what it is relative to
+ * @param rounding what is allowed besides, relative to the element: the result is rounded once more to be stored
  * @param reason where such an error comes from
  */
-public record Tolerance(double error, Scale scale, String reason) {
+public record Tolerance(double error, Scale scale, double rounding, String reason) {
   /** What an error is measured against. */
   public enum Scale {
     /** The element itself: each is computed without cancellation. */
@@ -20,15 +21,23 @@ public record Tolerance(double error, Scale scale, String reason) {
 
   /** The float64 result rounded to the element type is the only right one. */
   public static Tolerance exact(String reason) {
-    return new Tolerance(0, Scale.ELEMENT, reason);
+    return new Tolerance(0, Scale.ELEMENT, 0, reason);
   }
 
   public static Tolerance ofElement(double error, String reason) {
-    return new Tolerance(error, Scale.ELEMENT, reason);
+    return new Tolerance(error, Scale.ELEMENT, 0, reason);
   }
 
   public static Tolerance ofLargest(double error, String reason) {
-    return new Tolerance(error, Scale.LARGEST, reason);
+    return new Tolerance(error, Scale.LARGEST, 0, reason);
+  }
+
+  /**
+   * The same for results that are rounded to BF16 and stored: two that lie near each other may round to neighbours, which are
+   * 2⁻⁷ of the element apart at most.
+   */
+  public Tolerance storedInBf16() {
+    return new Tolerance(error, scale, 0x1p-7, reason + ", rounded to bfloat16");
   }
 
   /**
@@ -48,7 +57,8 @@ public record Tolerance(double error, Scale scale, String reason) {
       double value = actual.data()[i];
       double allowed = error == 0
           ? 0
-          : error * (scale == Scale.ELEMENT ? Math.abs(right) : largest) + Float.MIN_NORMAL;
+          : error * (scale == Scale.ELEMENT ? Math.abs(right) : largest) + rounding * Math.abs(right)
+              + Float.MIN_NORMAL;
       if (Double.compare(value, right) != 0 && !(Math.abs(value - right) <= allowed)) {
         throw new AssertionError("%s: element %d of %s is %s, expected %s within %.2g (off by %.2g; %s)"
             .formatted(what, i, expected.type(), value, right, allowed, Math.abs(value - right), reason));

@@ -13,18 +13,23 @@ import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.Add;
 import dev.jqlora.engine.op.Dropout;
 import dev.jqlora.engine.op.LoraLinear;
+import dev.jqlora.engine.op.MixedPrecision;
 import dev.jqlora.engine.op.Multiply;
 import dev.jqlora.engine.op.Nf4Linear;
 import dev.jqlora.engine.op.Nf4Weight;
 import dev.jqlora.engine.op.SumTo;
 import dev.jqlora.engine.reference.Interpreter;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.engine.testkit.Samples;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Products with NF4 weights and their adapters, fused where there are kernels for that and nowhere else. */
 class LoraFusionTest {
@@ -33,9 +38,9 @@ class LoraFusionTest {
   private static final Nf4Weight WEIGHT = new Nf4Weight(WIDTH, WIDTH, 32, false);
 
   /** Two projections of one x and the sum of the squares of both, with the gradients by x and the adapters. */
-  private static Graph graph(boolean dropout) {
+  private static Graph graph(boolean dropout, DType activations) {
     GraphBuilder builder = new GraphBuilder();
-    Value x = builder.input("x", TensorType.f32(5, WIDTH));
+    Value x = builder.input("x", new TensorType(activations, Shape.of(5, WIDTH)));
     Value seed = builder.input("seed", TensorType.i32());
     List<Value> wanted = new ArrayList<>(List.of(x));
     List<Value> losses = new ArrayList<>();
@@ -46,7 +51,7 @@ class LoraFusionTest {
       Value b = builder.input("b", TensorType.f32(WIDTH, RANK));
       Value base = builder.applyAll(new Nf4Linear(WEIGHT), product).getFirst();
       Value z = dropout ? builder.apply(new Dropout(0.5f, i), x, seed, seed) : x;
-      Value y = builder.apply(new LoraLinear(2), base, z, a, b);
+      Value y = MixedPrecision.cast(builder, builder.apply(new LoraLinear(2), base, z, a, b), DType.F32);
       losses.add(builder.apply(new SumTo(Shape.SCALAR), builder.apply(new Multiply(), y, y)));
       wanted.addAll(List.of(a, b));
     }
@@ -64,19 +69,25 @@ class LoraFusionTest {
         : Support.NATIVE).graph();
   }
 
-  private static void assertSameNumbers(Graph graph, Graph fused) {
+  /** In BF16 but for the rounding between two products, of the largest number at most. */
+  private static void assertSameNumbers(Graph graph, Graph fused, DType activations) {
     List<Array64> inputs = new Samples(3).inputsOf(graph);
     List<Array64> expected = new Interpreter().run(graph, inputs);
     List<Array64> actual = new Interpreter().run(fused, inputs);
     for (int i = 0; i < expected.size(); i++) {
-      assertArrayEquals(expected.get(i).data(), actual.get(i).data(), 1e-12, "gradient " + i);
+      double[] numbers = expected.get(i).data();
+      double allowed = activations == DType.F32
+          ? 1e-12
+          : 0x1p-6 * Arrays.stream(numbers).map(Math::abs).max().orElseThrow();
+      assertArrayEquals(numbers, actual.get(i).data(), allowed, "gradient " + i);
     }
   }
 
   /** The forward products serve the gradient; the first input gradient has no other to be added to, the second has. */
-  @Test
-  void bothProductsAndBothInputGradientsBecomeOneOpEach() {
-    Graph graph = graph(false);
+  @ParameterizedTest
+  @EnumSource(names = {"F32", "BF16"})
+  void bothProductsAndBothInputGradientsBecomeOneOpEach(DType activations) {
+    Graph graph = graph(false, activations);
     Graph fused = lowered(graph, true);
     assertEquals(2, count(fused, "Nf4LoraLinear"), fused::dump);
     assertEquals(2, count(fused, "Nf4LoraLinearGradient"), fused::dump);
@@ -84,23 +95,25 @@ class LoraFusionTest {
       assertEquals(0, count(fused, op), fused::dump);
     }
     assertEquals(count(graph, "Add") - 3, count(fused, "Add"), fused::dump);
-    assertSameNumbers(graph, fused);
+    assertSameNumbers(graph, fused, activations);
   }
 
   /** Then the adapter's input gradient goes through the mask first. */
-  @Test
-  void withDropoutOnlyTheForwardProductsAreFused() {
-    Graph graph = graph(true);
+  @ParameterizedTest
+  @EnumSource(names = {"F32", "BF16"})
+  void withDropoutOnlyTheForwardProductsAreFused(DType activations) {
+    Graph graph = graph(true, activations);
     Graph fused = lowered(graph, true);
     assertEquals(2, count(fused, "Nf4LoraLinear"), fused::dump);
     assertEquals(0, count(fused, "Nf4LoraLinearGradient"), fused::dump);
     assertEquals(2, count(fused, "Nf4LinearGradient"), fused::dump);
-    assertSameNumbers(graph, fused);
+    assertSameNumbers(graph, fused, activations);
   }
 
-  @Test
-  void withoutKernelsNothingChanges() {
-    Graph graph = graph(false);
+  @ParameterizedTest
+  @EnumSource(names = {"F32", "BF16"})
+  void withoutKernelsNothingChanges(DType activations) {
+    Graph graph = graph(false, activations);
     assertEquals(graph.dump(), lowered(graph, false).dump());
   }
 

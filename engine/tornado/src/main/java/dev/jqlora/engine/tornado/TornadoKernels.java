@@ -1,6 +1,7 @@
 package dev.jqlora.engine.tornado;
 
 import dev.jqlora.engine.graph.Op;
+import dev.jqlora.engine.op.MixedPrecision;
 import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.HashMap;
@@ -29,6 +30,9 @@ final class TornadoKernels {
   private TornadoKernels() {}
 
   static Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
+    if (MixedPrecision.storesBf16(op, inputs)) {
+      return new Support.Unsupported("the TornadoVM backend stores activations in F32");
+    }
     TornadoKernel<?> kernel = BY_OP.get(op.getClass());
     return kernel == null
         ? new Support.Unsupported("the TornadoVM backend has no kernel for it")

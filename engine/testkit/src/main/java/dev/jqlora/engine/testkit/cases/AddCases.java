@@ -1,5 +1,6 @@
 package dev.jqlora.engine.testkit.cases;
 
+import static dev.jqlora.engine.testkit.Input.bf16;
 import static dev.jqlora.engine.testkit.Input.f32;
 import static dev.jqlora.engine.testkit.Input.ids;
 
@@ -25,6 +26,11 @@ final class AddCases implements OpCases {
     cases.add("outer", new Add(), f32(5, 1), f32(1, 33));
     cases.add("scalar", new Add(), f32(), f32(3, 17));
     cases.add("middle axis", new Add(), f32(3, 1, 5), f32(3, 4, 5));
+    cases.differentiable();
+    cases.add("in BF16", new Add(), bf16(5, 33), bf16(5, 33));
+    cases.add("BF16 to F32", new Add(), f32(5, 33), bf16(5, 33));
+    cases.add("F32 to BF16", new Add(), bf16(5, 33), f32(5, 33));
+    cases.add("bias in BF16", new Add(), bf16(5, 33), bf16(33));
     cases.fails("Add: expected 2 inputs, got 1", new Add(), f32(2));
     cases.fails("Add: [2, 3] and [4] cannot be broadcast together", new Add(), f32(2, 3), f32(4));
     cases.fails("Add: element types differ: f32[2] and i32[2]", new Add(), f32(2), ids(1, 2));

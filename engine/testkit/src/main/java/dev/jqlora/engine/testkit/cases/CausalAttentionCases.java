@@ -1,6 +1,7 @@
 package dev.jqlora.engine.testkit.cases;
 
 import static dev.jqlora.engine.testkit.Input.between;
+import static dev.jqlora.engine.testkit.Input.bf16;
 import static dev.jqlora.engine.testkit.Input.f32;
 import static dev.jqlora.engine.testkit.Input.starts;
 
@@ -33,6 +34,12 @@ final class CausalAttentionCases implements OpCases {
     add(cases, "heads of 36", 2, 2, 36, 5, 60, 33);
     add(cases, "heads of 64", 2, 1, 64, 66);
     add(cases, "heads of 128", 3, 1, 128, 2, 35);
+    addInBf16(cases, "BF16: odd heads", 2, 1, 6, 5);
+    addInBf16(cases, "BF16: heads of 8", 4, 2, 8, 3, 1, 9, 4);
+    addInBf16(cases, "BF16: heads of 64", 2, 1, 64, 66);
+    addInBf16(cases, "BF16: heads of 128", 3, 1, 128, 2, 35);
+    cases.fails("CausalAttention: k is f32[5, 4] but q is bf16[5, 8]", new CausalAttention(2, 1, 4), bf16(5, 8),
+        f32(5, 4), f32(5, 4), starts(5));
     cases.fails("CausalAttention: 3 heads cannot share 2 key-value heads", new CausalAttention(3, 2, 4), f32(5, 12),
         f32(5, 8), f32(5, 8), starts(5));
     cases.fails("CausalAttention: q must have shape [5, 8], got f32[5, 12]", new CausalAttention(2, 1, 4), f32(5, 12),
@@ -50,6 +57,11 @@ final class CausalAttentionCases implements OpCases {
 
   private static void add(CaseList cases, String name, int heads, int kvHeads, int headDim, int... lengths) {
     cases.add(name, new CausalAttention(heads, kvHeads, headDim), inputs(heads, kvHeads, headDim, lengths));
+  }
+
+  private static void addInBf16(CaseList cases, String name, int heads, int kvHeads, int headDim, int... lengths) {
+    cases.add(name, new CausalAttention(heads, kvHeads, headDim), inputs(heads, kvHeads, headDim, lengths).stream()
+        .map(input -> input.type().dtype() == DType.F32 ? input.inBf16() : input).toList());
   }
 
   private static List<Input> inputs(int heads, int kvHeads, int headDim, int... lengths) {

@@ -1,6 +1,7 @@
 package dev.jqlora.engine.testkit.cases;
 
 import static dev.jqlora.engine.testkit.Input.between;
+import static dev.jqlora.engine.testkit.Input.bf16;
 import static dev.jqlora.engine.testkit.Input.f32;
 import static dev.jqlora.engine.testkit.Input.starts;
 
@@ -11,6 +12,7 @@ import dev.jqlora.engine.testkit.Input;
 import dev.jqlora.engine.testkit.ModelShape;
 import dev.jqlora.engine.testkit.OpCases;
 import dev.jqlora.engine.testkit.Tolerance;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -31,6 +33,12 @@ final class CausalAttentionGradientCases implements OpCases {
     add(cases, "heads of 36", 2, 2, 36, 5, 60, 33);
     add(cases, "heads of 64", 2, 1, 64, 66);
     add(cases, "heads of 128", 3, 1, 128, 2, 35);
+    addInBf16(cases, "BF16: odd heads", 2, 1, 6, 5);
+    addInBf16(cases, "BF16: heads of 8", 4, 2, 8, 3, 1, 9, 4);
+    addInBf16(cases, "BF16: heads of 64", 2, 1, 64, 66);
+    addInBf16(cases, "BF16: heads of 128", 3, 1, 128, 2, 35);
+    cases.fails("CausalAttentionGradient: dout is f32[5, 8] but q is bf16[5, 8]", new CausalAttentionGradient(2, 1, 4),
+        bf16(5, 8), bf16(5, 4), bf16(5, 4), starts(5), bf16(5, 8), f32(5, 2), f32(5, 8));
     cases.fails("CausalAttentionGradient: logsumexp must have shape [5, 2], got f32[5, 1]",
         new CausalAttentionGradient(2, 1, 4), f32(5, 8), f32(5, 4), f32(5, 4), starts(5), f32(5, 8), f32(5, 1),
         f32(5, 8));
@@ -46,6 +54,14 @@ final class CausalAttentionGradientCases implements OpCases {
 
   private static void add(CaseList cases, String name, int heads, int kvHeads, int headDim, int... lengths) {
     cases.add(name, new CausalAttentionGradient(heads, kvHeads, headDim), inputs(heads, kvHeads, headDim, lengths));
+  }
+
+  private static void addInBf16(CaseList cases, String name, int heads, int kvHeads, int headDim, int... lengths) {
+    List<Input> inputs = new ArrayList<>(inputs(heads, kvHeads, headDim, lengths));
+    for (int activation : new int[]{0, 1, 2, 4, 6}) {
+      inputs.set(activation, inputs.get(activation).inBf16());
+    }
+    cases.add(name, new CausalAttentionGradient(heads, kvHeads, headDim), inputs);
   }
 
   /** The logsumexp is a little above that of any row, so that probabilities sum to less than 1 but stay of its size. */

@@ -1,6 +1,7 @@
 package dev.jqlora.engine.testkit.cases;
 
 import static dev.jqlora.engine.testkit.Input.bf16;
+import static dev.jqlora.engine.testkit.Input.f16;
 import static dev.jqlora.engine.testkit.Input.f32;
 import static dev.jqlora.engine.testkit.Input.ids;
 import static dev.jqlora.engine.testkit.Input.scalar;
@@ -24,12 +25,14 @@ final class DropoutCases implements OpCases {
     }
     cases.add("nothing is dropped", new Dropout(0, 1), f32(5, 33), scalar(1), scalar(0));
     cases.add("most is dropped", new Dropout(0.95f, 2), f32(5, 33), scalar(-7), scalar(31));
+    cases.differentiable();
+    cases.add("in BF16", new Dropout(0.3f, 2), bf16(5, 33), scalar(42), scalar(3));
     cases.fails("a dropout probability must be at least 0 and below 1, got 1.0", () -> new Dropout(1, 0), List.of());
     cases.fails("a dropout probability must be at least 0 and below 1, got NaN", () -> new Dropout(Float.NaN, 0),
         List.of());
     cases.fails("Dropout: seed must be an I32 scalar, got i32[1]", new Dropout(0.5f, 0), f32(3), ids(1, 1),
         scalar(0));
-    cases.fails("Dropout: x must be [F32], got bf16[3]", new Dropout(0.5f, 0), bf16(3), scalar(0), scalar(0));
+    cases.fails("Dropout: x must be [F32, BF16], got f16[3]", new Dropout(0.5f, 0), f16(3), scalar(0), scalar(0));
     for (ModelShape model : ModelShape.ALL) {
       cases.modelShape(model.name() + " lora_dropout", new Dropout(0.05f, 0), f32(model.tokens(), model.hidden()),
           scalar(42), scalar(3));

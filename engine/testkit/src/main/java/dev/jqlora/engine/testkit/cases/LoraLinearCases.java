@@ -1,5 +1,6 @@
 package dev.jqlora.engine.testkit.cases;
 
+import static dev.jqlora.engine.testkit.Input.bf16;
 import static dev.jqlora.engine.testkit.Input.f32;
 
 import dev.jqlora.engine.op.LoraLinear;
@@ -24,6 +25,11 @@ final class LoraLinearCases implements OpCases {
     add(cases, "rank 17", 0.25f, 3, 64, 65, 17);
     cases.differentiable();
     add(cases, "whole lines", 2, 66, 36, 132, 8);
+    addInBf16(cases, "BF16: odd", 0.5f, 5, 7, 9, 1);
+    addInBf16(cases, "BF16: whole lines", 2, 66, 40, 136, 8);
+    cases.fails("LoraLinear: x is f32[2, 4] but base is bf16[2, 3]", new LoraLinear(1), bf16(2, 3), f32(2, 4),
+        f32(2, 4),
+        f32(3, 2));
     cases.fails("LoraLinear: b must have shape [3, 2], got f32[3, 1]", new LoraLinear(1), f32(2, 3), f32(2, 4),
         f32(2, 4), f32(3, 1));
     cases.fails("LoraLinear: a must have shape [2, 4], got f32[2, 5]", new LoraLinear(1), f32(2, 3), f32(2, 4),
@@ -38,6 +44,10 @@ final class LoraLinearCases implements OpCases {
 
   private static void add(CaseList cases, String name, float scale, int n, int in, int out, int rank) {
     cases.add(name, new LoraLinear(scale), inputs(n, in, out, rank));
+  }
+
+  private static void addInBf16(CaseList cases, String name, float scale, int n, int in, int out, int rank) {
+    cases.add(name, new LoraLinear(scale), bf16(n, out), bf16(n, in), f32(rank, in), f32(out, rank));
   }
 
   private static List<Input> inputs(int n, int in, int out, int rank) {

@@ -44,11 +44,20 @@ final class MatMulCases implements OpCases {
     cases.add("whole lines, BF16 weight", MatMul.NT, f32(5, 40), bf16(24, 40));
     cases.add("whole lines, BF16 right NN", MatMul.NN, f32(5, 40), bf16(40, 136));
     cases.add("whole lines, F16 weight", MatMul.NT, f32(5, 40), f16(24, 40));
+    cases.add("BF16: odd", MatMul.NT.giving(DType.BF16), bf16(5, 33), bf16(17, 33));
+    cases.add("BF16: vector", MatMul.NT.giving(DType.BF16), bf16(1, 40), f32(24, 40));
+    cases.add("BF16: whole lines", MatMul.NT.giving(DType.BF16), bf16(67, 104), bf16(136, 104));
+    cases.add("BF16: by F32", MatMul.NT, bf16(35, 40), f32(24, 40));
+    cases.add("BF16: by F32 NN", MatMul.NN, bf16(35, 40), f32(40, 12));
+    cases.add("BF16: by F32 TN", MatMul.TN, bf16(33, 72), f32(33, 12));
+    cases.add("BF16: F32 by BF16 TN", MatMul.TN, f32(33, 12), bf16(33, 72));
+    cases.add("BF16: F32 to BF16 NN", MatMul.NN.giving(DType.BF16), f32(9, 36), f32(36, 132));
+    cases.add("BF16: by F16", MatMul.NT.giving(DType.BF16), bf16(5, 40), f16(24, 40));
     cases.fails("MatMul: inner extents differ: f32[2, 3] and f32[4, 5] transposed", MatMul.NT, f32(2, 3), f32(4, 5));
     cases.fails("MatMul: leading axes differ: f32[2, 3, 4] and f32[3, 4, 5]", MatMul.NN, f32(2, 3, 4), f32(3, 4, 5));
     cases.fails("MatMul: a and b must have equal ranks of at least 2, got f32[3] and f32[3]", MatMul.NN, f32(3),
         f32(3));
-    cases.fails("MatMul: a must be [F32], got bf16[2, 3]", MatMul.NT, bf16(2, 3), f32(4, 3));
+    cases.fails("MatMul: a must be [F32, BF16], got f16[2, 3]", MatMul.NT, f16(2, 3), f32(4, 3));
     for (ModelShape model : ModelShape.ALL) {
       cases.modelShape(model.name() + " q_proj in F32", MatMul.NT, f32(model.tokens(), model.hidden()),
           f32(model.heads() * model.headDim(), model.hidden()));

@@ -1,6 +1,7 @@
 package dev.jqlora.engine.testkit.cases;
 
 import static dev.jqlora.engine.testkit.Input.bf16;
+import static dev.jqlora.engine.testkit.Input.f16;
 import static dev.jqlora.engine.testkit.Input.f32;
 
 import dev.jqlora.engine.op.Multiply;
@@ -23,9 +24,12 @@ final class MultiplyCases implements OpCases {
     cases.add("column", new Multiply(), f32(5, 33), f32(5, 1));
     cases.add("heads", new Multiply(), f32(3, 2, 5), f32(3, 1, 5));
     cases.add("scalar", new Multiply(), f32(3, 17), f32());
+    cases.differentiable();
+    cases.add("in BF16", new Multiply(), bf16(5, 33), bf16(5, 33));
+    cases.add("BF16 by F32", new Multiply(), bf16(5, 33), f32(33));
     cases.fails("Multiply: expected 2 inputs, got 3", new Multiply(), f32(2), f32(2), f32(2));
     cases.fails("Multiply: [2, 3] and [2] cannot be broadcast together", new Multiply(), f32(2, 3), f32(2));
-    cases.fails("Multiply: element types differ: f32[2] and bf16[2]", new Multiply(), f32(2), bf16(2));
+    cases.fails("Multiply: element types differ: f32[2] and f16[2]", new Multiply(), f32(2), f16(2));
     for (ModelShape model : ModelShape.ALL) {
       cases.modelShape(model.name() + " gradient by the loss's", new Multiply(), f32(model.tokens(), model.hidden()),
           f32());

@@ -34,6 +34,9 @@ final class Nf4LinearGradientCases implements OpCases {
     cases.differentiable();
     add(cases, "whole lines", 67, 132, 160, 64, true);
     add(cases, "whole lines, blocks of 32", 5, 36, 96, 32, false);
+    addInBf16(cases, "BF16: odd", 5, 7, 33, 64, false);
+    addInBf16(cases, "BF16: one token", 1, 72, 64, 64, true);
+    addInBf16(cases, "BF16: whole lines", 67, 136, 160, 64, true);
     cases.fails("Nf4LinearGradient: x must have shape [3, 64], got f32[3, 63]",
         () -> new Nf4LinearGradient(new Nf4Weight(64, 2, 64, false)),
         List.of(f32(3, 63), codes(64), f32(2)));
@@ -52,6 +55,13 @@ final class Nf4LinearGradientCases implements OpCases {
   private static void add(CaseList cases, String name, int n, int out, int in, int blockSize, boolean nested) {
     Nf4Weight weight = new Nf4Weight(out, in, blockSize, nested);
     cases.add(name, new Nf4LinearGradient(weight), inputs(weight, n));
+  }
+
+  private static void addInBf16(CaseList cases, String name, int n, int out, int in, int blockSize, boolean nested) {
+    Nf4Weight weight = new Nf4Weight(out, in, blockSize, nested);
+    List<Input> inputs = inputs(weight, n);
+    inputs.set(0, inputs.getFirst().inBf16());
+    cases.add(name, new Nf4LinearGradient(weight), inputs);
   }
 
   private static List<Input> inputs(Nf4Weight weight, int n) {

@@ -1,5 +1,6 @@
 package dev.jqlora.engine.testkit.cases;
 
+import static dev.jqlora.engine.testkit.Input.bf16;
 import static dev.jqlora.engine.testkit.Input.codes;
 import static dev.jqlora.engine.testkit.Input.f32;
 import static dev.jqlora.engine.testkit.Input.nf4;
@@ -29,15 +30,28 @@ final class Nf4LoraLinearCases implements OpCases {
     }
     add(cases, "whole lines", 67, 40, new Nf4Weight(132, 160, 64, true));
     add(cases, "whole lines, blocks of 32", 5, 16, new Nf4Weight(36, 96, 32, false));
+    addInBf16(cases, "BF16: odd", 5, 4, new Nf4Weight(7, 33, 64, false));
+    addInBf16(cases, "BF16: odd rank", 5, 3, new Nf4Weight(36, 96, 32, true));
+    addInBf16(cases, "BF16: whole lines", 67, 40, new Nf4Weight(132, 160, 64, true));
     Nf4Weight weight = new Nf4Weight(2, 64, 64, false);
     cases.fails("Nf4LoraLinear: z must be f32[3, 64] like x, got f32[2, 64]", () -> new Nf4LoraLinear(weight, 1),
         List.of(f32(3, 64), codes(64), f32(2), f32(2, 64), f32(4, 64), f32(2, 4)));
+    cases.fails("Nf4LoraLinear: z must be f32[3, 64] like x, got bf16[3, 64]", () -> new Nf4LoraLinear(weight, 1),
+        List.of(f32(3, 64), codes(64), f32(2), bf16(3, 64), f32(4, 64), f32(2, 4)));
     cases.fails("Nf4LoraLinear: b must have shape [2, 4], got f32[4, 2]", () -> new Nf4LoraLinear(weight, 1),
         List.of(f32(3, 64), codes(64), f32(2), f32(3, 64), f32(4, 64), f32(4, 2)));
   }
 
   private static void add(CaseList cases, String name, int n, int rank, Nf4Weight weight) {
     cases.add(name, new Nf4LoraLinear(weight, 1.5f), inputs(weight, n, rank));
+  }
+
+  private static void addInBf16(CaseList cases, String name, int n, int rank, Nf4Weight weight) {
+    List<Input> inputs = inputs(weight, n, rank);
+    int z = 1 + weight.inputs();
+    inputs.set(0, inputs.getFirst().inBf16());
+    inputs.set(z, inputs.get(z).inBf16());
+    cases.add(name, new Nf4LoraLinear(weight, 1.5f), inputs);
   }
 
   private static List<Input> inputs(Nf4Weight weight, int n, int rank) {

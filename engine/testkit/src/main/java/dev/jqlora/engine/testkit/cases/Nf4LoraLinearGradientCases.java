@@ -19,7 +19,7 @@ final class Nf4LoraLinearGradientCases implements OpCases {
   @Override
   public void list(CaseList cases) {
     cases.tolerance(DType.F32, Tolerance.ofLargest(2e-6, "sums of up to 320 products that may cancel"));
-    cases.bf16Products(1, 132);
+    cases.bf16Products(1, 136);
     for (boolean accumulates : new boolean[]{false, true}) {
       String base = accumulates ? ", added to a gradient" : "";
       add(cases, "blocks cross rows" + base, 5, 4, new Nf4Weight(7, 33, 64, false), accumulates);
@@ -28,6 +28,9 @@ final class Nf4LoraLinearGradientCases implements OpCases {
       add(cases, "more than 256 blocks" + base, 2, 8, new Nf4Weight(64, 320, 64, true), accumulates);
       add(cases, "whole lines" + base, 67, 40, new Nf4Weight(132, 160, 64, true), accumulates);
       add(cases, "whole lines, blocks of 32" + base, 5, 16, new Nf4Weight(36, 96, 32, false), accumulates);
+      addInBf16(cases, "BF16: odd" + base, 5, 4, new Nf4Weight(7, 33, 64, false), accumulates);
+      addInBf16(cases, "BF16: odd rank" + base, 5, 3, new Nf4Weight(40, 96, 32, true), accumulates);
+      addInBf16(cases, "BF16: whole lines" + base, 67, 40, new Nf4Weight(136, 160, 64, true), accumulates);
     }
     Nf4Weight weight = new Nf4Weight(2, 64, 64, false);
     cases.fails("Nf4LoraLinearGradient: a must have shape [4, 64], got f32[4, 63]",
@@ -39,6 +42,15 @@ final class Nf4LoraLinearGradientCases implements OpCases {
 
   private static void add(CaseList cases, String name, int n, int rank, Nf4Weight weight, boolean accumulates) {
     cases.add(name, new Nf4LoraLinearGradient(weight, accumulates), inputs(weight, n, rank, accumulates));
+  }
+
+  private static void addInBf16(CaseList cases, String name, int n, int rank, Nf4Weight weight, boolean accumulates) {
+    List<Input> inputs = inputs(weight, n, rank, accumulates);
+    inputs.set(0, inputs.getFirst().inBf16());
+    if (accumulates) {
+      inputs.set(inputs.size() - 1, inputs.getLast().inBf16());
+    }
+    cases.add(name, new Nf4LoraLinearGradient(weight, accumulates), inputs);
   }
 
   private static List<Input> inputs(Nf4Weight weight, int n, int rank, boolean accumulates) {

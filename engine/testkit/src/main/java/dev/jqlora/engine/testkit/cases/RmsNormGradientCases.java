@@ -1,5 +1,6 @@
 package dev.jqlora.engine.testkit.cases;
 
+import static dev.jqlora.engine.testkit.Input.bf16;
 import static dev.jqlora.engine.testkit.Input.f32;
 
 import dev.jqlora.engine.op.RmsNormGradient;
@@ -19,6 +20,8 @@ final class RmsNormGradientCases implements OpCases {
       cases.add("width " + width, new RmsNormGradient(1e-2f), f32(3, width), f32(width), f32(3, width));
     }
     cases.add("one row", new RmsNormGradient(1e-5f), f32(1, 33), f32(33), f32(1, 33));
+    cases.differentiable();
+    cases.add("dy in BF16", new RmsNormGradient(1e-5f), f32(3, 100), f32(100), bf16(3, 100));
     cases.fails("RmsNormGradient: dy is f32[3, 4] but x is f32[2, 4]", new RmsNormGradient(1e-5f), f32(2, 4), f32(4),
         f32(3, 4));
     cases.fails("RmsNorm: w must have shape [4], got f32[5]", new RmsNormGradient(1e-5f), f32(2, 4), f32(5),

@@ -1,5 +1,6 @@
 package dev.jqlora.engine.testkit.cases;
 
+import static dev.jqlora.engine.testkit.Input.bf16;
 import static dev.jqlora.engine.testkit.Input.f32;
 
 import dev.jqlora.engine.op.RmsNormWeightGradient;
@@ -19,6 +20,8 @@ final class RmsNormWeightGradientCases implements OpCases {
       cases.add("width " + width, new RmsNormWeightGradient(1e-2f), f32(5, width), f32(5, width));
     }
     cases.add("one row", new RmsNormWeightGradient(1e-5f), f32(1, 33), f32(1, 33));
+    cases.differentiable();
+    cases.add("dy in BF16", new RmsNormWeightGradient(1e-5f), f32(5, 33), bf16(5, 33));
     cases.fails("RmsNormWeightGradient: dy is f32[3, 4] but x is f32[2, 4]", new RmsNormWeightGradient(1e-5f),
         f32(2, 4), f32(3, 4));
     cases.fails("RmsNormWeightGradient: x must have rank 2, got f32[4]", new RmsNormWeightGradient(1e-5f), f32(4),

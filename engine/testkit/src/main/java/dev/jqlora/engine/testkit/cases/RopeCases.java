@@ -1,5 +1,6 @@
 package dev.jqlora.engine.testkit.cases;
 
+import static dev.jqlora.engine.testkit.Input.bf16;
 import static dev.jqlora.engine.testkit.Input.f32;
 import static dev.jqlora.engine.testkit.Input.ints;
 import static dev.jqlora.engine.testkit.Input.positions;
@@ -24,6 +25,9 @@ final class RopeCases implements OpCases {
     cases.add("inverse", new Rope(16, true), f32(5, 32), positions(5), f32(5, 8), f32(5, 8));
     cases.add("several sequences", new Rope(8, false), f32(7, 8), positions(3, 1, 3), f32(3, 4), f32(3, 4));
     cases.add("one token, late", new Rope(8, false), f32(1, 16), ints(11), f32(12, 4), f32(12, 4));
+    cases.differentiable();
+    cases.add("in BF16", new Rope(16, false), bf16(5, 32), positions(5), f32(5, 8), f32(5, 8));
+    cases.add("inverse in BF16", new Rope(6, true), bf16(3, 18), positions(1, 2), f32(5, 3), f32(5, 3));
     cases.fails("Rope: x must hold whole heads of an even width 3, got f32[2, 6]", new Rope(3, false), f32(2, 6),
         positions(2), f32(2, 1), f32(2, 1));
     cases.fails("Rope: cos must be [positions, 2], got f32[2, 4]", new Rope(4, false), f32(2, 8), positions(2),

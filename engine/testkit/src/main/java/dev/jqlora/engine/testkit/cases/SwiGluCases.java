@@ -1,6 +1,7 @@
 package dev.jqlora.engine.testkit.cases;
 
 import static dev.jqlora.engine.testkit.Input.between;
+import static dev.jqlora.engine.testkit.Input.f16;
 import static dev.jqlora.engine.testkit.Input.bf16;
 import static dev.jqlora.engine.testkit.Input.f32;
 import static dev.jqlora.engine.testkit.Input.floats;
@@ -23,8 +24,10 @@ final class SwiGluCases implements OpCases {
     }
     cases.add("rows", new SwiGlu(), between(-4, 4, 3, 33), f32(3, 33));
     cases.add("saturated", new SwiGlu(), floats(-100, -80, -20, 20, 80, 100), floats(1, 1, 1, 1, 1, 1));
+    cases.differentiable();
+    cases.add("in BF16", new SwiGlu(), between(-4, 4, 3, 33).inBf16(), bf16(3, 33));
     cases.fails("SwiGlu: up is f32[2, 4] but gate is f32[2, 3]", new SwiGlu(), f32(2, 3), f32(2, 4));
-    cases.fails("SwiGlu: gate must be [F32], got bf16[2, 3]", new SwiGlu(), bf16(2, 3), bf16(2, 3));
+    cases.fails("SwiGlu: gate must be [F32, BF16], got f16[2, 3]", new SwiGlu(), f16(2, 3), f16(2, 3));
     for (ModelShape model : ModelShape.ALL) {
       cases.modelShape(model.name() + " mlp", new SwiGlu(), f32(model.tokens(), model.intermediate()),
           f32(model.tokens(), model.intermediate()));
