@@ -213,9 +213,9 @@ class CudaSessionTest {
   @Test
   void kernelsAreCheckedAgainstTheirParameters() {
     PtxModule add = PtxModule.read("add");
-    add.check("add", 1L, 1, 1L, 1, 1L, 1L);
-    assertThrows(IllegalArgumentException.class, () -> add.check("add", 1L, 1, 1L, 1, 1L));
-    assertThrows(IllegalArgumentException.class, () -> add.check("add", 1L, 1, 1L, 1, 1L, 1));
+    add.check("add_f32_f32", 1L, 1, 1L, 1, 1L, 1L);
+    assertThrows(IllegalArgumentException.class, () -> add.check("add_f32_f32", 1L, 1, 1L, 1, 1L));
+    assertThrows(IllegalArgumentException.class, () -> add.check("add_f32_f32", 1L, 1, 1L, 1, 1L, 1));
     assertThrows(IllegalArgumentException.class, () -> add.check("subtract"));
   }
 }
