@@ -130,9 +130,9 @@ public final class ReportText {
             here or there:
 
             - **Products.** The register tile alone, its operands in the nearest caches, does 97 % of the multiply-adds that the
-              core can. Packing A and B takes 6 % of a product's time. The rest is waiting for A and B to come from the outer
-              caches: a core holds some nine steps of the tile in flight, a third of what memory takes to answer. Java has no
-              instruction to prefetch; reading the next rows of A a little in each step gained a tenth (see `Gemm`).
+              core can. Packing A and B takes 6 % of a product's time. The rest is lost where A and B come from the outer caches; a
+              tile whose A does loses a tenth. Java has no instruction to prefetch; reading the next rows of A a little in each
+              step gained a tenth with two threads (see `Gemm`).
             - **8-bit AdamW.** Sixteen elements take a core 31 ns with everything in its caches: 9 for the update with its root
               and two divisions, 13 for finding codes, 6 for decoding them. Their 256 bytes of memory traffic would take 12.
             - **Decoding with NF4.** Sixteen weights take four vector instructions: a look-up, the mask that Java's look-up adds,
