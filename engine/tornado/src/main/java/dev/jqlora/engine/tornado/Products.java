@@ -231,7 +231,8 @@ final class Products {
       for (int j = fromJ; j < width; j += stepJ) {
         for (int l = fromL; l < depth; l += stepL) {
           int i = bBatch + (from + l) * bRow + (column0 + j) * bColumn;
-          slice[l * PITCH + j] = element(form, memory, codes, absmaxCodes, halves, tables, bFirst, bAbsmax, bMap, bNested, bOffset,
+          slice[l * PITCH + j] = element(form, memory, codes, absmaxCodes, halves, tables, bFirst, bAbsmax, bMap,
+              bNested, bOffset,
               blockSize, i);
         }
       }
