@@ -178,7 +178,8 @@ public final class MemoryAdvice {
   private Optional<Option> shorter(RunShape shape) {
     int longest = Math.max(shape.train().longest(), shape.evaluation().longest());
     int fits = 1;
-    int tooLong = Math.ceilDiv(longest, SHORTEST);
+    // Where the shortest does not fit, as with a model that is far too large, no other need be planned.
+    int tooLong = leastBytes(cut(shape, SHORTEST)) <= limitBytes ? Math.ceilDiv(longest, SHORTEST) : 1;
     while (tooLong - fits > 1) {
       int middle = (fits + tooLong) / 2;
       if (leastBytes(cut(shape, middle * SHORTEST)) <= limitBytes) {
