@@ -32,6 +32,8 @@ final class Canary {
       plan.withGridScheduler(new GridScheduler("canary.t", grid)).execute();
     } catch (TornadoExecutionPlanException e) {
       throw new IllegalStateException(e);
+    } catch (RuntimeException e) {
+      throw Failure.of("run a small kernel on " + device, e);
     }
     for (int i = 0; i < COUNT; i++) {
       int expected = expected(in, i);

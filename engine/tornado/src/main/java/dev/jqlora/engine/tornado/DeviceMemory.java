@@ -264,10 +264,10 @@ final class DeviceMemory {
 
   Place place(Slot slot, DType dtype, ArenaMap map) {
     DType kind = DeviceArrays.kind(dtype);
-    int[] strides = slot.strides().stream().mapToInt(stride -> Math.toIntExact(stride / kind.bytes())).toArray();
+    List<Integer> strides = slot.strides().stream().map(stride -> Math.toIntExact(stride / kind.bytes())).toList();
     String state = slot.state();
     if (state != null && paged.containsKey(state)) {
-      return new Place(arena(kind).array(), 0, new int[0], slot);
+      return new Place(arena(kind).array(), 0, List.of(), slot);
     }
     if (state != null) {
       Home home = home(state);

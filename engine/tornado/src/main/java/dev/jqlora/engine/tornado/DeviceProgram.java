@@ -115,7 +115,7 @@ final class DeviceProgram {
   /** Copies between an array of exchange and the memory of the operands. */
   private void exchange(GraphWriter writer, TornadoNativeArray array, Map<String, Exchange> exchanges,
       Map<String, Operand> operands, boolean in) {
-    Map<TornadoNativeArray, List<Copies.Part>> parts = new IdentityHashMap<>();
+    IdentityHashMap<TornadoNativeArray, List<Copies.Part>> parts = new IdentityHashMap<>();
     exchanges.forEach((name, exchange) -> {
       Operand operand = Objects.requireNonNull(operands.get(name));
       if (exchange.array() == array && operand.type().elements() > 0) {

@@ -43,7 +43,7 @@ final class GraphWriter {
   /** What TornadoVM sends with each task. */
   private static final int TASK_BYTES = 24;
 
-  private record Moving(int entry, int first, int[] strides) {}
+  private record Moving(int entry, int first, List<Integer> strides) {}
 
   private final String name;
   private final TaskGraph graph;
@@ -259,7 +259,7 @@ final class GraphWriter {
       at.set(row++, place.entry());
       at.set(row++, place.first());
       for (int depth = 0; depth < MOST_LOOPS; depth++) {
-        at.set(row++, depth < place.strides().length ? place.strides()[depth] : 0);
+        at.set(row++, depth < place.strides().size() ? place.strides().get(depth) : 0);
       }
     }
     graph.persistOnDevice(resident);

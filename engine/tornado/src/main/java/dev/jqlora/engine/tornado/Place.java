@@ -1,7 +1,7 @@
 package dev.jqlora.engine.tornado;
 
 import dev.jqlora.engine.plan.Slot;
-import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
@@ -14,8 +14,8 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * @param page where it lies in a state in pages, whose place is known only when the graph runs; {@code first} is then counted
  *     from there
  */
-record Place(TornadoNativeArray array, int first, int[] strides, @Nullable Slot page) {
-  Place(TornadoNativeArray array, int first, int[] strides) {
+record Place(TornadoNativeArray array, int first, List<Integer> strides, @Nullable Slot page) {
+  Place(TornadoNativeArray array, int first, List<Integer> strides) {
     this(array, first, strides, null);
   }
 
@@ -25,16 +25,11 @@ record Place(TornadoNativeArray array, int first, int[] strides, @Nullable Slot 
   }
 
   boolean isSame(Place other) {
-    return array == other.array && first == other.first && Arrays.equals(strides, other.strides)
+    return array == other.array && first == other.first && strides.equals(other.strides)
         && Objects.equals(page, other.page);
   }
 
   boolean moves() {
-    for (int stride : strides) {
-      if (stride != 0) {
-        return true;
-      }
-    }
-    return false;
+    return strides.stream().anyMatch(stride -> stride != 0);
   }
 }

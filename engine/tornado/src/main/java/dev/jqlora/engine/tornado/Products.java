@@ -35,6 +35,9 @@ final class Products {
   private static final int NF4 = 3;
   private static final int NESTED_NF4 = 4;
 
+  /** Parts of an NF4 matrix whose scales are quantized, as the ops have them: codes, absmax, its map, its scales, its offset. */
+  private static final int PARTS = 5;
+
   private Products() {}
 
   /** How a matrix lies in memory: what to add to go one row down, or one column to the right. */
@@ -137,12 +140,8 @@ final class Products {
     int column0 = context.groupIdx * TILE;
     int batch = context.groupIdz;
     int aFirst = at.get(call.get(0)) + batch * m * k;
-    int entryB = call.get(1);
-    int bFirst = at.get(entryB);
-    int bAbsmax = form >= NF4 ? at.get(entryB + 1) : 0;
-    int bMap = form == NESTED_NF4 ? at.get(entryB + 2) : 0;
-    int bNested = form == NESTED_NF4 ? at.get(entryB + 3) : 0;
-    int bOffset = form == NESTED_NF4 ? at.get(entryB + 4) : 0;
+    int[] b = new int[PARTS];
+    locate(form, at, call.get(1), b);
     int bBatch = batch * k * n;
     int cFirst = at.get(call.get(2)) + batch * m * n;
     for (int from = 0; from < k; from += DEPTH) {
@@ -163,8 +162,7 @@ final class Products {
         float value = 0;
         if (column0 + j < n && from + l < k) {
           int i = bBatch + (from + l) * bRow + (column0 + j) * bColumn;
-          value = element(form, memory, codes, absmaxCodes, halves, tables, bFirst, bAbsmax, bMap, bNested, bOffset,
-              blockSize, i);
+          value = element(form, memory, codes, absmaxCodes, halves, tables, b, blockSize, i);
         }
         tileB[l * TILE + j] = value;
       }
@@ -213,12 +211,8 @@ final class Products {
     int column0 = context.groupIdx % groups * WIDTH;
     int width = n - column0 < WIDTH ? n - column0 : WIDTH;
     int aFirst = at.get(call.get(0)) + batch * k;
-    int entryB = call.get(1);
-    int bFirst = at.get(entryB);
-    int bAbsmax = form >= NF4 ? at.get(entryB + 1) : 0;
-    int bMap = form == NESTED_NF4 ? at.get(entryB + 2) : 0;
-    int bNested = form == NESTED_NF4 ? at.get(entryB + 3) : 0;
-    int bOffset = form == NESTED_NF4 ? at.get(entryB + 4) : 0;
+    int[] b = new int[PARTS];
+    locate(form, at, call.get(1), b);
     int bBatch = batch * k * n;
     // Work-items side by side read what lies side by side.
     int fromJ = bRow == 1 ? x / SLICE : x;
@@ -231,9 +225,7 @@ final class Products {
       for (int j = fromJ; j < width; j += stepJ) {
         for (int l = fromL; l < depth; l += stepL) {
           int i = bBatch + (from + l) * bRow + (column0 + j) * bColumn;
-          slice[l * PITCH + j] = element(form, memory, codes, absmaxCodes, halves, tables, bFirst, bAbsmax, bMap,
-              bNested, bOffset,
-              blockSize, i);
+          slice[l * PITCH + j] = element(form, memory, codes, absmaxCodes, halves, tables, b, blockSize, i);
         }
       }
       context.localBarrier();
@@ -253,13 +245,20 @@ final class Products {
   }
 
   /**
-   * Element i of the second matrix. The offsets come as numbers that were read once: compilers for devices do not see that the
-   * array they stand in never changes.
-   *
-   * @param first where it begins; the others are those of an NF4 matrix's other parts
+   * Reads where the second matrix begins, and the other parts of one in NF4. This is done once, since compilers for devices do
+   * not see that the array of offsets never changes.
    */
+  private static void locate(int form, IntArray at, int entry, int[] parts) {
+    int count = form == NESTED_NF4 ? PARTS : form == NF4 ? 2 : 1;
+    for (int i = 0; i < PARTS; i++) {
+      parts[i] = i < count ? at.get(entry + i) : 0;
+    }
+  }
+
+  /** Element i of the second matrix, whose parts begin at {@code parts}. */
   private static float element(int form, FloatArray memory, ByteArray codes, ByteArray absmaxCodes, ShortArray halves,
-      FloatArray tables, int first, int absmaxFirst, int map, int nested, int offset, int blockSize, int i) {
+      FloatArray tables, int[] parts, int blockSize, int i) {
+    int first = parts[0];
     float value;
     if (form == F32) {
       value = memory.get(first + i);
@@ -273,10 +272,10 @@ final class Products {
       int block = i / blockSize;
       float absmax;
       if (form == NF4) {
-        absmax = memory.get(absmaxFirst + block);
+        absmax = memory.get(parts[1] + block);
       } else {
-        int scale = absmaxCodes.get(absmaxFirst + block) & 255;
-        absmax = memory.get(map + scale) * memory.get(nested + block / 256) + memory.get(offset);
+        int scale = absmaxCodes.get(parts[1] + block) & 255;
+        absmax = memory.get(parts[2] + scale) * memory.get(parts[3] + block / 256) + memory.get(parts[4]);
       }
       value = tables.get(code) * absmax;
     }

@@ -4,6 +4,7 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.GpuInfo;
 import dev.jqlora.engine.backend.PageTable;
 import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.plan.Plan;
 import dev.jqlora.engine.plan.Support;
@@ -43,11 +44,22 @@ public final class TornadoBackend implements Backend {
   private TornadoDevice checkedDevice() {
     TornadoDevice there = device;
     if (there == null) {
-      there = TornadoRuntimeProvider.getTornadoRuntime().getDefaultDevice();
+      there = defaultDevice();
       Canary.check(there.getDescription());
       device = there;
     }
     return there;
+  }
+
+  private static TornadoDevice defaultDevice() {
+    try {
+      return TornadoRuntimeProvider.getTornadoRuntime().getDefaultDevice();
+    } catch (LinkageError | RuntimeException e) {
+      // Its runtime looks for devices while its class is initialized.
+      throw new JqloraException(JqloraException.Kind.BACKEND,
+          "TornadoVM finds no device: install the device's driver (for the CPU alone: pocl-opencl-icd), until clinfo lists it",
+          e);
+    }
   }
 
   @Override

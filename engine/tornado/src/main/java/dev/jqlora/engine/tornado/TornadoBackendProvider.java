@@ -5,6 +5,9 @@ import dev.jqlora.engine.backend.BackendProvider;
 
 /** Offers the backend where Java was started with TornadoVM's argument file. */
 public final class TornadoBackendProvider implements BackendProvider {
+  /** Bytes for the largest task graph that is written. */
+  private static final int LEAST_BYTECODE = 1 << 20;
+
   @Override
   public String name() {
     return "tornado";
@@ -24,6 +27,10 @@ public final class TornadoBackendProvider implements BackendProvider {
     if (!"false".equalsIgnoreCase(System.getProperty("tornado.recover.bailout"))) {
       return "TornadoVM would replace kernels that it cannot compile by wrong ones: start Java with"
           + " -Dtornado.recover.bailout=false";
+    }
+    if (Integer.getInteger("tornado.tvm.maxbytecodesize", 0) < LEAST_BYTECODE) {
+      return "large task graphs would overflow TornadoVM's tables and compute nonsense: start Java with"
+          + " -Dtornado.tvm.maxbytecodesize=" + LEAST_BYTECODE;
     }
     return "";
   }

@@ -166,7 +166,7 @@ final class TornadoSession extends AccountedSession {
     private final Graphs graphs = new Graphs();
     private final int upload = Residence.upload(graphs, arrays);
     private final int link = Residence.link(graphs, arrays);
-    private final Map<TornadoNativeArray, Residence.Staging> stagings = new IdentityHashMap<>();
+    private final IdentityHashMap<TornadoNativeArray, Residence.Staging> stagings = new IdentityHashMap<>();
     private final List<TornadoExecutionPlan> plans = new ArrayList<>();
     private TornadoExecutionPlan plan;
     private TornadoExecutionResult last;
@@ -177,7 +177,7 @@ final class TornadoSession extends AccountedSession {
       write();
       plan = graphs.plan();
       plans.add(plan);
-      last = plan.withGraph(upload).execute();
+      last = result(plan.withGraph(upload));
     }
 
     /** Writes the graphs of programs that have none; returns whether there were any. */
@@ -206,13 +206,21 @@ final class TornadoSession extends AccountedSession {
           .mapToLong(array -> ((TornadoNativeArray) array).getNumBytesOfSegmentWithHeader()).sum();
     }
 
+    private static TornadoExecutionResult result(TornadoExecutionPlan graph) {
+      try {
+        return graph.execute();
+      } catch (RuntimeException e) {
+        throw Failure.of("run a task graph", e);
+      }
+    }
+
     void execute(int graph) {
       Profile.Run run = profiledRun();
       if (run == null) {
-        last = plan.withGraph(graph).execute();
+        last = result(plan.withGraph(graph));
         return;
       }
-      last = plan.withGraph(graph).withProfiler(ProfilerMode.SILENT).execute();
+      last = result(plan.withGraph(graph).withProfiler(ProfilerMode.SILENT));
       TornadoProfilerResult counts = last.getProfilerResult();
       run.kernels(graphs.kernels(graph), counts.getDeviceKernelTime());
       run.compiled(counts.getTornadoCompilerTime(), counts.getDriverInstallTime());
@@ -252,17 +260,15 @@ final class TornadoSession extends AccountedSession {
       release();
     }
 
-    /**
-     * Frees the device. TornadoVM 5.2.0 frees a shared array once for each graph that shares it and complains the second
-     * time; by then it has freed what the graph has for itself.
-     */
+    /** Frees the device. */
     void release() {
       for (int graph = 0; graph < graphs.size(); graph++) {
         plan.withGraph(graph);
         try {
           plan.close();
         } catch (TornadoInternalError _) {
-          continue;
+          // 5.2.0 frees a shared array once for each graph that shares it, and complains the second time; by then it has
+          // freed what the graph has for itself.
         } catch (TornadoExecutionPlanException e) {
           throw new IllegalStateException(e);
         }

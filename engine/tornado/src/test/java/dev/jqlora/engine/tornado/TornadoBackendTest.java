@@ -1,0 +1,68 @@
+package dev.jqlora.engine.tornado;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.jqlora.engine.error.JqloraException;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import uk.ac.manchester.tornado.api.exceptions.TornadoBailoutRuntimeException;
+
+/** What the backend says where it cannot run. */
+class TornadoBackendTest {
+  /** A Java process like this one prints what it hears of the device. */
+  public static void main(String[] arguments) {
+    try (TornadoBackend backend = new TornadoBackend()) {
+      System.out.println(backend.device());
+    } catch (JqloraException e) {
+      System.out.println(e.kind() + " " + e.getMessage());
+    }
+  }
+
+  @Test
+  void withoutADeviceItSaysWhatToDo() throws IOException, InterruptedException {
+    List<String> command = new ArrayList<>();
+    command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+    command.addAll(List.of("-cp", System.getProperty("java.class.path"), TornadoBackendTest.class.getName()));
+    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    builder.environment().put("OCL_ICD_VENDORS", "/nonexistent");
+    Process process = builder.start();
+    String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    assertEquals(0, process.waitFor(), out);
+    assertTrue(out.lines().anyMatch(line -> line.startsWith("BACKEND TornadoVM finds no device: install")), out);
+  }
+
+  @Test
+  void aFailureIsOneLine() {
+    JqloraException failure = Failure.of("run a task graph", new TornadoBailoutRuntimeException(
+        "Bailout is disabled. \nReason: \u001B[31mUnable to compile task p1g1.t0 - tiles\nStacktrace: [a.B.c(B.java:1),"));
+    assertEquals(JqloraException.Kind.BACKEND, failure.kind());
+    assertEquals(
+        "TornadoVM cannot run a task graph: Bailout is disabled. Reason: Unable to compile task p1g1.t0 - tiles;"
+            + " what the driver says stands above",
+        failure.getMessage());
+  }
+
+  private static void assertRefused(String property, String value, String reason) {
+    String before = System.setProperty(property, value);
+    try {
+      String unavailable = new TornadoBackendProvider().unavailable();
+      assertTrue(unavailable.contains(reason), unavailable);
+    } finally {
+      System.setProperty(property, before);
+    }
+  }
+
+  @Test
+  void flagsWithoutWhichResultsWouldBeWrongAreNeeded() {
+    assertEquals("", new TornadoBackendProvider().unavailable());
+    assertRefused("tornado.recover.bailout", "true", "-Dtornado.recover.bailout=false");
+    assertRefused("tornado.tvm.maxbytecodesize", "4096", "-Dtornado.tvm.maxbytecodesize=1048576");
+  }
+}
