@@ -61,8 +61,9 @@ class NvccTest {
         int ofBlock = Objects.requireNonNull(threads.get(kernel.group(1)), name);
         Multiprocessor processor = Objects.requireNonNull(Multiprocessor.BY_TARGET.get(kernel.group(2)), name);
         int blocks = processor.residentBlocks(ofBlock, Integer.parseInt(kernel.group(6)), Integer.parseInt(shared));
-        rows.put(name, "%s: %s registers, %s bytes of shared memory, %d blocks of %d threads, occupancy %d %%".formatted(
-            name, kernel.group(6), shared, blocks, ofBlock, processor.occupancy(ofBlock, blocks)));
+        rows.put(name,
+            "%s: %s registers, %s bytes of shared memory, %d blocks of %d threads, occupancy %d %%".formatted(
+                name, kernel.group(6), shared, blocks, ofBlock, processor.occupancy(ofBlock, blocks)));
         if (blocks < 2) {
           alone.add(name);
         }
