@@ -40,9 +40,15 @@ record Goldens(Path folder, Path work) {
   private static final String MODEL = "stories260K";
   private static final int CONTEXT = 512;
   private static final int STEPS = 12;
-  /** Of mean negative log likelihoods, where factors are float32 and where they are rounded to bfloat16. */
+  /** Of mean negative log likelihoods, where factors are float32. */
   private static final double FLOAT_TOLERANCE = 1e-4;
   private static final double NF4_TOLERANCE = 1e-3;
+  /**
+   * The same where factors are rounded to bfloat16. A token's likelihood is off by what its logit is off against the others',
+   * and the texts have 44 tokens and more to average over. Measured with the kernels for tensor cores: 4.1e-3 at most in three
+   * texts by three models, and 2.5e-3 from one model to another whose weights differ in their last bits, so that is noise.
+   * Twice the largest is allowed, rounded up.
+   */
   private static final double ROUNDED_TOLERANCE = 1e-2;
 
   Finding.Result check(Backend backend, ObjectNode figures) {
@@ -93,12 +99,12 @@ record Goldens(Path folder, Path work) {
         expected.norms().add(update.get("grad_norm").asDouble());
       }
       loss = Math.max(loss, curve.lossDifference(expected));
-      norm = Math.max(norm, curve.normDifference(expected, STEPS));
+      norm = Math.max(norm, curve.normDifference(expected));
     }
     figures.put("lora_loss_difference", loss).put("lora_norm_difference", norm);
     String text = String.format(Locale.ROOT, "%d LoRA updates: losses within %.1e, norms within %.1e", STEPS, loss,
         norm);
-    Nearness near = Nearness.of(backend, false, LlamaConfig.read(folder.resolve(MODEL)), STEPS, tokens);
+    Nearness near = Nearness.of(backend, LlamaConfig.read(folder.resolve(MODEL)), STEPS, tokens);
     if (!near.allows(loss, norm)) {
       wrong.add(String.format(Locale.ROOT, "%s; expected %.1e and %.1e", text, near.loss(), near.norm()));
     }

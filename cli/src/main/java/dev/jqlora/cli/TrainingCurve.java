@@ -22,10 +22,9 @@ record TrainingCurve(List<Double> losses, List<Double> norms) {
     return difference(losses, other.losses);
   }
 
-  /** The same of the gradient norms of the first steps. */
-  double normDifference(TrainingCurve other, int steps) {
-    return difference(norms.subList(0, Math.min(steps, norms.size())),
-        other.norms.subList(0, Math.min(steps, other.norms.size())));
+  /** The same of the gradient norms. */
+  double normDifference(TrainingCurve other) {
+    return difference(norms, other.norms);
   }
 
   private static double difference(List<Double> ours, List<Double> theirs) {

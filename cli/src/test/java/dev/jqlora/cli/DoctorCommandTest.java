@@ -61,8 +61,8 @@ class DoctorCommandTest {
     double goldens = sections.at("/1/figures/mean_nll_difference").doubleValue();
     assertTrue(goldens > 0 && goldens < 1e-4, sections.toString());
     assertEquals(0, sections.at("/4/figures/loss_difference").doubleValue(), "one thread gives the very same numbers");
-    double interpreter = sections.at("/5/figures/loss_difference").doubleValue();
-    assertTrue(interpreter > 0 && interpreter < 1e-5, "the interpreter's losses differ by " + interpreter);
+    double interpreter = sections.at("/5/figures/norm_difference").doubleValue();
+    assertTrue(interpreter > 0 && interpreter < 1e-5, "the interpreter's norms differ by " + interpreter);
     assertTrue(sections.at("/6/figures/rows").size() > 20);
     String page = Files.readString(folder.resolve("report.md"));
     assertTrue(page.startsWith("# jqlora doctor: cpu passed\n"), page);

@@ -73,6 +73,26 @@ public final class Bench {
     return rows().stream().map(Row::name).toList();
   }
 
+  /**
+   * The least seconds that another backend than the CPU's takes to be measured: the arithmetic of the rows, as often as
+   * anything is run, at the pace of a product that is timed for this. Says in a moment what no one need wait for.
+   *
+   * @param planner plans and computes nothing; what it has kernels for is counted
+   */
+  public double leastSeconds(Backend planner) {
+    IntFunction<Backend> backend = Objects.requireNonNull(options.backend());
+    double flops = 0;
+    try (Workbench counting = new Workbench(1, _ -> planner);
+        Workbench workbench = new Workbench(options.threads(), backend)) {
+      for (Row row : rows()) {
+        try (Setup setup = row.opening().open(counting)) {
+          flops += setup.cost().flops();
+        }
+      }
+      return Stopwatch.FEWEST_RUNS * flops / Pace.of(workbench);
+    }
+  }
+
   private List<Row> rows() {
     KernelRows kernels = new KernelRows(sizes);
     ModelRows models = new ModelRows(sizes, kernels);

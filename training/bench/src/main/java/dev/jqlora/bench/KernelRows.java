@@ -116,6 +116,11 @@ final class KernelRows {
         TensorType.f32(weight.out(), weight.in())), List.of("c"));
   }
 
+  /** A product of two square matrices. */
+  static ProgramRun square(Workbench bench, int n) {
+    return applied(bench, MatMul.NT, List.of("a", "b"), Collections.nCopies(2, TensorType.f32(n, n)), List.of("c"));
+  }
+
   /** The product that gives the gradient of an adapter's matrix. */
   private Row transposedProduct(Weight weight) {
     return new Row("matmul TN %d × %d × %d".formatted(LORA_RANK, tokens, weight.in()), Roof.MULTIPLY_ADD, List.of(),

@@ -4,6 +4,7 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.graph.Cost;
+import dev.jqlora.engine.graph.Graph;
 import dev.jqlora.engine.graph.Node;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.graph.Value;
@@ -23,13 +24,11 @@ final class ProgramRun implements Contender, Peer.Inputs {
   private final Executable executable;
   private final Map<String, Tensor> feeds;
   private final List<String> results;
-  private final Program program;
 
   /** Allocates the program's states and fills those that it reads. */
   ProgramRun(Backend backend, Program program, RandomStates content, Map<String, Tensor> feeds, List<String> results) {
     this.feeds = feeds;
     this.results = results;
-    this.program = program;
     session = backend.open(Long.MAX_VALUE);
     try {
       Map<String, TensorType> states = new LinkedHashMap<>();
@@ -55,17 +54,18 @@ final class ProgramRun implements Contender, Peer.Inputs {
     }
   }
 
+  /** What is run: the program's ops as the backend has kernels for them, adapters fused where it fuses them. */
+  Graph graph() {
+    return executable.plan().program().graph();
+  }
+
   /** The work of a run, as its ops count it. */
   Cost cost() {
     Cost total = new Cost(0, 0);
-    for (Node node : program.graph().nodes()) {
+    for (Node node : graph().nodes()) {
       total = total.plus(node.op().cost(node.inputTypes(), node.outputTypes()));
     }
     return total;
-  }
-
-  Program program() {
-    return program;
   }
 
   Session session() {

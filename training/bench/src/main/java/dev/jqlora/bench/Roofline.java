@@ -95,7 +95,7 @@ public final class Roofline {
   private static Counted count(Row row, Workbench bench) {
     try (Setup setup = row.opening().open(bench)) {
       ProgramRun run = setup.subject() instanceof LayerRun layer ? layer.program() : (ProgramRun) setup.subject();
-      return new Counted(row.name(), run.cost(), run.program().graph());
+      return new Counted(row.name(), run.cost(), run.graph());
     }
   }
 }

@@ -16,6 +16,8 @@ final class Stopwatch {
   /** Runs in a row that are no faster than the best before, after which code counts as compiled; of long runs one. */
   private static final int STABLE_RUNS = 3;
   private static final int MOST_WARM_UPS = 10_000;
+  /** Of anything that is timed, however long it takes: two to see that it gets no faster, and the samples. */
+  static final int FEWEST_RUNS = 2 + Effort.FEWEST_RUNS;
   private static final double FASTER = 0.98;
   /** Threads of one contender may wait a moment for more work before they sleep. */
   private static final long PAUSE_NANOS = 20_000_000;
@@ -74,7 +76,7 @@ final class Stopwatch {
     return stable >= STABLE_RUNS || stable > 0 && seconds >= effort.seconds();
   }
 
-  private static double time(Runnable contender, int repeats) {
+  static double time(Runnable contender, int repeats) {
     long start = System.nanoTime();
     for (int i = 0; i < repeats; i++) {
       contender.run();

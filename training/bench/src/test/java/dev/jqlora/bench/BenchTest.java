@@ -9,9 +9,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.reference.ReferenceBackend;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
+import dev.jqlora.engine.testkit.NullBackend;
 import dev.jqlora.llama.config.KnownConfigs;
 import dev.jqlora.llama.config.LlamaConfig;
 import java.lang.foreign.Arena;
@@ -107,6 +109,18 @@ class BenchTest {
         row.toString()));
     assertTrue(ReportText.summary(report).endsWith("its roofs are not known"), ReportText.summary(report));
     assertTrue(ReportText.markdown(report).contains("| nf4 linear forward 8 × 64 × 96 |"));
+  }
+
+  /** On the interpreter tiny shapes are done soon, real ones not within hours. */
+  @Test
+  void whatWouldTakeTooLongIsForeseen() {
+    assertTrue(leastSeconds(Bench.Extent.TINY) < 60, "tiny shapes");
+    assertTrue(leastSeconds(Bench.Extent.QUICK) > 3600, "real shapes");
+  }
+
+  private static double leastSeconds(Bench.Extent extent) {
+    return new Bench(new Bench.Options(extent, _ -> new ReferenceBackend(), 1, Pattern.compile(""),
+        OptionalInt.empty(), OptionalInt.empty(), null)).leastSeconds(new NullBackend((_, _, _) -> Support.NATIVE));
   }
 
   @Test

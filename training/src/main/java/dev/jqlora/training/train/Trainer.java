@@ -207,7 +207,7 @@ public final class Trainer {
     }
   }
 
-  /** What must be the same in all parts of a run. */
+  /** What must be the same in all parts of a run; the backend need not be, so of activations the setting counts. */
   private Map<String, String> fixed() {
     Map<String, String> fixed = new TreeMap<>();
     fixed.put("seed", String.valueOf(trainer.seed()));
@@ -220,6 +220,7 @@ public final class Trainer {
     fixed.put("quantized", String.valueOf(arguments.model().quantized()));
     fixed.put("quantize_head", String.valueOf(arguments.model().quantization().head()));
     fixed.put("saved for the backward pass", TrainPrograms.saved(arguments.model()).toString());
+    fixed.put("activation_dtype", String.valueOf(arguments.model().activations()));
     fixed.put("training data", DataDigest.of(datasets.train()));
     return fixed;
   }

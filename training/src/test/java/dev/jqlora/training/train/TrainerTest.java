@@ -243,6 +243,16 @@ class TrainerTest {
     assertTrue(memory.countedBytes() <= 2_000_000, memory.toString());
   }
 
+  @Test
+  void aRunDoesNotGoOnWithOtherActivations() {
+    run(arguments("stopped"), 2, 1);
+    JqloraException refused = assertThrows(JqloraException.class,
+        () -> run(arguments("stopped", "activation_dtype=bfloat16"), 2, -1));
+    assertEquals(JqloraException.Kind.CONFIG, refused.kind());
+    assertTrue(String.valueOf(refused.getMessage()).contains(
+        "was saved with activation_dtype \"FLOAT32\", now it is \"BFLOAT16\""), refused.getMessage());
+  }
+
   private static String[] with(String[] words, String... more) {
     return Stream.of(words, more).flatMap(Arrays::stream).toArray(String[]::new);
   }
