@@ -22,14 +22,10 @@ final class EmbeddingKernel {
    */
   static void gather(Workers workers, MatrixSource table, MemorySegment ids, int count, MemorySegment y) {
     int width = table.columns();
-    workers.parallel(Math.min(count, 4 * workers.threads()), (task, worker) -> {
-      float[] row = new float[width];
-      for (int i = task; i < count; i += 4 * workers.threads()) {
-        int id = FloatMemory.getInt(ids, i);
-        checkId(id, table.rows());
-        table.read(id, 0, width, row, 0);
-        FloatMemory.write(row, 0, y, (long) i * width, width);
-      }
+    workers.rows(count, width, i -> {
+      int id = FloatMemory.getInt(ids, i);
+      checkId(id, table.rows());
+      table.read(id, 0, width, y, (long) i * width);
     });
   }
 

@@ -8,7 +8,13 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
-/** Memory as float32 numbers, one by one or by vectors. Indexes count floats. */
+/**
+ * Memory as float32 numbers, one by one or by vectors. Indexes count floats.
+ *
+ * <p>Vectors are loaded from and stored to memory outside the heap only. Java's compiler learns from all uses in the process
+ * what kind of segment they meet. Once a Java array was among them, RMSNorm's gradient took 2.2 ms instead of 1.1, after four
+ * kinds of arrays 5.3 (1024 × 4096, AMD Zen 5, two threads).
+ */
 final class FloatMemory {
   private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);

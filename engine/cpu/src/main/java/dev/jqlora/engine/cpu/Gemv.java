@@ -4,6 +4,7 @@ import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
 import dev.jqlora.engine.tensor.DType;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import org.jspecify.annotations.Nullable;
@@ -117,12 +118,12 @@ final class Gemv {
         new GemvBfloat16(tensor.data(), x);
       case MatrixSource.Plain(var tensor, _, _) when tensor.type().dtype() == DType.F32 ->
         new GemvFloat32(tensor.data(), x);
-      default -> _ -> new Decoded(weight, x, new float[x.length]);
+      default -> _ -> new Decoded(weight, x, Arena.ofAuto().allocate((long) x.length * Float.BYTES, Float.BYTES));
     };
   }
 
   /** Any form: a row is decoded into a buffer first. */
-  private record Decoded(MatrixSource weight, float[] x, float[] buffer) implements Rows {
+  private record Decoded(MatrixSource weight, float[] x, MemorySegment buffer) implements Rows {
     @Override
     public void multiply(int first, int distance, float[] sums) {
       for (int i = 0; i < (distance == 0 ? 1 : ROWS); i++) {
@@ -135,11 +136,11 @@ final class Gemv {
       FloatVector sum = FloatVector.zero(FLOATS);
       int i = 0;
       for (; i < FLOATS.loopBound(x.length); i += LANES) {
-        sum = FloatVector.fromArray(FLOATS, buffer, i).fma(FloatVector.fromArray(FLOATS, x, i), sum);
+        sum = FloatMemory.load(buffer, i).fma(FloatVector.fromArray(FLOATS, x, i), sum);
       }
       float total = LaneSum.of(sum);
       for (; i < x.length; i++) {
-        total = Math.fma(buffer[i], x[i], total);
+        total = Math.fma(FloatMemory.get(buffer, i), x[i], total);
       }
       return total;
     }

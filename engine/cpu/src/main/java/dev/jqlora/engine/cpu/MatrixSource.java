@@ -26,11 +26,6 @@ sealed interface MatrixSource {
   /** Decodes {@code count} values of a row, from a column on, to {@code target} from float {@code index} on. */
   void read(int row, int column, int count, MemorySegment target, long index);
 
-  /** The same to an array. */
-  default void read(int row, int column, int count, float[] target, int offset) {
-    read(row, column, count, MemorySegment.ofArray(target), offset);
-  }
-
   /** A matrix of F32, F16 or BF16; leading axes are folded into rows. */
   static MatrixSource of(Tensor tensor) {
     Shape shape = tensor.type().shape();

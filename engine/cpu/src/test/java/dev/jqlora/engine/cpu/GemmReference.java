@@ -1,5 +1,7 @@
 package dev.jqlora.engine.cpu;
 
+import java.lang.foreign.MemorySegment;
+
 /** The matrix product by its definition, with sums in the order that {@link Gemm} documents. */
 final class GemmReference {
   private GemmReference() {}
@@ -28,7 +30,7 @@ final class GemmReference {
     float[][] elements = new float[operand.rows()][operand.columns()];
     float[] row = new float[operand.matrix().columns()];
     for (int r = 0; r < operand.matrix().rows(); r++) {
-      operand.matrix().read(r, 0, row.length, row, 0);
+      operand.matrix().read(r, 0, row.length, MemorySegment.ofArray(row), 0);
       for (int c = 0; c < row.length; c++) {
         elements[operand.transposed() ? c : r][operand.transposed() ? r : c] = row[c];
       }

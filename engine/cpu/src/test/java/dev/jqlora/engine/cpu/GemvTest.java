@@ -6,6 +6,7 @@ import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -39,7 +40,7 @@ class GemvTest {
     double[] expected = new double[rows];
     float[] row = new float[columns];
     for (int r = 0; r < rows; r++) {
-      weight.read(r, 0, columns, row, 0);
+      weight.read(r, 0, columns, MemorySegment.ofArray(row), 0);
       for (int i = 0; i < columns; i++) {
         expected[r] += (double) row[i] * x[i];
       }
