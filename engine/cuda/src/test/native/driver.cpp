@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
@@ -94,6 +95,7 @@ struct Stream {
 struct Event {
   Stream *stream = nullptr;  // where it was recorded and has not happened yet
   long records = 0, happened = 0;
+  std::chrono::steady_clock::time_point when;  // it last happened
 };
 
 struct Function {
@@ -870,7 +872,10 @@ int cuEventRecord(void *handle, void *stream) {
   long record = ++event->records;
   event->stream = &stream_of(stream);
   return enqueue(stream, [=] {
-    if (events.count(event) == 1) event->happened = std::max(event->happened, record);
+    if (events.count(event) == 1) {
+      event->happened = std::max(event->happened, record);
+      event->when = std::chrono::steady_clock::now();
+    }
     return 0;
   });
 }
@@ -898,10 +903,11 @@ int cuStreamWaitEvent(void *stream, void *handle, unsigned flags) {
 
 int cuEventElapsedTime(float *milliseconds, void *first, void *second) {
   ENTER(cuEventElapsedTime);
-  REQUIRE(events.count(static_cast<Event *>(first)) == 1 && events.count(static_cast<Event *>(second)) == 1,
-          INVALID_HANDLE);
-  REQUIRE(static_cast<Event *>(first)->happened > 0 && static_cast<Event *>(second)->happened > 0, NOT_READY);
-  *milliseconds = 1;
+  Event *begin = static_cast<Event *>(first);
+  Event *end = static_cast<Event *>(second);
+  REQUIRE(events.count(begin) == 1 && events.count(end) == 1 && begin->records > 0 && end->records > 0, INVALID_HANDLE);
+  REQUIRE(begin->happened == begin->records && end->happened == end->records, NOT_READY);
+  *milliseconds = std::chrono::duration<float, std::milli>(end->when - begin->when).count();
   return SUCCESS;
 }
 

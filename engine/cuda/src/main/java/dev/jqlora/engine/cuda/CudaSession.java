@@ -6,7 +6,9 @@ import dev.jqlora.engine.backend.PageTable.Page;
 import dev.jqlora.engine.backend.PagedStates;
 import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.backend.PlanRunner;
+import dev.jqlora.engine.backend.Profile;
 import dev.jqlora.engine.backend.SessionAccount;
+import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.plan.Operand;
@@ -30,7 +32,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * States and one arena in device memory; programs share the arena. A program's second run is recorded, and from then on it is
- * launched as a whole; not so where it uses states in pages, whose places change from run to run.
+ * launched as a whole; not so where it uses states in pages, whose places change from run to run, nor where a profile is to
+ * tell of each op.
  */
 final class CudaSession extends AccountedSession {
   private static final boolean GRAPHS = Boolean.parseBoolean(System.getProperty("jqlora.cuda.graphs", "true"));
@@ -40,6 +43,7 @@ final class CudaSession extends AccountedSession {
   private final Staging staging;
   private final DevicePages<?> pageMemory;
   private final PagedStates pages;
+  private final KernelTimes times;
   private final Map<String, Long> addresses = new HashMap<>();
   private final List<CudaExecutable> executables = new ArrayList<>();
   private long arena;
@@ -53,6 +57,7 @@ final class CudaSession extends AccountedSession {
         ? new ManagedPages(gpu, account(), memory, staging)
         : new PooledPages(gpu, account(), memory, staging);
     pages = new PagedStates(account(), pageMemory);
+    times = new KernelTimes(gpu.stream());
   }
 
   @Override
@@ -141,6 +146,7 @@ final class CudaSession extends AccountedSession {
     pages.close();
     pageMemory.close();
     staging.close();
+    times.close();
   }
 
   private final class CudaExecutable extends PlannedExecutable {
@@ -165,13 +171,18 @@ final class CudaSession extends AccountedSession {
       gpu.enter();
       plan().feeds().forEach((name, operand) -> feeds.slot(name, operand)
           .copyFrom(Objects.requireNonNull(given.get(name), name).data()));
-      if (ran && recordable) {
+      Profile.Run run = profiledRun();
+      if (ran && recordable && run == null) {
         Driver.launch(recorded(), gpu.stream());
       } else {
+        times.begin();
         enqueue();
         ran = true;
       }
       gpu.synchronize("running program " + plan().program().name());
+      if (run != null) {
+        times.tell(run);
+      }
       plan().fetches().forEach((name, operand) -> Objects.requireNonNull(results.get(name)).data()
           .copyFrom(fetches.slot(name, operand)));
       return results;
@@ -223,8 +234,14 @@ final class CudaSession extends AccountedSession {
     @Override
     protected void launch(Step.Launch launch, int[] indices) {
       pages.bring(launch.inputs(), launch.outputs(), indices);
-      CudaKernels.enqueue(launch.node().op(), new CudaKernel.Call(resolve(launch.inputs(), indices),
-          resolve(launch.outputs(), indices), memory(launch.scratch(), indices), gpu.launcher()));
+      Op op = launch.node().op();
+      CudaKernel.Call call = new CudaKernel.Call(resolve(launch.inputs(), indices), resolve(launch.outputs(), indices),
+          memory(launch.scratch(), indices), gpu.launcher());
+      if (profiledRun() == null) {
+        CudaKernels.enqueue(op, call);
+      } else {
+        times.time(op, () -> CudaKernels.enqueue(op, call));
+      }
     }
 
     @Override

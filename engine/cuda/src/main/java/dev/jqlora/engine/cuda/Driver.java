@@ -5,6 +5,8 @@ import java.nio.ByteBuffer;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
+import jcuda.driver.CUevent;
+import jcuda.driver.CUevent_flags;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUgraph;
 import jcuda.driver.CUgraphExec;
@@ -266,5 +268,27 @@ final class Driver {
 
   static void destroy(CUgraphExec graph) {
     check(JCudaDriver.cuGraphExecDestroy(graph), "closing a recorded step");
+  }
+
+  /** A mark for a stream that notes when the stream came to it. */
+  static CUevent event() {
+    CUevent event = new CUevent();
+    check(JCudaDriver.cuEventCreate(event, CUevent_flags.CU_EVENT_DEFAULT), "making an event");
+    return event;
+  }
+
+  static void record(CUevent event, CUstream stream) {
+    check(JCudaDriver.cuEventRecord(event, stream), "recording an event");
+  }
+
+  /** From one event to another, both of which the stream has passed; to half a microsecond or so. */
+  static long nanosecondsBetween(CUevent begin, CUevent end) {
+    float[] milliseconds = new float[1];
+    check(JCudaDriver.cuEventElapsedTime(milliseconds, begin, end), "asking what a kernel took");
+    return Math.round(milliseconds[0] * 1e6);
+  }
+
+  static void destroy(CUevent event) {
+    check(JCudaDriver.cuEventDestroy(event), "closing an event");
   }
 }

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.backend.Executable;
+import dev.jqlora.engine.backend.Profile;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.error.JqloraException;
@@ -62,6 +63,31 @@ class CudaSessionTest {
         assertEquals(run - 1, TestDriver.count("graphLaunches"));
       }
       assertEquals(4, TestDriver.count("launches"));
+    }
+    assertNothingLeft();
+  }
+
+  @Test
+  void aProfileTimesEachOpAndSoNothingIsRecorded() {
+    try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
+      session.allocate("state", TYPE);
+      Program.Builder program = new Program.Builder("update");
+      Value doubled = program.graph().apply(new Scale(2), program.feed("x", TYPE));
+      Value sum = program.graph().apply(new Add(), program.state("state", TYPE), doubled);
+      Executable executable = session.compile(program.write("state", sum).fetch("sum", sum).build());
+      Profile profile = new Profile();
+      session.profile(profile);
+      for (int run = 1; run <= 3; run++) {
+        assertEquals(2 * run, Objects.requireNonNull(executable.run(ones()).get("sum")).get(999));
+      }
+      assertEquals(0, TestDriver.count("graphLaunches"));
+      assertEquals(4, TestDriver.count("events"));
+      Profile.Runs runs = Objects.requireNonNull(profile.programs().get("update"));
+      assertEquals(6, runs.kernels());
+      assertTrue(runs.kernelNanoseconds() > 0 && runs.kernelNanoseconds() < runs.nanoseconds(), runs.toString());
+      assertEquals(List.of("Scale", "Add"), List.copyOf(profile.ops().keySet()));
+      assertEquals(3, Objects.requireNonNull(profile.ops().get("Add")).count());
+      assertEquals(3 * TYPE.bytes(), runs.bytesIn());
     }
     assertNothingLeft();
   }
