@@ -18,11 +18,11 @@ import dev.jqlora.training.train.MemoryPlan.ProgramMemory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
 
 /**
@@ -33,7 +33,7 @@ public final class MemoryPlanner {
   private static final String HEAD = "head and loss";
 
   private final Backend backend;
-  private final Map<Object, Planned> planned = new ConcurrentHashMap<>();
+  private final Map<Object, Planned> planned = new HashMap<>();
 
   /** A program, its memory, and what it keeps for itself. */
   private record Planned(Plan plan, ProgramMemory memory, long ownBytes) {}
@@ -84,43 +84,36 @@ public final class MemoryPlanner {
     return types;
   }
 
-  /** A program to be planned. @param key equal for equal programs */
-  private record Wanted(Object key, int tokens, Supplier<Program> program) {}
-
-  /** In parallel, since each takes tenths of a second where Java has just started. */
   private List<Planned> programs(RunShape run, List<Trainable> trainables, PageTable pages) {
-    return wanted(run, trainables).parallelStream().map(wanted -> program(wanted, pages)).toList();
-  }
-
-  private List<Wanted> wanted(RunShape run, List<Trainable> trainables) {
-    List<Wanted> programs = new ArrayList<>();
+    List<Planned> programs = new ArrayList<>();
     for (Program loading : ModelLoader.programs(run.layout(), backend)) {
-      programs.add(new Wanted(loading.name(), 0, () -> loading));
+      programs.add(program(loading.name(), 0, pages, () -> loading));
     }
     if (!trainables.isEmpty()) {
       TrainPrograms training = new TrainPrograms(run.layout(), trainables, run.save(), run.activations());
       int n = Bucket.of(run.train().total());
-      programs.add(new Wanted(List.of("step", run.layout(), run.type(), run.save(), run.activations(), n), n,
+      programs.add(program(List.of("step", run.layout(), run.type(), run.save(), run.activations(), n), n, pages,
           () -> training.step(n)));
-      programs.add(new Wanted(List.of("norm", run.layout(), run.type()), 0, training::gradientNorm));
-      programs.add(new Wanted(List.of("optimizer", run.layout(), run.type(), run.optimizer()), 0,
+      programs.add(program(List.of("norm", run.layout(), run.type()), 0, pages, training::gradientNorm));
+      programs.add(program(List.of("optimizer", run.layout(), run.type(), run.optimizer()), 0, pages,
           () -> OptimizerProgram.of(trainables, run.optimizer())));
     }
     if (!run.evaluation().isNone()) {
       int n = Bucket.of(run.evaluation().total());
-      programs.add(new Wanted(List.of("evaluation", run.layout(), n, run.predictions(), run.activations()), n,
+      programs.add(program(List.of("evaluation", run.layout(), n, run.predictions(), run.activations()), n, pages,
           () -> TrainPrograms.evaluation(run.layout(), n, run.predictions(), run.activations())));
     }
     return programs;
   }
 
-  private Planned program(Wanted wanted, PageTable pages) {
-    Planned known = planned.get(wanted.key());
+  /** @param key equal for equal programs */
+  private Planned program(Object key, int tokens, PageTable pages, Supplier<Program> program) {
+    Planned known = planned.get(key);
     if (known == null) {
-      Plan plan = Planner.plan(wanted.program().get(), backend);
-      known = new Planned(plan, new ProgramMemory(plan.program().name(), wanted.tokens(), plan.arenaBytes(),
-          plan.liveBytes(), arena(plan)), backend.programBytes(plan, pages));
-      planned.put(wanted.key(), known);
+      Plan plan = Planner.plan(program.get(), backend);
+      known = new Planned(plan, new ProgramMemory(plan.program().name(), tokens, plan.arenaBytes(), plan.liveBytes(),
+          arena(plan)), backend.programBytes(plan, pages));
+      planned.put(key, known);
     }
     return known;
   }
