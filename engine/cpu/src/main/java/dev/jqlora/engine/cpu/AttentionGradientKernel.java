@@ -83,7 +83,7 @@ final class AttentionGradientKernel {
           parts.floats(keys), parts.floats(rows), parts.floats(rows), parts.floats(rows), parts.floats(rows),
           parts.floats(rows), parts.floats(Panels.scratch(Math.max(padded, KEYS), Math.max(padded, ROWS))),
           parts.floats(KEYS * ROWS), parts.floats(KEYS * ROWS), parts.floats(KEYS * ROWS),
-          new float[GemmTile.ROWS * GemmTile.COLUMNS], new float[GemmTile.ROWS * GemmTile.COLUMNS],
+          new float[GemmTile.SIZE], new float[GemmTile.SIZE],
           new float[ROWS], new float[ROWS], new int[ROWS], new int[ROWS]);
     }
 
@@ -269,7 +269,7 @@ final class AttentionGradientKernel {
       for (int i = 0; i < headDim; i += GemmTile.ROWS) {
         GemmTile.multiply(a, aOffset + (long) i * aStride, b, bOffset, depth, GemmTile.COLUMNS, memory.tile, 0);
         long to = targetOffset + (long) i * GemmTile.COLUMNS;
-        for (int at = 0; at < GemmTile.ROWS * GemmTile.COLUMNS; at += LANES) {
+        for (int at = 0; at < GemmTile.SIZE; at += LANES) {
           store(load(target, to + at).add(FloatVector.fromArray(FLOATS, memory.tile, at)), target, to + at);
         }
       }

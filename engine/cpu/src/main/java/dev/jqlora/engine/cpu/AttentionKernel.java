@@ -56,7 +56,7 @@ final class AttentionKernel {
       return new Memory(parts.floats((long) MAX_COLUMNS * headDim), parts.floats((long) KEYS * headDim),
           parts.floats((long) KEYS * padded), parts.floats((long) MAX_COLUMNS * padded),
           parts.floats(Panels.scratch(padded, Math.max(headDim, KEYS))), new float[KEYS * GemmTile.COLUMNS],
-          parts.floats(KEYS * GemmTile.COLUMNS), new float[GemmTile.ROWS * GemmTile.COLUMNS], parts.floats(MAX_COLUMNS),
+          parts.floats(KEYS * GemmTile.COLUMNS), new float[GemmTile.SIZE], parts.floats(MAX_COLUMNS),
           parts.floats(MAX_COLUMNS),
           parts.floats(GemmTile.COLUMNS), parts.floats(MAX_COLUMNS), parts.floats(MAX_COLUMNS));
     }

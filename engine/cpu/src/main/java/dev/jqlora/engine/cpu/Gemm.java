@@ -1,5 +1,8 @@
 package dev.jqlora.engine.cpu;
 
+import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
+import static dev.jqlora.engine.cpu.VectorWidth.LANES;
+
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.stream.Stream;
@@ -15,10 +18,11 @@ import jdk.incubator.vector.FloatVector;
  * {@link #SUM_TILES} tiles of rows. Their sums lie beside it in that cache until all cuts are added, and go to C once.
  *
  * <p><b>Speed</b>, 1024 × 4096 × 4096 with B transposed on two cores with AVX-512 and a roof of about 475 GFLOP/s: 300 where
- * each cut is added to C, 304 with the sums in cache, 331 with the next rows of A read ahead (best of 20; medians 255, 273
- * and 311). What is missing to the roof: a register tile with its operands in cache reaches 97 % of it, packing takes 6 % of
- * the time, and the rest is waiting for A and B to come from the outer caches. Tiles three vectors wide are faster than those of
- * one by about a third; packed memory that begins at cache lines gives the tile a tenth more.
+ * each cut is added to C, 304 with the sums in cache, 331 with the next rows of A read ahead (best of 20), and a twentieth
+ * more since the register tile adds to the sums itself. What each part costs one thread, by leaving it out: packing 6 %, A
+ * from the outer caches 4 %, taking the sums to C 1 %. A register tile with its operands in cache reaches 97 % of the roof,
+ * 88 with several megabytes of B packed in turn. Tiles three vectors wide are faster than those of one by about a third;
+ * packed memory that begins at cache lines gives the tile a tenth more.
  *
  * <p><b>Order of sums.</b> The summed axis is cut at multiples of {@link #DEPTH}. Within a cut each number is a chain of
  * fused multiply-adds in ascending order from 0; the first cut is stored times alpha (or added to C), the others are
@@ -35,8 +39,8 @@ final class Gemm {
   private static final int MAX_DEPTH = 8 * DEPTH;
   /** Panels of B that a task packs: with {@link #DEPTH}, 400 KiB at most, a part of the second-level cache. */
   private static final int MAX_PANELS = 4;
-  /** Tiles of rows whose sums over several cuts lie together: 200 KiB at most, another part of that cache. */
-  private static final int SUM_TILES = 32;
+  /** Tiles of rows whose sums over several cuts lie together: 100 KiB at most, another part of that cache. */
+  private static final int SUM_TILES = 16;
   /** Where the summed axis is shorter than {@link #DEPTH}, more panels go into the same memory: at most so many. */
   private static final int MAX_SHORT_PANELS = 128;
   /** Rows that a task of packing A takes. */
@@ -47,9 +51,12 @@ final class Gemm {
   private static final int TASKS_PER_THREAD = 4;
 
   private final Workers workers;
+  /** Each thread's sums, tile by tile. Of the heap, where a vector takes fewer instructions to load and store. */
+  private final float[][] sums;
 
   Gemm(Workers workers) {
     this.workers = workers;
+    sums = new float[workers.threads()][MAX_PANELS * SUM_TILES * GemmTile.SIZE];
   }
 
   /** An operand: a matrix, and whether it is to be read transposed. */
@@ -85,19 +92,10 @@ final class Gemm {
   }
 
   /** Memory of one thread. */
-  private record Packing(MemorySegment panels, MemorySegment sums, MemorySegment rows, float[] tile, int[] read) {
+  private record Packing(MemorySegment panels, MemorySegment rows, int[] read) {
     static Packing of(ScratchParts parts, int depth) {
       return new Packing(parts.floats(MAX_PANELS * GemmTile.COLUMNS * Math.clamp(depth, DEPTH, MAX_DEPTH)),
-          parts.floats(depth <= DEPTH ? 0 : MAX_PANELS * GemmTile.COLUMNS * SUM_TILES * GemmTile.ROWS),
-          parts.floats(Panels.scratch(Math.max(MAX_SHORT_PANELS * GemmTile.COLUMNS, PACK_COLUMNS), DEPTH)),
-          new float[GemmTile.ROWS * GemmTile.COLUMNS], new int[1]);
-    }
-  }
-
-  /** Where sums are kept: row r, column c of the block's at {@code first + r * stride + c}. */
-  private record Target(MemorySegment memory, long first, int stride) {
-    long at(int row, int column) {
-      return first + (long) row * stride + column;
+          parts.floats(Panels.scratch(Math.max(MAX_SHORT_PANELS * GemmTile.COLUMNS, PACK_COLUMNS), DEPTH)), new int[1]);
     }
   }
 
@@ -211,8 +209,8 @@ final class Gemm {
       workers.parallel(columnTasks * rowTasks, (task, worker) -> {
         int columnTask = task / rowTasks;
         int rowTask = task % rowTasks;
-        multiply(part(panels, columnParts, columnTask), part(panels, columnParts, columnTask + 1),
-            part(rowTiles, rowTasks, rowTask), part(rowTiles, rowTasks, rowTask + 1), memory.threads.get(worker));
+        new Part(part(panels, columnParts, columnTask), part(panels, columnParts, columnTask + 1),
+            part(rowTiles, rowTasks, rowTask), part(rowTiles, rowTasks, rowTask + 1), worker).multiply();
       });
     }
 
@@ -220,79 +218,88 @@ final class Gemm {
       return (int) ((long) whole * index / parts);
     }
 
-    private void multiply(int firstPanel, int lastPanel, int firstTile, int lastTile, Packing packing) {
-      int firstColumn = firstPanel * GemmTile.COLUMNS;
-      int columns = Math.min(lastPanel * GemmTile.COLUMNS, b.columns()) - firstColumn;
-      int paddedColumns = (lastPanel - firstPanel) * GemmTile.COLUMNS;
-      for (int k = 0; k < depth; k += DEPTH) {
-        Panels.pack(b.matrix, b.transposed, firstColumn, columns, firstDepth + k, Math.min(DEPTH, depth - k),
-            GemmTile.COLUMNS, packing.panels, (long) k * paddedColumns, packing.rows);
-      }
-      boolean add = accumulate || firstDepth > 0;
-      Target target = new Target(c, (long) firstRow * b.columns() + firstColumn, b.columns());
-      if (depth <= DEPTH) {
-        multiply(0, firstTile, lastTile, columns, packing, target, add);
-        return;
-      }
-      for (int tile = firstTile; tile < lastTile; tile += SUM_TILES) {
-        int end = Math.min(tile + SUM_TILES, lastTile);
-        Target sums = new Target(packing.sums, -(long) tile * GemmTile.ROWS * paddedColumns, paddedColumns);
-        if (add) {
-          copy(target, sums, tile, end, columns);
-        }
-        for (int k = 0; k < depth; k += DEPTH) {
-          multiply(k, tile, end, columns, packing, sums, add || k > 0);
-        }
-        copy(sums, target, tile, end, columns);
-      }
-    }
+    /** A task: some panels of columns and some tiles of rows. */
+    private final class Part {
+      private final int firstColumn;
+      private final int columns;
+      private final int panels;
+      private final int firstTile;
+      private final int lastTile;
+      private final Packing packing;
+      private final float[] sums;
 
-    /** Adds one cut of the summed axis to some tiles of rows, or stores it. */
-    private void multiply(int k, int firstTile, int lastTile, int columns, Packing packing, Target target,
-        boolean add) {
-      int cut = Math.min(DEPTH, depth - k);
-      int panels = Math.ceilDiv(columns, GemmTile.COLUMNS);
-      long firstPanel = (long) k * panels * GemmTile.COLUMNS;
-      for (int rowTile = firstTile; rowTile < lastTile; rowTile++) {
+      Part(int firstPanel, int lastPanel, int firstTile, int lastTile, int worker) {
+        firstColumn = firstPanel * GemmTile.COLUMNS;
+        columns = Math.min(lastPanel * GemmTile.COLUMNS, b.columns()) - firstColumn;
+        panels = lastPanel - firstPanel;
+        this.firstTile = firstTile;
+        this.lastTile = lastTile;
+        packing = memory.threads.get(worker);
+        sums = Gemm.this.sums[worker];
+      }
+
+      void multiply() {
+        for (int k = 0; k < depth; k += DEPTH) {
+          Panels.pack(b.matrix, b.transposed, firstColumn, columns, firstDepth + k, cut(k), GemmTile.COLUMNS,
+              packing.panels, (long) k * panels * GemmTile.COLUMNS, packing.rows);
+        }
+        int together = depth <= DEPTH ? 1 : SUM_TILES;
+        for (int tile = firstTile; tile < lastTile; tile += together) {
+          int end = Math.min(tile + together, lastTile);
+          for (int k = 0; k < depth; k += DEPTH) {
+            for (int rowTile = tile; rowTile < end; rowTile++) {
+              for (int panel = 0; panel < panels; panel++) {
+                multiply(k, rowTile, panel, depth <= DEPTH ? 0 : ((rowTile - tile) * panels + panel) * GemmTile.SIZE);
+              }
+            }
+          }
+        }
+      }
+
+      private int cut(int k) {
+        return Math.min(DEPTH, depth - k);
+      }
+
+      /** Adds one cut of the summed axis to a tile's sums; the first begins them, the last takes them to C. */
+      private void multiply(int k, int rowTile, int panel, int at) {
         int row = rowTile * GemmTile.ROWS;
+        int height = Math.min(GemmTile.ROWS, rows - row);
+        int column = panel * GemmTile.COLUMNS;
+        int width = Math.min(GemmTile.COLUMNS, columns - column);
+        int cut = cut(k);
+        long target = (long) (firstRow + row) * b.columns() + firstColumn + column;
+        boolean addToC = k == 0 && (accumulate || firstDepth > 0);
+        if (addToC) {
+          read(target, height, width, at);
+        }
         long rowPanel = (long) k * paddedRows + (long) row * cut;
         long nextRowPanel = rowTile + 1 < lastTile ? rowPanel + (long) GemmTile.ROWS * cut : rowPanel;
-        for (int panel = 0; panel < panels; panel++) {
-          int column = panel * GemmTile.COLUMNS;
-          int width = Math.min(GemmTile.COLUMNS, columns - column);
-          int share = GemmTile.ROWS / panels;
-          packing.read[0] += GemmTile.multiply(memory.packedA, rowPanel, packing.panels,
-              firstPanel + (long) column * cut,
-              cut, width, packing.tile, 0, nextRowPanel + (long) panel * share * cut, share);
-          store(packing.tile, Math.min(GemmTile.ROWS, rows - row), width, target, row, column, add);
+        int share = GemmTile.ROWS / panels;
+        packing.read[0] += GemmTile.multiply(memory.packedA, rowPanel, packing.panels,
+            ((long) k * panels + (long) panel * cut) * GemmTile.COLUMNS, cut, width, alpha, addToC || k > 0, sums, at,
+            nextRowPanel + (long) panel * share * cut, share);
+        if (k + cut == depth) {
+          write(at, height, width, target);
         }
       }
-    }
 
-    private void copy(Target from, Target to, int firstTile, int lastTile, int columns) {
-      int lastRow = Math.min(lastTile * GemmTile.ROWS, rows);
-      for (int row = firstTile * GemmTile.ROWS; row < lastRow; row++) {
-        MemorySegment.copy(from.memory, from.at(row, 0) * Float.BYTES, to.memory, to.at(row, 0) * Float.BYTES,
-            (long) columns * Float.BYTES);
-      }
-    }
-
-    private void store(float[] tile, int height, int width, Target target, int row, int column, boolean add) {
-      int vectorEnd = VectorWidth.FLOATS.loopBound(width);
-      MemorySegment sums = target.memory;
-      for (int r = 0; r < height; r++) {
-        long at = target.at(row + r, column);
-        int source = r * GemmTile.COLUMNS;
-        for (int j = 0; j < vectorEnd; j += VectorWidth.LANES) {
-          FloatVector sum = FloatVector.fromArray(VectorWidth.FLOATS, tile, source + j);
-          FloatVector value = add
-              ? sum.fma(FloatVector.broadcast(VectorWidth.FLOATS, alpha), FloatMemory.load(sums, at + j))
-              : sum.mul(alpha);
-          FloatMemory.store(value, sums, at + j);
+      private void read(long source, int height, int width, int at) {
+        int vectorEnd = FLOATS.loopBound(width);
+        for (int r = 0; r < height; r++, source += b.columns(), at += GemmTile.COLUMNS) {
+          for (int j = 0; j < vectorEnd; j += LANES) {
+            FloatMemory.load(c, source + j).intoArray(sums, at + j);
+          }
+          FloatMemory.read(c, source + vectorEnd, sums, at + vectorEnd, width - vectorEnd);
         }
-        for (int j = vectorEnd; j < width; j++) {
-          float sum = tile[source + j];
-          FloatMemory.set(sums, at + j, add ? Math.fma(alpha, sum, FloatMemory.get(sums, at + j)) : alpha * sum);
+      }
+
+      private void write(int at, int height, int width, long target) {
+        int vectorEnd = FLOATS.loopBound(width);
+        for (int r = 0; r < height; r++, target += b.columns(), at += GemmTile.COLUMNS) {
+          for (int j = 0; j < vectorEnd; j += LANES) {
+            FloatMemory.store(FloatVector.fromArray(FLOATS, sums, at + j), c, target + j);
+          }
+          FloatMemory.write(sums, at + vectorEnd, c, target + vectorEnd, width - vectorEnd);
         }
       }
     }

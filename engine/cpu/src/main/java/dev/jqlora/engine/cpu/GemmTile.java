@@ -25,6 +25,8 @@ final class GemmTile {
   static final int ROWS = VectorWidth.MANY_REGISTERS ? 8 : 4;
   /** Columns of a tile, the width of B's panels. */
   static final int COLUMNS = 3 * LANES;
+  /** Numbers of a tile. */
+  static final int SIZE = ROWS * COLUMNS;
 
   private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
@@ -37,11 +39,12 @@ final class GemmTile {
    */
   static void multiply(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, int columns,
       float[] tile, int tileOffset) {
-    multiply(a, aOffset, b, bOffset, depth, columns, tile, tileOffset, aOffset, 0);
+    multiply(a, aOffset, b, bOffset, depth, columns, 1, false, tile, tileOffset, aOffset, 0);
   }
 
   /**
-   * The same, and brings memory of A that is needed next into the cache meanwhile: Java has no instruction to prefetch, so a
+   * The same product times {@code alpha}, which overwrites the tile or is added to it, and meanwhile memory of A that is
+   * needed next is brought into the cache: Java has no instruction to prefetch, so a
    * number is read in each step of the sum. Spread over the steps that costs nothing, whereas a tile that begins with
    * memory from the outer caches waits for it.
    *
@@ -50,30 +53,30 @@ final class GemmTile {
    * @return a sum of what was read; the caller keeps it, or the compiler would leave the reading out
    */
   static int multiply(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, int columns,
-      float[] tile, int tileOffset, long next, int share) {
+      float alpha, boolean add, float[] tile, int tileOffset, long next, int share) {
     boolean tall = ROWS == 8;
     if (columns > 2 * LANES) {
       return tall
-          ? eightByThree(a, aOffset, b, bOffset, depth, tile, tileOffset, next, share)
-          : fourByThree(a, aOffset, b, bOffset, depth, tile, tileOffset, next, share);
+          ? eightByThree(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, add, next, share)
+          : fourByThree(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, add, next, share);
     }
     if (columns > LANES) {
       if (tall) {
-        eightByTwo(a, aOffset, b, bOffset, depth, tile, tileOffset);
+        eightByTwo(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, add);
       } else {
-        fourByTwo(a, aOffset, b, bOffset, depth, tile, tileOffset);
+        fourByTwo(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, add);
       }
     } else if (tall) {
-      eightByOne(a, aOffset, b, bOffset, depth, tile, tileOffset);
+      eightByOne(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, add);
     } else {
-      fourByOne(a, aOffset, b, bOffset, depth, tile, tileOffset);
+      fourByOne(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, add);
     }
     return 0;
   }
 
   private static int eightByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth,
       float[] tile,
-      int tileOffset, long next, int share) {
+      int tileOffset, float alpha, boolean add, long next, int share) {
     int read = 0;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
@@ -140,35 +143,63 @@ final class GemmTile {
       c71 = a7.fma(b1, c71);
       c72 = a7.fma(b2, c72);
     }
-    c00.intoArray(tile, tileOffset + 0 * COLUMNS);
-    c01.intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
-    c02.intoArray(tile, tileOffset + 0 * COLUMNS + 2 * LANES);
-    c10.intoArray(tile, tileOffset + 1 * COLUMNS);
-    c11.intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
-    c12.intoArray(tile, tileOffset + 1 * COLUMNS + 2 * LANES);
-    c20.intoArray(tile, tileOffset + 2 * COLUMNS);
-    c21.intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
-    c22.intoArray(tile, tileOffset + 2 * COLUMNS + 2 * LANES);
-    c30.intoArray(tile, tileOffset + 3 * COLUMNS);
-    c31.intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
-    c32.intoArray(tile, tileOffset + 3 * COLUMNS + 2 * LANES);
-    c40.intoArray(tile, tileOffset + 4 * COLUMNS);
-    c41.intoArray(tile, tileOffset + 4 * COLUMNS + LANES);
-    c42.intoArray(tile, tileOffset + 4 * COLUMNS + 2 * LANES);
-    c50.intoArray(tile, tileOffset + 5 * COLUMNS);
-    c51.intoArray(tile, tileOffset + 5 * COLUMNS + LANES);
-    c52.intoArray(tile, tileOffset + 5 * COLUMNS + 2 * LANES);
-    c60.intoArray(tile, tileOffset + 6 * COLUMNS);
-    c61.intoArray(tile, tileOffset + 6 * COLUMNS + LANES);
-    c62.intoArray(tile, tileOffset + 6 * COLUMNS + 2 * LANES);
-    c70.intoArray(tile, tileOffset + 7 * COLUMNS);
-    c71.intoArray(tile, tileOffset + 7 * COLUMNS + LANES);
-    c72.intoArray(tile, tileOffset + 7 * COLUMNS + 2 * LANES);
+    FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
+    if (add) {
+      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile, tileOffset + 0 * COLUMNS);
+      c01.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + LANES)).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
+      c02.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 0 * COLUMNS + 2 * LANES);
+      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile, tileOffset + 1 * COLUMNS);
+      c11.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + LANES)).intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
+      c12.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 1 * COLUMNS + 2 * LANES);
+      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile, tileOffset + 2 * COLUMNS);
+      c21.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + LANES)).intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
+      c22.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 2 * COLUMNS + 2 * LANES);
+      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile, tileOffset + 3 * COLUMNS);
+      c31.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + LANES)).intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
+      c32.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 3 * COLUMNS + 2 * LANES);
+      c40.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS)).intoArray(tile, tileOffset + 4 * COLUMNS);
+      c41.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS + LANES)).intoArray(tile, tileOffset + 4 * COLUMNS + LANES);
+      c42.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 4 * COLUMNS + 2 * LANES);
+      c50.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS)).intoArray(tile, tileOffset + 5 * COLUMNS);
+      c51.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS + LANES)).intoArray(tile, tileOffset + 5 * COLUMNS + LANES);
+      c52.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 5 * COLUMNS + 2 * LANES);
+      c60.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS)).intoArray(tile, tileOffset + 6 * COLUMNS);
+      c61.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS + LANES)).intoArray(tile, tileOffset + 6 * COLUMNS + LANES);
+      c62.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 6 * COLUMNS + 2 * LANES);
+      c70.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS)).intoArray(tile, tileOffset + 7 * COLUMNS);
+      c71.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS + LANES)).intoArray(tile, tileOffset + 7 * COLUMNS + LANES);
+      c72.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 7 * COLUMNS + 2 * LANES);
+    } else {
+      c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
+      c01.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
+      c02.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS + 2 * LANES);
+      c10.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS);
+      c11.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
+      c12.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS + 2 * LANES);
+      c20.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS);
+      c21.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
+      c22.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS + 2 * LANES);
+      c30.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS);
+      c31.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
+      c32.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS + 2 * LANES);
+      c40.mul(factor).intoArray(tile, tileOffset + 4 * COLUMNS);
+      c41.mul(factor).intoArray(tile, tileOffset + 4 * COLUMNS + LANES);
+      c42.mul(factor).intoArray(tile, tileOffset + 4 * COLUMNS + 2 * LANES);
+      c50.mul(factor).intoArray(tile, tileOffset + 5 * COLUMNS);
+      c51.mul(factor).intoArray(tile, tileOffset + 5 * COLUMNS + LANES);
+      c52.mul(factor).intoArray(tile, tileOffset + 5 * COLUMNS + 2 * LANES);
+      c60.mul(factor).intoArray(tile, tileOffset + 6 * COLUMNS);
+      c61.mul(factor).intoArray(tile, tileOffset + 6 * COLUMNS + LANES);
+      c62.mul(factor).intoArray(tile, tileOffset + 6 * COLUMNS + 2 * LANES);
+      c70.mul(factor).intoArray(tile, tileOffset + 7 * COLUMNS);
+      c71.mul(factor).intoArray(tile, tileOffset + 7 * COLUMNS + LANES);
+      c72.mul(factor).intoArray(tile, tileOffset + 7 * COLUMNS + 2 * LANES);
+    }
     return read;
   }
 
   private static int fourByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
-      int tileOffset, long next, int share) {
+      int tileOffset, float alpha, boolean add, long next, int share) {
     int read = 0;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
@@ -207,23 +238,39 @@ final class GemmTile {
       c31 = a3.fma(b1, c31);
       c32 = a3.fma(b2, c32);
     }
-    c00.intoArray(tile, tileOffset + 0 * COLUMNS);
-    c01.intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
-    c02.intoArray(tile, tileOffset + 0 * COLUMNS + 2 * LANES);
-    c10.intoArray(tile, tileOffset + 1 * COLUMNS);
-    c11.intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
-    c12.intoArray(tile, tileOffset + 1 * COLUMNS + 2 * LANES);
-    c20.intoArray(tile, tileOffset + 2 * COLUMNS);
-    c21.intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
-    c22.intoArray(tile, tileOffset + 2 * COLUMNS + 2 * LANES);
-    c30.intoArray(tile, tileOffset + 3 * COLUMNS);
-    c31.intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
-    c32.intoArray(tile, tileOffset + 3 * COLUMNS + 2 * LANES);
+    FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
+    if (add) {
+      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile, tileOffset + 0 * COLUMNS);
+      c01.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + LANES)).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
+      c02.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 0 * COLUMNS + 2 * LANES);
+      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile, tileOffset + 1 * COLUMNS);
+      c11.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + LANES)).intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
+      c12.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 1 * COLUMNS + 2 * LANES);
+      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile, tileOffset + 2 * COLUMNS);
+      c21.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + LANES)).intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
+      c22.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 2 * COLUMNS + 2 * LANES);
+      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile, tileOffset + 3 * COLUMNS);
+      c31.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + LANES)).intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
+      c32.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 3 * COLUMNS + 2 * LANES);
+    } else {
+      c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
+      c01.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
+      c02.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS + 2 * LANES);
+      c10.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS);
+      c11.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
+      c12.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS + 2 * LANES);
+      c20.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS);
+      c21.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
+      c22.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS + 2 * LANES);
+      c30.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS);
+      c31.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
+      c32.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS + 2 * LANES);
+    }
     return read;
   }
 
   private static void eightByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
-      int tileOffset) {
+      int tileOffset, float alpha, boolean add) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
@@ -270,26 +317,46 @@ final class GemmTile {
       c70 = a7.fma(b0, c70);
       c71 = a7.fma(b1, c71);
     }
-    c00.intoArray(tile, tileOffset + 0 * COLUMNS);
-    c01.intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
-    c10.intoArray(tile, tileOffset + 1 * COLUMNS);
-    c11.intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
-    c20.intoArray(tile, tileOffset + 2 * COLUMNS);
-    c21.intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
-    c30.intoArray(tile, tileOffset + 3 * COLUMNS);
-    c31.intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
-    c40.intoArray(tile, tileOffset + 4 * COLUMNS);
-    c41.intoArray(tile, tileOffset + 4 * COLUMNS + LANES);
-    c50.intoArray(tile, tileOffset + 5 * COLUMNS);
-    c51.intoArray(tile, tileOffset + 5 * COLUMNS + LANES);
-    c60.intoArray(tile, tileOffset + 6 * COLUMNS);
-    c61.intoArray(tile, tileOffset + 6 * COLUMNS + LANES);
-    c70.intoArray(tile, tileOffset + 7 * COLUMNS);
-    c71.intoArray(tile, tileOffset + 7 * COLUMNS + LANES);
+    FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
+    if (add) {
+      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile, tileOffset + 0 * COLUMNS);
+      c01.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + LANES)).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
+      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile, tileOffset + 1 * COLUMNS);
+      c11.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + LANES)).intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
+      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile, tileOffset + 2 * COLUMNS);
+      c21.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + LANES)).intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
+      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile, tileOffset + 3 * COLUMNS);
+      c31.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + LANES)).intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
+      c40.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS)).intoArray(tile, tileOffset + 4 * COLUMNS);
+      c41.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS + LANES)).intoArray(tile, tileOffset + 4 * COLUMNS + LANES);
+      c50.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS)).intoArray(tile, tileOffset + 5 * COLUMNS);
+      c51.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS + LANES)).intoArray(tile, tileOffset + 5 * COLUMNS + LANES);
+      c60.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS)).intoArray(tile, tileOffset + 6 * COLUMNS);
+      c61.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS + LANES)).intoArray(tile, tileOffset + 6 * COLUMNS + LANES);
+      c70.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS)).intoArray(tile, tileOffset + 7 * COLUMNS);
+      c71.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS + LANES)).intoArray(tile, tileOffset + 7 * COLUMNS + LANES);
+    } else {
+      c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
+      c01.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
+      c10.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS);
+      c11.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
+      c20.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS);
+      c21.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
+      c30.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS);
+      c31.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
+      c40.mul(factor).intoArray(tile, tileOffset + 4 * COLUMNS);
+      c41.mul(factor).intoArray(tile, tileOffset + 4 * COLUMNS + LANES);
+      c50.mul(factor).intoArray(tile, tileOffset + 5 * COLUMNS);
+      c51.mul(factor).intoArray(tile, tileOffset + 5 * COLUMNS + LANES);
+      c60.mul(factor).intoArray(tile, tileOffset + 6 * COLUMNS);
+      c61.mul(factor).intoArray(tile, tileOffset + 6 * COLUMNS + LANES);
+      c70.mul(factor).intoArray(tile, tileOffset + 7 * COLUMNS);
+      c71.mul(factor).intoArray(tile, tileOffset + 7 * COLUMNS + LANES);
+    }
   }
 
   private static void fourByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
-      int tileOffset) {
+      int tileOffset, float alpha, boolean add) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
@@ -316,18 +383,30 @@ final class GemmTile {
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
     }
-    c00.intoArray(tile, tileOffset + 0 * COLUMNS);
-    c01.intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
-    c10.intoArray(tile, tileOffset + 1 * COLUMNS);
-    c11.intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
-    c20.intoArray(tile, tileOffset + 2 * COLUMNS);
-    c21.intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
-    c30.intoArray(tile, tileOffset + 3 * COLUMNS);
-    c31.intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
+    FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
+    if (add) {
+      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile, tileOffset + 0 * COLUMNS);
+      c01.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + LANES)).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
+      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile, tileOffset + 1 * COLUMNS);
+      c11.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + LANES)).intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
+      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile, tileOffset + 2 * COLUMNS);
+      c21.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + LANES)).intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
+      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile, tileOffset + 3 * COLUMNS);
+      c31.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + LANES)).intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
+    } else {
+      c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
+      c01.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
+      c10.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS);
+      c11.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
+      c20.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS);
+      c21.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
+      c30.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS);
+      c31.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
+    }
   }
 
   private static void eightByOne(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
-      int tileOffset) {
+      int tileOffset, float alpha, boolean add) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
     FloatVector c20 = FloatVector.zero(FLOATS);
@@ -356,18 +435,30 @@ final class GemmTile {
       FloatVector a7 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 7) * Float.BYTES));
       c70 = a7.fma(b0, c70);
     }
-    c00.intoArray(tile, tileOffset + 0 * COLUMNS);
-    c10.intoArray(tile, tileOffset + 1 * COLUMNS);
-    c20.intoArray(tile, tileOffset + 2 * COLUMNS);
-    c30.intoArray(tile, tileOffset + 3 * COLUMNS);
-    c40.intoArray(tile, tileOffset + 4 * COLUMNS);
-    c50.intoArray(tile, tileOffset + 5 * COLUMNS);
-    c60.intoArray(tile, tileOffset + 6 * COLUMNS);
-    c70.intoArray(tile, tileOffset + 7 * COLUMNS);
+    FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
+    if (add) {
+      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile, tileOffset + 0 * COLUMNS);
+      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile, tileOffset + 1 * COLUMNS);
+      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile, tileOffset + 2 * COLUMNS);
+      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile, tileOffset + 3 * COLUMNS);
+      c40.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS)).intoArray(tile, tileOffset + 4 * COLUMNS);
+      c50.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS)).intoArray(tile, tileOffset + 5 * COLUMNS);
+      c60.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS)).intoArray(tile, tileOffset + 6 * COLUMNS);
+      c70.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS)).intoArray(tile, tileOffset + 7 * COLUMNS);
+    } else {
+      c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
+      c10.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS);
+      c20.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS);
+      c30.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS);
+      c40.mul(factor).intoArray(tile, tileOffset + 4 * COLUMNS);
+      c50.mul(factor).intoArray(tile, tileOffset + 5 * COLUMNS);
+      c60.mul(factor).intoArray(tile, tileOffset + 6 * COLUMNS);
+      c70.mul(factor).intoArray(tile, tileOffset + 7 * COLUMNS);
+    }
   }
 
   private static void fourByOne(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
-      int tileOffset) {
+      int tileOffset, float alpha, boolean add) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
     FloatVector c20 = FloatVector.zero(FLOATS);
@@ -384,9 +475,17 @@ final class GemmTile {
       FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 3) * Float.BYTES));
       c30 = a3.fma(b0, c30);
     }
-    c00.intoArray(tile, tileOffset + 0 * COLUMNS);
-    c10.intoArray(tile, tileOffset + 1 * COLUMNS);
-    c20.intoArray(tile, tileOffset + 2 * COLUMNS);
-    c30.intoArray(tile, tileOffset + 3 * COLUMNS);
+    FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
+    if (add) {
+      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile, tileOffset + 0 * COLUMNS);
+      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile, tileOffset + 1 * COLUMNS);
+      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile, tileOffset + 2 * COLUMNS);
+      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile, tileOffset + 3 * COLUMNS);
+    } else {
+      c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
+      c10.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS);
+      c20.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS);
+      c30.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS);
+    }
   }
 }
