@@ -281,6 +281,11 @@ final class Driver {
     check(JCudaDriver.cuEventRecord(event, stream), "recording an event");
   }
 
+  /** Waits until the stream has come to where the event was recorded last. */
+  static void await(CUevent event) {
+    check(JCudaDriver.cuEventSynchronize(event), "waiting for copies to the GPU");
+  }
+
   /** From one event to another, both of which the stream has passed; to half a microsecond or so. */
   static long nanosecondsBetween(CUevent begin, CUevent end) {
     float[] milliseconds = new float[1];
