@@ -118,7 +118,8 @@ class CudaTrainingTest {
         waits.add(TestDriver.count("waits"));
       }
     };
-    run(arguments("pt", "graphs", "gradient_accumulation_steps=4", "save_strategy=no"), TestDriver.unchecked(), recorder);
+    run(arguments("pt", "graphs", "gradient_accumulation_steps=4", "save_strategy=no"), TestDriver.unchecked(),
+        recorder);
     assertEquals(4 + 2, graphLaunches.get(2) - graphLaunches.get(1));
     assertEquals(2, waits.get(2) - waits.get(1));
     assertNothingLeft();

@@ -250,7 +250,8 @@ class TrainerTest {
     run(arguments("stopped"), 2, 1);
     Map.of("activation_dtype=bfloat16", "activation_dtype \"float32\", now it is \"bfloat16\"",
         "optim=paged_adamw_8bit", "optim \"adamw_torch\", now it is \"paged_adamw_8bit\"").forEach((setting, said) -> {
-          JqloraException refused = assertThrows(JqloraException.class, () -> run(arguments("stopped", setting), 2, -1));
+          JqloraException refused = assertThrows(JqloraException.class,
+              () -> run(arguments("stopped", setting), 2, -1));
           assertEquals(JqloraException.Kind.CONFIG, refused.kind());
           assertTrue(String.valueOf(refused.getMessage()).contains("was saved with " + said), refused.getMessage());
         });

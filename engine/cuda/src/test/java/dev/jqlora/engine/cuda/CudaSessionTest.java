@@ -256,7 +256,8 @@ class CudaSessionTest {
       "cuLaunchKernel, 1, 719",
       "cuStreamBeginCapture_v2, 0, 900", "cuStreamEndCapture, 0, 901", "cuGraphInstantiateWithFlags, 0, 2",
       "cuGraphLaunch, 0, 700", "cuStreamSynchronize, 0, 214", "cuStreamSynchronize, 1, 702",
-      "cuStreamSynchronize, 2, 716", "cuEventCreate, 0, 2", "cuEventRecord, 0, 400", "cuEventSynchronize, 0, 719", "cuMemAllocManaged, 0, 2", "cuMemPrefetchAsync, 0, 101"})
+      "cuStreamSynchronize, 2, 716", "cuEventCreate, 0, 2", "cuEventRecord, 0, 400", "cuEventSynchronize, 0, 719",
+      "cuMemAllocManaged, 0, 2", "cuMemPrefetchAsync, 0, 101"})
   void anyFailureIsOneLineThatSaysWhatToDo(String call, int after, int code) {
     TestDriver.fail(call, after, code);
     JqloraException thrown = assertThrows(JqloraException.class, CudaSessionTest::runThrice);
