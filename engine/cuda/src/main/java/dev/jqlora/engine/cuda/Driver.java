@@ -106,10 +106,9 @@ final class Driver {
     check(JCudaDriver.cuStreamSynchronize(stream), doing);
   }
 
-  /** Whether the context is beyond use: the driver then answers each call with what ended it. */
+  /** Whether the context is beyond use, once the stream's work is done: the driver then answers each call with what ended it. */
   static boolean isLost(CUstream stream) {
-    int code = JCudaDriver.cuStreamQuery(stream);
-    return code != 0 && code != CUresult.CUDA_ERROR_NOT_READY;
+    return JCudaDriver.cuStreamSynchronize(stream) != 0;
   }
 
   static long allocate(long bytes, String what) {

@@ -93,7 +93,9 @@ class CudaSessionTest {
       }
       assertEquals(4, TestDriver.count("graphLaunches"));
       assertEquals(1, TestDriver.count("waits") - waits);
+      executable.begin(ones());
     }
+    assertEquals(6, TestDriver.count("launches"), "one that nobody asked for has ended too");
     assertNothingLeft();
   }
 
