@@ -297,75 +297,44 @@ static __device__ __forceinline__ void value_gradient_mma(const Backward<T> &of,
   store_rows<DIM>(sums, {1.0f, 1.0f}, dv + before_kv, of.kv_width(), of.head_dim, first, end);
 }
 
-// Kernels for heads of up to so many columns; those named bf16 are for activations in BF16.
-#define CAUSAL_ATTENTION_GRADIENT(dim)                                                                                   \
-  KERNEL(128) attention_query_gradient_##dim(const float *q, const float *k, const float *v, const int *starts,          \
-                                             const float *logsumexp, const float *dout, const float *delta, int tokens,  \
-                                             int heads, int kv_heads, int head_dim, float factor, float *dq) {           \
-    __shared__ GradientRoom<dim> room;                                                                                   \
-    query_gradient<dim>(q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor, dq, room);   \
-  }                                                                                                                      \
-  KERNEL(128) attention_key_gradients_##dim(const float *q, const float *k, const float *v, const int *starts,           \
-                                            const float *logsumexp, const float *dout, const float *delta, int tokens,   \
-                                            int heads, int kv_heads, int head_dim, float factor, float *dk, float *dv) { \
-    __shared__ GradientRoom<dim> room;                                                                                   \
-    key_gradients<dim>(q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor, dk, dv, room);\
-  }                                                                                                                      \
-  KERNEL(128) attention_query_gradient_mma_##dim(const float *q, const float *k, const float *v,                         \
-                                                 const int *starts, const float *logsumexp,                              \
-                                                 const float *dout, const float *delta, int tokens,                      \
-                                                 int heads, int kv_heads, int head_dim, float factor,                    \
-                                                 float *dq) {                                                            \
-    __shared__ AttentionMmaRoom<dim, float> room;                                                                        \
-    Backward<float> of = {q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor};           \
-    score_gradients_mma<dim, false>(of, dq, room);                                                                       \
-  }                                                                                                                      \
-  KERNEL(128) attention_key_gradient_mma_##dim(const float *q, const float *k, const float *v,                           \
-                                               const int *starts, const float *logsumexp,                                \
-                                               const float *dout, const float *delta, int tokens,                        \
-                                               int heads, int kv_heads, int head_dim, float factor,                      \
-                                               float *dk) {                                                              \
-    __shared__ AttentionMmaRoom<dim, float> room;                                                                        \
-    Backward<float> of = {q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor};           \
-    score_gradients_mma<dim, true>(of, dk, room);                                                                        \
-  }                                                                                                                      \
-  KERNEL(128) attention_value_gradient_mma_##dim(const float *q, const float *k, const float *v,                         \
-                                                 const int *starts, const float *logsumexp,                              \
-                                                 const float *dout, const float *delta, int tokens,                      \
-                                                 int heads, int kv_heads, int head_dim, float factor,                    \
-                                                 float *dv) {                                                            \
-    __shared__ AttentionMmaRoom<dim, float> room;                                                                        \
-    Backward<float> of = {q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor};           \
-    value_gradient_mma<dim>(of, dv, room);                                                                               \
-  }                                                                                                                      \
-  KERNEL(128) attention_query_gradient_mma_bf16_##dim(const Bf16 *q, const Bf16 *k, const Bf16 *v,                       \
-                                                      const int *starts, const float *logsumexp,                         \
-                                                      const Bf16 *dout, const float *delta, int tokens,                  \
-                                                      int heads, int kv_heads, int head_dim, float factor,               \
-                                                      Bf16 *dq) {                                                        \
-    __shared__ AttentionMmaRoom<dim, Bf16> room;                                                                         \
-    Backward<Bf16> of = {q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor};            \
-    score_gradients_mma<dim, false>(of, dq, room);                                                                       \
-  }                                                                                                                      \
-  KERNEL(128) attention_key_gradient_mma_bf16_##dim(const Bf16 *q, const Bf16 *k, const Bf16 *v,                         \
-                                                    const int *starts, const float *logsumexp,                           \
-                                                    const Bf16 *dout, const float *delta, int tokens,                    \
-                                                    int heads, int kv_heads, int head_dim, float factor,                 \
-                                                    Bf16 *dk) {                                                          \
-    __shared__ AttentionMmaRoom<dim, Bf16> room;                                                                         \
-    Backward<Bf16> of = {q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor};            \
-    score_gradients_mma<dim, true>(of, dk, room);                                                                        \
-  }                                                                                                                      \
-  KERNEL(128) attention_value_gradient_mma_bf16_##dim(const Bf16 *q, const Bf16 *k, const Bf16 *v,                       \
-                                                      const int *starts, const float *logsumexp,                         \
-                                                      const Bf16 *dout, const float *delta, int tokens,                  \
-                                                      int heads, int kv_heads, int head_dim, float factor,               \
-                                                      Bf16 *dv) {                                                        \
-    __shared__ AttentionMmaRoom<dim, Bf16> room;                                                                         \
-    Backward<Bf16> of = {q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor};            \
-    value_gradient_mma<dim>(of, dv, room);                                                                               \
+// Kernels for heads of up to so many columns.
+#define CAUSAL_ATTENTION_GRADIENT(dim)                                                                                 \
+  KERNEL(128) attention_query_gradient_##dim(const float *q, const float *k, const float *v, const int *starts,        \
+                                             const float *logsumexp, const float *dout, const float *delta, int tokens, \
+                                             int heads, int kv_heads, int head_dim, float factor, float *dq) {         \
+    __shared__ GradientRoom<dim> room;                                                                                 \
+    query_gradient<dim>(q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor, dq, room); \
+  }                                                                                                                    \
+  KERNEL(128) attention_key_gradients_##dim(const float *q, const float *k, const float *v, const int *starts,         \
+                                            const float *logsumexp, const float *dout, const float *delta, int tokens, \
+                                            int heads, int kv_heads, int head_dim, float factor, float *dk,            \
+                                            float *dv) {                                                               \
+    __shared__ GradientRoom<dim> room;                                                                                 \
+    key_gradients<dim>(q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor, dk, dv,     \
+                       room);                                                                                          \
   }
 
+// The same on tensor cores, a kernel for each gradient; those named mma_bf16 are for activations in BF16.
+#define GRADIENT_MMA(gradient, type, T, dim, function)                                                                 \
+  KERNEL(128) attention_##gradient##_gradient_##type##_##dim(                                                          \
+      const T *q, const T *k, const T *v, const int *starts, const float *logsumexp, const T *dout, const float *delta, \
+      int tokens, int heads, int kv_heads, int head_dim, float factor, T *result) {                                    \
+    __shared__ AttentionMmaRoom<dim, T> room;                                                                          \
+    Backward<T> of = {q, k, v, starts, logsumexp, dout, delta, tokens, heads, kv_heads, head_dim, factor};             \
+    function(of, result, room);                                                                                        \
+  }
+
+#define CAUSAL_ATTENTION_GRADIENT_MMA(type, T, dim)                                                                    \
+  GRADIENT_MMA(query, type, T, dim, (score_gradients_mma<dim, false>))                                                 \
+  GRADIENT_MMA(key, type, T, dim, (score_gradients_mma<dim, true>))                                                    \
+  GRADIENT_MMA(value, type, T, dim, value_gradient_mma<dim>)
+
 CAUSAL_ATTENTION_GRADIENT(32)
+CAUSAL_ATTENTION_GRADIENT_MMA(mma, float, 32)
+CAUSAL_ATTENTION_GRADIENT_MMA(mma_bf16, Bf16, 32)
 CAUSAL_ATTENTION_GRADIENT(64)
+CAUSAL_ATTENTION_GRADIENT_MMA(mma, float, 64)
+CAUSAL_ATTENTION_GRADIENT_MMA(mma_bf16, Bf16, 64)
 CAUSAL_ATTENTION_GRADIENT(128)
+CAUSAL_ATTENTION_GRADIENT_MMA(mma, float, 128)
+CAUSAL_ATTENTION_GRADIENT_MMA(mma_bf16, Bf16, 128)

@@ -13,25 +13,23 @@ static __device__ void multiply_batch(const float *a, int transpose_a, const T *
   gemm(left, right, m, n, k, alpha, accumulate ? to : nullptr, to, room);
 }
 
-KERNEL(256) mat_mul_f32(const float *a, int transpose_a, const float *b, int transpose_b, int m, int n, int k, float alpha,
-                        int accumulate, float *c) {
-  __shared__ GemmRoom room;
-  multiply_batch(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);
-}
+// Kernels are named after the elements of their matrices.
+using f32 = float;
+using f16 = F16;
+using bf16 = Bf16;
 
-KERNEL(256) mat_mul_bf16(const float *a, int transpose_a, const Bf16 *b, int transpose_b, int m, int n, int k, float alpha,
-                         int accumulate, float *c) {
-  __shared__ GemmRoom room;
-  multiply_batch(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);
-}
+#define MAT_MUL(B)                                                                                                     \
+  KERNEL(256) mat_mul_##B(const float *a, int transpose_a, const B *b, int transpose_b, int m, int n, int k,           \
+                          float alpha, int accumulate, float *c) {                                                     \
+    __shared__ GemmRoom room;                                                                                          \
+    multiply_batch(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);                               \
+  }
 
-KERNEL(256) mat_mul_f16(const float *a, int transpose_a, const F16 *b, int transpose_b, int m, int n, int k, float alpha,
-                        int accumulate, float *c) {
-  __shared__ GemmRoom room;
-  multiply_batch(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);
-}
+MAT_MUL(f32)
+MAT_MUL(bf16)
+MAT_MUL(f16)
 
-// The same on tensor cores, named after the elements of a, b and c. Lines of a and b are multiples of 16 bytes.
+// The same on tensor cores. Lines of a and b are multiples of 16 bytes.
 template <class A, class B>
 using Room = MmaRoom<MmaMatrix<A, MMA_ROWS>, MmaMatrix<B, MMA_COLUMNS>>;
 
@@ -46,63 +44,28 @@ static __device__ __forceinline__ void multiply_batch_mma(const A *a, int transp
            accumulate ? to : static_cast<const C *>(nullptr), to, room);
 }
 
-KERNEL(256) mat_mul_mma_f32_f32_f32(const float *a, int transpose_a, const float *b, int transpose_b, int m, int n,
-                                    int k, float alpha, int accumulate, float *c) {
-  __shared__ Room<float, float> room;
-  multiply_batch_mma(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);
-}
+#define MAT_MUL_MMA(A, B, C)                                                                                           \
+  KERNEL(256) mat_mul_mma_##A##_##B##_##C(const A *a, int transpose_a, const B *b, int transpose_b, int m, int n,      \
+                                          int k, float alpha, int accumulate, C *c) {                                  \
+    __shared__ Room<A, B> room;                                                                                        \
+    multiply_batch_mma(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);                           \
+  }
 
-KERNEL(256) mat_mul_mma_f32_bf16_f32(const float *a, int transpose_a, const Bf16 *b, int transpose_b, int m, int n,
-                                     int k, float alpha, int accumulate, float *c) {
-  __shared__ Room<float, Bf16> room;
-  multiply_batch_mma(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);
-}
-
-KERNEL(256) mat_mul_mma_f32_f16_f32(const float *a, int transpose_a, const F16 *b, int transpose_b, int m, int n,
-                                    int k, float alpha, int accumulate, float *c) {
-  __shared__ Room<float, F16> room;
-  multiply_batch_mma(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);
-}
-
-KERNEL(256) mat_mul_mma_bf16_f32_f32(const Bf16 *a, int transpose_a, const float *b, int transpose_b, int m, int n,
-                                     int k, float alpha, int accumulate, float *c) {
-  __shared__ Room<Bf16, float> room;
-  multiply_batch_mma(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);
-}
-
-KERNEL(256) mat_mul_mma_f32_f32_bf16(const float *a, int transpose_a, const float *b, int transpose_b, int m, int n,
-                                     int k, float alpha, int accumulate, Bf16 *c) {
-  __shared__ Room<float, float> room;
-  multiply_batch_mma(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);
-}
-
-KERNEL(256) mat_mul_mma_bf16_f32_bf16(const Bf16 *a, int transpose_a, const float *b, int transpose_b, int m, int n,
-                                      int k, float alpha, int accumulate, Bf16 *c) {
-  __shared__ Room<Bf16, float> room;
-  multiply_batch_mma(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);
-}
-
-KERNEL(256) mat_mul_mma_bf16_bf16_bf16(const Bf16 *a, int transpose_a, const Bf16 *b, int transpose_b, int m, int n,
-                                       int k, float alpha, int accumulate, Bf16 *c) {
-  __shared__ Room<Bf16, Bf16> room;
-  multiply_batch_mma(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);
-}
-
-KERNEL(256) mat_mul_mma_bf16_f16_bf16(const Bf16 *a, int transpose_a, const F16 *b, int transpose_b, int m, int n,
-                                      int k, float alpha, int accumulate, Bf16 *c) {
-  __shared__ Room<Bf16, F16> room;
-  multiply_batch_mma(a, transpose_a, b, transpose_b, m, n, k, alpha, accumulate, c, room);
-}
+MAT_MUL_MMA(f32, f32, f32)
+MAT_MUL_MMA(f32, bf16, f32)
+MAT_MUL_MMA(f32, f16, f32)
+MAT_MUL_MMA(bf16, f32, f32)
+MAT_MUL_MMA(f32, f32, bf16)
+MAT_MUL_MMA(bf16, f32, bf16)
+MAT_MUL_MMA(bf16, bf16, bf16)
+MAT_MUL_MMA(bf16, f16, bf16)
 
 // c = x · bᵀ for one row x [k] and b [n, k].
-KERNEL(128) mat_vec_f32(const float *x, const float *b, int n, int k, float *c) {
-  gemv(x, Matrix<float>{b, k, 1}, n, k, c);
-}
+#define MAT_VEC(B)                                                                                                     \
+  KERNEL(128) mat_vec_##B(const float *x, const B *b, int n, int k, float *c) {                                        \
+    gemv(x, Matrix<B>{b, k, 1}, n, k, c);                                                                              \
+  }
 
-KERNEL(128) mat_vec_bf16(const float *x, const Bf16 *b, int n, int k, float *c) {
-  gemv(x, Matrix<Bf16>{b, k, 1}, n, k, c);
-}
-
-KERNEL(128) mat_vec_f16(const float *x, const F16 *b, int n, int k, float *c) {
-  gemv(x, Matrix<F16>{b, k, 1}, n, k, c);
-}
+MAT_VEC(f32)
+MAT_VEC(bf16)
+MAT_VEC(f16)

@@ -463,7 +463,7 @@ void jqlora_driver_reset() {
   complaint.clear();
   settings = {};
   for (const char *name : {"launches", "graphLaunches", "prefetchedToDevice", "prefetchedToHost", "faults", "brokenFences",
-                           "copied"}) {
+                           "copied", "waits"}) {
     counts[name] = 0;
   }
   counts["peak"] = used();
@@ -678,6 +678,7 @@ int cuMemPrefetchAsync(uint64_t pointer, size_t bytes, int device, void *stream)
   Allocation *allocation = containing(pointer, bytes);
   REQUIRE(allocation != nullptr && allocation->kind == KIND_MANAGED, INVALID_VALUE);
   REQUIRE(device == -1 || settings.concurrent, INVALID_DEVICE);
+  REQUIRE(!stream_of(stream).capturing, STREAM_CAPTURE_UNSUPPORTED);
   return enqueue(stream, [pointer, bytes, device] {
     Allocation *moved = containing(pointer, bytes);
     REQUIRE(moved != nullptr, ILLEGAL_ADDRESS);
@@ -838,6 +839,7 @@ int cuStreamSynchronize(void *stream) {
   ENTER(cuStreamSynchronize);
   REQUIRE(known(stream), INVALID_HANDLE);
   NO_CAPTURE();
+  counts["waits"] += !stream_of(stream).queue.empty();
   return drain(stream_of(stream));
 }
 

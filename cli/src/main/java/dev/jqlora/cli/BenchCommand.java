@@ -25,7 +25,7 @@ import picocli.CommandLine.Spec;
 @Command(name = "bench", description = "Measure kernels, layers, decoding, against roofs and PyTorch.", footer = {
     "", "Every row is measured in turn with what it is compared with and with the machine's roof, so run it on an",
     "otherwise idle machine. The whole set takes up to 8 GB (12 with --peers), --quick 3.",
-    "--peers needs PyTorch's libraries, which no other command does; this builds them in, once:",
+    "--peers needs PyTorch's libraries or, with --backend cuda, JCuda's for cuBLAS; this builds them in, once:",
     "  mvn -q -Ppeers -Dquick -DskipTests package", "", "Examples:", "  jqlora bench --quick",
     "  jqlora bench --filter \"matmul|nf4\"",
     "  jqlora bench --backend cuda --json cuda.json --markdown cuda.md",
@@ -49,7 +49,7 @@ final class BenchCommand implements Runnable {
   @Option(names = "--threads", paramLabel = "N", description = "Threads that compute (default: all processors).")
   private @Nullable Integer threads;
 
-  @Option(names = "--peers", description = "Compare with PyTorch, where it was built in.")
+  @Option(names = "--peers", description = "Compare with PyTorch, or with --backend cuda products with cuBLAS, where they were built in.")
   private boolean peers;
 
   @Option(names = "--layers", paramLabel = "N", description = "Layers of the stack that a training step, prefill and evaluation are measured on (default: 4, or 1 with --quick).")
@@ -80,9 +80,19 @@ final class BenchCommand implements Runnable {
       measure(null);
       return;
     }
-    try (Peer peer = Peers.load()) {
+    try (Peer peer = Peers.load(backend)) {
+      measure(opened(peer));
+    }
+  }
+
+  /** Null where its library is not installed: the rest is measured all the same. */
+  private @Nullable Peer opened(Peer peer) {
+    try {
       peer.open(threads());
-      measure(peer);
+      return peer;
+    } catch (JqloraException e) {
+      command.commandLine().getErr().println("without --peers: " + e.getMessage());
+      return null;
     }
   }
 

@@ -166,10 +166,11 @@ public final class Bench {
       Measurement measurement = new Measurement(row, setup);
       Setup.Comparison comparison = setup.comparison();
       Peer peer = options.peer();
-      if (peer == null || comparison == null) {
+      if (peer == null || comparison == null || !peer.does(comparison.task())) {
         return measurement.run(effort, ceiling, null);
       }
-      try (Contender contender = peer.prepare(comparison.task(), comparison.inputs())) {
+      try (Contender contender = peer.prepare(comparison.task(), comparison.inputs(),
+          workbench.backend().products())) {
         double difference = compare(row, setup.subject(), peer.name(), contender);
         return measurement.run(effort, ceiling, new Measurement.Opponent(peer.name(), contender, difference));
       }

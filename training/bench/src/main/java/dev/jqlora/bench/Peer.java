@@ -1,5 +1,6 @@
 package dev.jqlora.bench;
 
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
 
@@ -23,8 +24,17 @@ public interface Peer extends AutoCloseable {
    */
   void open(int threads);
 
-  /** Makes a task ready with copies of its inputs. */
-  Contender prepare(Task task, Inputs inputs);
+  /** Whether it is what a backend's figures are held against. */
+  boolean isPeerOf(String backend);
+
+  boolean does(Task task);
+
+  /**
+   * Makes a task that it does ready with copies of its inputs.
+   *
+   * @param factors what the factors of matrix products are rounded to
+   */
+  Contender prepare(Task task, Inputs inputs, DType factors);
 
   @Override
   void close();

@@ -1,6 +1,9 @@
 package dev.jqlora.bench;
 
-/** A computation that a peer can do as well, all in float32; the names of its inputs and results stand with each. */
+/**
+ * A computation that a peer can do as well, all in float32 but for the factors of products; the names of its inputs and results
+ * stand with each.
+ */
 public sealed interface Task {
   /** {@code c = a · b}, or {@code a · bᵀ}. Inputs a {@code [m, k]} and b {@code [k, n]} or {@code [n, k]}; result c. */
   record Product(int m, int k, int n, boolean transposed) implements Task {}

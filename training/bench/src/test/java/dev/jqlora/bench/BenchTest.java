@@ -11,6 +11,7 @@ import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.reference.ReferenceBackend;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.engine.testkit.NullBackend;
@@ -146,9 +147,11 @@ class BenchTest {
         + "expected at most 2e-04", refused.getMessage());
   }
 
+  /** A row of what the peer does not do stands alone. */
   @Test
   void aPeerOfTheSameResultsIsCompared() {
-    Report report = bench("matmul NT 8 × 64 × 64", new Twin()).run(SILENT);
+    Report report = bench("matmul NT 8 × 64 × 64|attention forward 8", new Twin()).run(SILENT);
+    assertEquals(List.of(), report.rows().get(1).rivals());
     RowResult row = report.rows().getFirst();
     assertEquals("Twin", report.peer());
     assertEquals("Twin", row.rivals().getFirst().name());
@@ -172,7 +175,18 @@ class BenchTest {
     }
 
     @Override
-    public Contender prepare(Task task, Inputs inputs) {
+    public boolean isPeerOf(String backend) {
+      return true;
+    }
+
+    @Override
+    public boolean does(Task task) {
+      return task instanceof Task.Product;
+    }
+
+    @Override
+    public Contender prepare(Task task, Inputs inputs, DType factors) {
+      assertEquals(DType.F32, factors);
       if (!(task instanceof Task.Product(int m, int k, int n, boolean transposed))) {
         throw new IllegalArgumentException(task.toString());
       }

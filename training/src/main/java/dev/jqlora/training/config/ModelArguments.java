@@ -22,9 +22,21 @@ public record ModelArguments(String modelNameOrPath, String revision, @Nullable 
     boolean roundedCarries, Activations activations) {
   /** What the values between the ops of a layer are stored as. */
   public enum Activations {
-    FLOAT32, BFLOAT16,
+    FLOAT32("float32"), BFLOAT16("bfloat16"),
     /** As the backend rounds the factors of matrix products. */
-    AS_PRODUCTS
+    AS_PRODUCTS("auto with bf16: true");
+
+    private final String setting;
+
+    Activations(String setting) {
+      this.setting = setting;
+    }
+
+    /** How the configuration says it. */
+    @Override
+    public String toString() {
+      return setting;
+    }
   }
 
   static ModelArguments of(Values values) {

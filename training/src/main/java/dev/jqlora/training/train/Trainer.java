@@ -30,6 +30,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -214,15 +215,20 @@ public final class Trainer {
     fixed.put("data_seed", String.valueOf(trainer.dataSeed()));
     fixed.put("per_device_train_batch_size", String.valueOf(trainer.trainBatchSize()));
     fixed.put("gradient_accumulation_steps", String.valueOf(trainer.gradientAccumulationSteps()));
-    fixed.put("stage", String.valueOf(arguments.finetuning().stage()));
-    fixed.put("finetuning_type", String.valueOf(arguments.finetuning().type()));
-    fixed.put("optim", String.valueOf(trainer.optimizer().type()));
+    fixed.put("stage", word(arguments.finetuning().stage()));
+    fixed.put("finetuning_type", word(arguments.finetuning().type()));
+    fixed.put("optim", word(trainer.optimizer().type()));
     fixed.put("quantized", String.valueOf(arguments.model().quantized()));
     fixed.put("quantize_head", String.valueOf(arguments.model().quantization().head()));
     fixed.put("saved for the backward pass", TrainPrograms.saved(arguments.model()).toString());
     fixed.put("activation_dtype", String.valueOf(arguments.model().activations()));
     fixed.put("training data", DataDigest.of(datasets.train()));
     return fixed;
+  }
+
+  /** A choice as the configuration spells it. */
+  private static String word(Enum<?> choice) {
+    return choice.name().toLowerCase(Locale.ROOT);
   }
 
   private Result run() {
@@ -317,12 +323,10 @@ public final class Trainer {
     }
     long targets = microBatches.stream().mapToLong(MicroBatch::targets).sum();
     long tokens = microBatches.stream().mapToLong(MicroBatch::length).sum();
-    double sum = 0;
-    for (int i = 0; i < microBatches.size(); i++) {
-      sum += engine.accumulate(microBatches.get(i), targets, dropoutSeed(state.globalStep(), i));
-    }
-    double loss = sum / Math.max(1, targets);
-    double norm = engine.gradientNorm();
+    TrainingEngine.Gradients gradients = engine.gradients(microBatches, targets,
+        microBatch -> dropoutSeed(state.globalStep(), microBatch));
+    double loss = gradients.nll() / Math.max(1, targets);
+    double norm = gradients.norm();
     int step = state.globalStep() + 1;
     if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
       throw new JqloraException(Kind.NUMERICS,

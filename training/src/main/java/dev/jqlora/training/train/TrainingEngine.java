@@ -11,11 +11,13 @@ import dev.jqlora.llama.model.LlamaGraph;
 import dev.jqlora.llama.model.ModelLayout;
 import dev.jqlora.training.config.OptimizerArguments;
 import dev.jqlora.training.data.MicroBatch;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.IntUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -86,21 +88,43 @@ final class TrainingEngine {
   }
 
   /**
-   * Adds a micro-batch's gradients to those of the update.
+   * The gradients of an update, which are kept for {@link #update}.
    *
-   * @param updateTargets targets in all micro-batches of the update
-   * @param seed of the dropout masks
-   * @return the sum of the targets' negative log likelihoods
+   * @param nll the sum of all targets' negative log likelihoods
+   * @param norm the L2 norm of all gradients
    */
-  double accumulate(MicroBatch batch, long updateTargets, int seed) {
+  record Gradients(double nll, double norm) {}
+
+  /**
+   * Computes the gradients of an update's mean loss. Feeds of a micro-batch are made while the device is still at work on
+   * those before it.
+   *
+   * @param targets in all the micro-batches
+   * @param seeds of the dropout masks, by the micro-batch
+   */
+  Gradients gradients(List<MicroBatch> batches, long targets, IntUnaryOperator seeds) {
+    List<Executable.Begun> begun = new ArrayList<>();
+    for (int i = 0; i < batches.size(); i++) {
+      begun.add(accumulate(batches.get(i), targets, seeds.applyAsInt(i)));
+    }
+    double norm = Math.sqrt(fetched(normProgram().run(Map.of()), TrainPrograms.SUM_OF_SQUARES).get(0));
+    double nll = 0;
+    for (Executable.Begun batch : begun) {
+      nll += fetched(batch.fetches(), TrainPrograms.LOSS).get(0);
+    }
+    return new Gradients(nll, norm);
+  }
+
+  /** Begins to add a micro-batch's gradients to those of the update. */
+  private Executable.Begun accumulate(MicroBatch batch, long targets, int seed) {
     int n = Bucket.of(batch.length());
     Executable program = step(n);
     Map<String, Tensor> feeds = Bucket.feeds(batch, n, embeddings);
-    feeds.put(TrainPrograms.LOSS_SCALE, Tensor.scalar(1f / Math.max(1, updateTargets)));
+    feeds.put(TrainPrograms.LOSS_SCALE, Tensor.scalar(1f / Math.max(1, targets)));
     if (program.plan().feeds().containsKey(LlamaGraph.SEED)) {
       feeds.put(LlamaGraph.SEED, Tensor.scalar(seed));
     }
-    return fetched(program.run(feeds), TrainPrograms.LOSS).get(0);
+    return program.begin(feeds);
   }
 
   /**
@@ -125,11 +149,6 @@ final class TrainingEngine {
 
   private static Tensor fetched(Map<String, Tensor> results, String name) {
     return Objects.requireNonNull(results.get(name), name);
-  }
-
-  /** The L2 norm of all gradients of the update. */
-  double gradientNorm() {
-    return Math.sqrt(fetched(normProgram().run(Map.of()), TrainPrograms.SUM_OF_SQUARES).get(0));
   }
 
   /**

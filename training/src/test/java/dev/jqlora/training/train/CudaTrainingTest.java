@@ -106,6 +106,25 @@ class CudaTrainingTest {
     }
   }
 
+  /** Of an update's work the host waits twice, whatever the micro-batches: for the gradients' norm, and for the end. */
+  @Test
+  void anUpdateIsOneGraphAProgramAndTwoWaits() {
+    List<Long> graphLaunches = new ArrayList<>();
+    List<Long> waits = new ArrayList<>();
+    Recorder recorder = new Recorder() {
+      @Override
+      public void stepped(Step report) {
+        graphLaunches.add(TestDriver.count("graphLaunches"));
+        waits.add(TestDriver.count("waits"));
+      }
+    };
+    run(arguments("pt", "graphs", "gradient_accumulation_steps=4", "save_strategy=no"), TestDriver.unchecked(),
+        recorder);
+    assertEquals(4 + 2, graphLaunches.get(2) - graphLaunches.get(1));
+    assertEquals(2, waits.get(2) - waits.get(1));
+    assertNothingLeft();
+  }
+
   /** A kernel that fails ends the run in one line; the same command then goes on from the last checkpoint. */
   @Test
   void afterAFailedKernelARunGoesOnFromItsCheckpoint() throws IOException {
@@ -117,7 +136,7 @@ class CudaTrainingTest {
       public void stepped(Step report) {
         super.stepped(report);
         if (report.step() == 2) {
-          TestDriver.fail("cuLaunchKernel", 0, 719);
+          TestDriver.fail("cuGraphLaunch", 0, 719);
         }
       }
     };

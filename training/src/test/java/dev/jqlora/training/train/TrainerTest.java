@@ -23,6 +23,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -243,14 +244,17 @@ class TrainerTest {
     assertTrue(memory.countedBytes() <= 2_000_000, memory.toString());
   }
 
+  /** What it says of both is spelled as in the configuration. */
   @Test
-  void aRunDoesNotGoOnWithOtherActivations() {
+  void aRunDoesNotGoOnWithOtherSettings() {
     run(arguments("stopped"), 2, 1);
-    JqloraException refused = assertThrows(JqloraException.class,
-        () -> run(arguments("stopped", "activation_dtype=bfloat16"), 2, -1));
-    assertEquals(JqloraException.Kind.CONFIG, refused.kind());
-    assertTrue(String.valueOf(refused.getMessage()).contains(
-        "was saved with activation_dtype \"FLOAT32\", now it is \"BFLOAT16\""), refused.getMessage());
+    Map.of("activation_dtype=bfloat16", "activation_dtype \"float32\", now it is \"bfloat16\"",
+        "optim=paged_adamw_8bit", "optim \"adamw_torch\", now it is \"paged_adamw_8bit\"").forEach((setting, said) -> {
+          JqloraException refused = assertThrows(JqloraException.class,
+              () -> run(arguments("stopped", setting), 2, -1));
+          assertEquals(JqloraException.Kind.CONFIG, refused.kind());
+          assertTrue(String.valueOf(refused.getMessage()).contains("was saved with " + said), refused.getMessage());
+        });
   }
 
   private static String[] with(String[] words, String... more) {

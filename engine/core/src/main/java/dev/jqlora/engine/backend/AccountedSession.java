@@ -100,7 +100,7 @@ public abstract class AccountedSession implements Session {
     profile = asked;
   }
 
-  /** A plan that is run with feeds of the right names and types only, and profiled where that is asked for. */
+  /** A plan that is run with feeds of the right names and types only, and profiled, run by run, where that is asked for. */
   protected abstract class PlannedExecutable implements Executable {
     private final Plan plan;
 
@@ -110,6 +110,11 @@ public abstract class AccountedSession implements Session {
 
     /** Runs the plan; see {@link Executable#run}. */
     protected abstract Map<String, Tensor> execute(Map<String, Tensor> feeds);
+
+    /** Begins a run of the plan that need not end before this returns; see {@link Executable#begin}. */
+    protected Begun start(Map<String, Tensor> feeds) {
+      return Executable.super.begin(feeds);
+    }
 
     /** Tells what a run moved. A backend whose device counts for itself tells that instead, while it runs. */
     protected void moved(Profile.Run ended, Map<String, Tensor> feeds, Map<String, Tensor> fetches,
@@ -126,6 +131,12 @@ public abstract class AccountedSession implements Session {
     public final Map<String, Tensor> run(Map<String, Tensor> feeds) {
       SessionAccount.checkFeeds(plan, feeds);
       return profile == null ? execute(feeds) : profiled(profile, feeds);
+    }
+
+    @Override
+    public final Begun begin(Map<String, Tensor> feeds) {
+      SessionAccount.checkFeeds(plan, feeds);
+      return profile == null ? start(feeds) : Executable.super.begin(feeds);
     }
 
     private Map<String, Tensor> profiled(Profile into, Map<String, Tensor> feeds) {

@@ -70,12 +70,24 @@ public final class PagedStates {
     return pager.counts();
   }
 
-  /** Gives the pool back if the account now has another size for it. */
-  public void fit() {
-    if (poolBytes != size.getAsLong()) {
+  /**
+   * Gives the pool back if the account now has another size for it.
+   *
+   * @return whether there was one that was given back: no page is any more where it was
+   */
+  public boolean fit() {
+    boolean misfit = poolBytes != size.getAsLong();
+    boolean open = poolBytes > 0;
+    if (misfit) {
       pager.evictAll();
       close();
     }
+    return misfit && open;
+  }
+
+  /** Whether the pool has room for all pages, so that one that was brought stays until {@link #fit} gives the pool back. */
+  public boolean holdsAll() {
+    return poolBytes == table.totalBytes();
   }
 
   /** Gives the pool back, and what is in it up. */

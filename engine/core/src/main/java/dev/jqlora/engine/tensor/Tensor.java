@@ -41,6 +41,13 @@ public record Tensor(TensorType type, MemorySegment data) {
     return of(TensorType.i32(), value);
   }
 
+  /** The same values in memory of their own. */
+  public Tensor copy() {
+    Tensor copy = allocate(Arena.ofAuto(), type);
+    copy.data.copyFrom(data);
+    return copy;
+  }
+
   /** The element as a number, whatever its type (U8 as 0..255). */
   public double get(long index) {
     return switch (type.dtype()) {

@@ -19,7 +19,9 @@ import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -31,12 +33,15 @@ import jcuda.driver.CUstream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * States and one arena in device memory; programs share the arena. A program's second run is recorded, and from then on it is
- * launched as a whole; not so where it uses states in pages, whose places change from run to run, nor where a profile is to
- * tell of each op.
+ * States and one arena in device memory; programs share the arena. A run that is begun is work in one stream: the host waits
+ * where it wants results. A program's second run is recorded, and from then on it is launched as a whole, between the copies
+ * of its feeds and of its fetches; not so where it uses pages that change their places from run to run, nor where a profile is
+ * to tell of each op.
  */
 final class CudaSession extends AccountedSession {
   private static final boolean GRAPHS = Boolean.parseBoolean(System.getProperty("jqlora.cuda.graphs", "true"));
+
+  private static final int[] OUTSIDE = {};
 
   private final Gpu gpu;
   private final DeviceCount memory = new DeviceCount();
@@ -44,6 +49,7 @@ final class CudaSession extends AccountedSession {
   private final DevicePages<?> pageMemory;
   private final PagedStates pages;
   private final KernelTimes times;
+  private final FeedRoom feeds;
   private final Map<String, Long> addresses = new HashMap<>();
   private final List<CudaExecutable> executables = new ArrayList<>();
   private long arena;
@@ -58,12 +64,13 @@ final class CudaSession extends AccountedSession {
         : new PooledPages(gpu, account(), memory, staging);
     pages = new PagedStates(account(), pageMemory);
     times = new KernelTimes(gpu.stream());
+    feeds = new FeedRoom(gpu.stream());
   }
 
   @Override
   protected void make(String state, TensorType type) {
     gpu.enter();
-    pages.fit();
+    fitPages();
     long address = memory.allocate(SessionAccount.deviceBytes(type), "state " + state);
     addresses.put(state, address);
     Driver.fill(address, 0, 1, type.bytes(), gpu.stream());
@@ -73,7 +80,18 @@ final class CudaSession extends AccountedSession {
   public void allocatePaged(String state, TensorType type, int pageCount) {
     gpu.enter();
     account().allocatePaged(state, type, pageCount);
-    pages.fit();
+    fitPages();
+  }
+
+  private void fitPages() {
+    if (pages.fit()) {
+      forgetRecordings();
+    }
+  }
+
+  private void forgetRecordings() {
+    gpu.synchronize("making room");
+    executables.forEach(CudaExecutable::forgetRecording);
   }
 
   private long address(String state) {
@@ -113,9 +131,9 @@ final class CudaSession extends AccountedSession {
   @Override
   protected Executable executable(Plan plan, boolean larger) {
     gpu.enter();
-    pages.fit();
+    fitPages();
     if (larger) {
-      executables.forEach(CudaExecutable::forgetRecording);
+      forgetRecordings();
       freeArena();
       arena = memory.allocate(plan.arenaBytes(), "the memory of program " + plan.program().name());
       arenaBytes = plan.arenaBytes();
@@ -146,46 +164,53 @@ final class CudaSession extends AccountedSession {
     pages.close();
     pageMemory.close();
     staging.close();
+    feeds.close();
     times.close();
   }
 
   private final class CudaExecutable extends PlannedExecutable {
-    private final Mailbox feeds;
-    private final Mailbox fetches;
-    private final Map<String, Tensor> results = new LinkedHashMap<>();
-    private final boolean recordable;
+    private final Mail mail;
+    /** Memory for the fetches of one run each; that of ended runs is used again. */
+    private final List<Driver.Pinned> mailboxes = new ArrayList<>();
+    private final Deque<Driver.Pinned> empty = new ArrayDeque<>();
+    private final boolean usesPages;
     private boolean ran;
     private @Nullable CUgraphExec recording;
 
     CudaExecutable(Plan plan) {
       super(plan);
-      feeds = new Mailbox(plan.feeds());
-      fetches = new Mailbox(plan.fetches());
-      plan.fetches().forEach((name, operand) -> results.put(name, Tensor.allocate(Arena.ofAuto(), operand.type())));
-      recordable = GRAPHS && Stream.concat(plan.program().inputs().stream(), plan.program().outputs().stream())
-          .noneMatch(binding -> binding instanceof Program.State(String state) && pages.contains(state));
+      mail = new Mail(plan.fetches());
+      usesPages = Stream.concat(plan.program().inputs().stream(), plan.program().outputs().stream())
+          .anyMatch(binding -> binding instanceof Program.State(String state) && pages.contains(state));
     }
 
     @Override
     protected Map<String, Tensor> execute(Map<String, Tensor> given) {
-      gpu.enter();
-      plan().feeds().forEach((name, operand) -> feeds.slot(name, operand)
-          .copyFrom(Objects.requireNonNull(given.get(name), name).data()));
+      Map<String, Tensor> fetches = start(given).fetches();
       Profile.Run run = profiledRun();
-      if (ran && recordable && run == null) {
-        Driver.launch(recorded(), gpu.stream());
-      } else {
-        times.begin();
-        enqueue();
-        ran = true;
-      }
-      gpu.synchronize("running program " + plan().program().name());
       if (run != null) {
         times.tell(run);
       }
-      plan().fetches().forEach((name, operand) -> Objects.requireNonNull(results.get(name)).data()
-          .copyFrom(fetches.slot(name, operand)));
-      return results;
+      return fetches;
+    }
+
+    @Override
+    protected Begun start(Map<String, Tensor> given) {
+      gpu.enter();
+      feeds.send(plan().feeds(), given, place -> memory(place.slot(), OUTSIDE));
+      if (ran && isRecordable()) {
+        Driver.launch(recorded(), gpu.stream());
+      } else {
+        times.begin();
+        new CudaRunner().run(plan().steps());
+        ran = true;
+      }
+      return fetch();
+    }
+
+    /** All addresses will be the same again, and nobody asks for each op. */
+    private boolean isRecordable() {
+      return GRAPHS && profiledRun() == null && (!usesPages || pages.holdsAll());
     }
 
     private CUgraphExec recorded() {
@@ -193,7 +218,7 @@ final class CudaSession extends AccountedSession {
       if (graph == null) {
         Driver.beginCapture(gpu.stream());
         try {
-          enqueue();
+          new CudaRunner().run(plan().steps());
         } catch (RuntimeException e) {
           Driver.abandonCapture(gpu.stream());
           throw e;
@@ -204,19 +229,57 @@ final class CudaSession extends AccountedSession {
       return graph;
     }
 
-    private void enqueue() {
-      int[] outside = {};
-      CUstream stream = gpu.stream();
-      plan().feeds().forEach((name, operand) -> Driver.copyIn(memory(operand.slot(), outside), feeds.memory(),
-          feeds.offset(name), operand.type().bytes(), stream));
-      new CudaRunner().run(plan().steps());
-      pages.bring(List.copyOf(plan().fetches().values()), List.of(), outside);
-      plan().fetches().forEach((name, operand) -> Driver.copyOut(fetches.memory(), fetches.offset(name),
-          memory(operand.slot(), outside), operand.type().bytes(), stream));
+    /** Puts the copies of the fetches into the stream. */
+    private Begun fetch() {
+      Map<String, Operand> fetches = plan().fetches();
+      if (fetches.isEmpty()) {
+        return new Fetching(null);
+      }
+      Driver.Pinned mailbox = mailbox();
+      pages.bring(List.copyOf(fetches.values()), List.of(), OUTSIDE);
+      fetches.forEach((name, operand) -> Driver.copyOut(mailbox, mail.offset(name), memory(operand.slot(), OUTSIDE),
+          operand.type().bytes(), gpu.stream()));
+      return new Fetching(mailbox);
     }
 
-    /** The arena moves: what was recorded names the old one. */
+    private Driver.Pinned mailbox() {
+      Driver.Pinned mailbox = empty.poll();
+      if (mailbox == null) {
+        mailbox = Driver.Pinned.allocate(mail.bytes());
+        mailboxes.add(mailbox);
+      }
+      return mailbox;
+    }
+
+    /** The fetches of a run, which are read when they are first asked for. */
+    private final class Fetching implements Begun {
+      private final Map<String, Tensor> results = new LinkedHashMap<>();
+      private final Driver.@Nullable Pinned mailbox;
+      private boolean ended;
+
+      Fetching(Driver.@Nullable Pinned mailbox) {
+        this.mailbox = mailbox;
+      }
+
+      @Override
+      public Map<String, Tensor> fetches() {
+        if (!ended) {
+          gpu.enter();
+          gpu.synchronize("running program " + plan().program().name());
+          if (mailbox != null) {
+            plan().fetches().forEach((name, operand) -> results.put(name,
+                new Tensor(operand.type(), mail.slice(name, mailbox)).copy()));
+            empty.add(mailbox);
+          }
+          ended = true;
+        }
+        return results;
+      }
+    }
+
+    /** Memory moves: what was recorded names its old place. */
     void forgetRecording() {
+      ran = false;
       if (recording != null) {
         Driver.destroy(recording);
         recording = null;
@@ -225,8 +288,8 @@ final class CudaSession extends AccountedSession {
 
     void close() {
       forgetRecording();
-      feeds.close();
-      fetches.close();
+      mailboxes.forEach(Driver.Pinned::free);
+      mailboxes.clear();
     }
   }
 

@@ -106,10 +106,9 @@ final class Driver {
     check(JCudaDriver.cuStreamSynchronize(stream), doing);
   }
 
-  /** Whether the context is beyond use: the driver then answers each call with what ended it. */
+  /** Whether the context is beyond use, once the stream's work is done: the driver then answers each call with what ended it. */
   static boolean isLost(CUstream stream) {
-    int code = JCudaDriver.cuStreamQuery(stream);
-    return code != 0 && code != CUresult.CUDA_ERROR_NOT_READY;
+    return JCudaDriver.cuStreamSynchronize(stream) != 0;
   }
 
   static long allocate(long bytes, String what) {
@@ -279,6 +278,11 @@ final class Driver {
 
   static void record(CUevent event, CUstream stream) {
     check(JCudaDriver.cuEventRecord(event, stream), "recording an event");
+  }
+
+  /** Waits until the stream has come to where the event was recorded last. */
+  static void await(CUevent event) {
+    check(JCudaDriver.cuEventSynchronize(event), "waiting for copies to the GPU");
   }
 
   /** From one event to another, both of which the stream has passed; to half a microsecond or so. */

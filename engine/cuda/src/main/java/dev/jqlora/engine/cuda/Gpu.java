@@ -194,7 +194,7 @@ final class Gpu implements AutoCloseable {
     Driver.prefetch(address, bytes, JCudaDriver.CU_DEVICE_CPU, stream);
   }
 
-  /** Whether a failure has ended the context and all that is in it. */
+  /** Waits for all work, and says whether a failure has ended the context and all that is in it. */
   boolean lost() {
     return Driver.isLost(stream);
   }

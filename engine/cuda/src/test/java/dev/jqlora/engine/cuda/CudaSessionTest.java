@@ -10,12 +10,17 @@ import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.graph.Program;
+import dev.jqlora.engine.graph.Repeat;
+import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.Add;
 import dev.jqlora.engine.op.Scale;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -42,7 +47,7 @@ class CudaSessionTest {
 
   private static Map<String, Tensor> ones() {
     float[] ones = new float[1000];
-    java.util.Arrays.fill(ones, 1);
+    Arrays.fill(ones, 1);
     return Map.of("x", Tensor.of(TYPE, ones));
   }
 
@@ -67,6 +72,92 @@ class CudaSessionTest {
     assertNothingLeft();
   }
 
+  /** The host is ahead by no more feeds than it has room for, and each run has the result of its own. */
+  @Test
+  void runsThatAreBegunAreDoneWhenTheirResultsAreAskedFor() {
+    try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
+      session.allocate("state", TYPE);
+      Executable executable = session.compile(sum());
+      long waits = TestDriver.count("waits");
+      List<Executable.Begun> begun = new ArrayList<>();
+      float[] feed = new float[1000];
+      for (int run = 1; run <= 5; run++) {
+        Arrays.fill(feed, run);
+        begun.add(executable.begin(Map.of("x", Tensor.of(TYPE, feed))));
+        Arrays.fill(feed, Float.NaN);
+        assertEquals(Math.max(0, run - 3), TestDriver.count("launches"), "when run %d was begun".formatted(run));
+      }
+      assertEquals(15, Objects.requireNonNull(begun.getLast().fetches().get("sum")).get(999));
+      for (int run = 1; run <= 5; run++) {
+        assertEquals(run * (run + 1) / 2, Objects.requireNonNull(begun.get(run - 1).fetches().get("sum")).get(999));
+      }
+      assertEquals(4, TestDriver.count("graphLaunches"));
+      assertEquals(1, TestDriver.count("waits") - waits);
+      executable.begin(ones());
+    }
+    assertEquals(6, TestDriver.count("launches"), "one that nobody asked for has ended too");
+    assertNothingLeft();
+  }
+
+  @Test
+  void aRunThatWasBegunAndFailsIsToldOfWhereItIsWaitedFor() {
+    try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
+      session.allocate("state", TYPE);
+      Executable executable = session.compile(sum());
+      executable.run(ones());
+      TestDriver.fail("cuGraphLaunch", 1, 719);
+      Executable.Begun begun = executable.begin(ones());
+      String launching = assertThrows(JqloraException.class, () -> executable.begin(ones())).getMessage();
+      assertTrue(String.valueOf(launching).startsWith("CUDA: launching a recorded step: a kernel failed"), launching);
+      String running = assertThrows(JqloraException.class, begun::fetches).getMessage();
+      assertTrue(String.valueOf(running).startsWith("CUDA: running program sum: a kernel failed"), running);
+    }
+    assertNothingLeft();
+  }
+
+  /** Pages that all have their room stay where they are; what is evicted and comes back would have another place. */
+  @ParameterizedTest
+  @CsvSource({"1000000, 1, 3", "1000000, 0, 3", "8192, 1, 0", "8192, 0, 0"})
+  void aProgramWithPagesIsRecordedWhereAllOfThemHaveRoom(long limit, long concurrent, long graphLaunches) {
+    TestDriver.set("concurrent", concurrent);
+    TensorType layers = TensorType.f32(4, 1000);
+    Program.Builder doubled = new Program.Builder("doubled");
+    Value states = Repeat.apply(doubled.graph(), 4, SavePolicy.NOTHING, List.of(),
+        List.of(doubled.state("paged", layers)), List.of(), (graph, _, _, slices, _) -> new Repeat.Result(List.of(),
+            List.of(graph.apply(new Scale(2), slices.getFirst()))))
+        .getFirst();
+    try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(limit)) {
+      session.allocatePaged("paged", layers, 4);
+      session.write("paged", 0, Tensor.of(layers, floats(4000)).data());
+      Executable executable = session.compile(doubled.write("paged", states).build());
+      for (int run = 0; run < 4; run++) {
+        executable.run(Map.of());
+      }
+      float[] read = new float[4000];
+      session.read("paged", 0, MemorySegment.ofArray(read));
+      for (int i = 0; i < 4000; i++) {
+        assertEquals(16 * i, read[i]);
+      }
+      assertEquals(graphLaunches, TestDriver.count("graphLaunches"));
+      // States that need room of their own drive pages out: what was recorded is wrong from here on.
+      long room = limit - session.usedBytes();
+      session.allocate("more", TensorType.u8((int) room + 4000));
+      executable.run(Map.of());
+      session.read("paged", 0, MemorySegment.ofArray(read));
+      assertEquals(32 * 3999, read[3999]);
+      assertEquals(graphLaunches, TestDriver.count("graphLaunches"));
+    }
+    assertNothingLeft();
+  }
+
+  private static float[] floats(int count) {
+    float[] floats = new float[count];
+    for (int i = 0; i < count; i++) {
+      floats[i] = i;
+    }
+    return floats;
+  }
+
   @Test
   void aProfileTimesEachOpAndSoNothingIsRecorded() {
     try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
@@ -81,7 +172,8 @@ class CudaSessionTest {
         assertEquals(2 * run, Objects.requireNonNull(executable.run(ones()).get("sum")).get(999));
       }
       assertEquals(0, TestDriver.count("graphLaunches"));
-      assertEquals(4, TestDriver.count("events"));
+      // Two ops' begin and end, and the two pieces of memory that feeds go through.
+      assertEquals(2 * 2 + 2, TestDriver.count("events"));
       Profile.Runs runs = Objects.requireNonNull(profile.programs().get("update"));
       assertEquals(6, runs.kernels());
       assertTrue(runs.kernelNanoseconds() > 0 && runs.kernelNanoseconds() < runs.nanoseconds(), runs.toString());
@@ -166,7 +258,8 @@ class CudaSessionTest {
       "cuLaunchKernel, 1, 719",
       "cuStreamBeginCapture_v2, 0, 900", "cuStreamEndCapture, 0, 901", "cuGraphInstantiateWithFlags, 0, 2",
       "cuGraphLaunch, 0, 700", "cuStreamSynchronize, 0, 214", "cuStreamSynchronize, 1, 702",
-      "cuStreamSynchronize, 2, 716", "cuMemAllocManaged, 0, 2", "cuMemPrefetchAsync, 0, 101"})
+      "cuStreamSynchronize, 2, 716", "cuEventCreate, 0, 2", "cuEventRecord, 0, 400", "cuEventSynchronize, 0, 719",
+      "cuMemAllocManaged, 0, 2", "cuMemPrefetchAsync, 0, 101"})
   void anyFailureIsOneLineThatSaysWhatToDo(String call, int after, int code) {
     TestDriver.fail(call, after, code);
     JqloraException thrown = assertThrows(JqloraException.class, CudaSessionTest::runThrice);

@@ -19,7 +19,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -33,9 +32,7 @@ public final class TestDriver {
   private static final List<String> COMPILER = List.of("g++", "-std=c++20", "-O2", "-fPIC", "-Wall", "-Wextra",
       "-Werror", "-Wno-unused-parameter", "-Wno-unused-function", "-Wno-unknown-pragmas",
       "-ffp-contract=off");
-  private static final Pattern KERNEL = Pattern.compile("KERNEL\\(\\d+\\)\\s+(\\w+)(##dim)?\\(");
-  /** What a macro that makes kernels for several widths of a head is called with. */
-  private static final Pattern WIDTH = Pattern.compile("(?m)^[A-Z_]+\\((\\d+)\\)$");
+  private static final Pattern KERNEL = Pattern.compile("KERNEL\\(\\d+\\)\\s+(\\w+)\\(");
 
   private static boolean loaded;
   private static boolean failed;
@@ -156,7 +153,7 @@ public final class TestDriver {
   private static void build(Path folder, Path library) throws IOException {
     List<CompletableFuture<Path>> objects = new ArrayList<>();
     Path kernels = folder.resolve("kernels.cpp");
-    Files.writeString(kernels, kernels());
+    Files.writeString(kernels, kernels(folder));
     objects.add(compile(kernels, folder.resolve("checked.o"), List.of("-DCHECKED=true", "-fsanitize=thread",
         // The hooks are the driver's own: the sanitizer's word of how much slower they are is not wanted.
         "-Wno-tsan")));
@@ -184,7 +181,7 @@ public final class TestDriver {
   }
 
   /** All kernels in one translation unit, those of a file in a namespace, and a list of their names. */
-  private static String kernels() {
+  private static String kernels(Path folder) throws IOException {
     StringBuilder code = new StringBuilder("#include \"launch.h\"\n");
     for (Path header : KernelSources.list(KernelSources.FOLDER, ".cuh")) {
       code.append("#include \"%s\"%n".formatted(header.getFileName()));
@@ -195,25 +192,18 @@ public final class TestDriver {
     for (Path file : files) {
       String space = "of_" + KernelSources.stem(file);
       code.append("namespace %s {%n#include \"%s\"%n}%n".formatted(space, file.getFileName()));
-      for (String name : names(KernelSources.read(file))) {
+      for (String name : names(file, folder)) {
         list.append("  cpu::add_kernel<%1$s::%2$s>(\"%2$s\", CHECKED, %1$s::%2$s);%n".formatted(space, name));
       }
     }
     return code.append(list).append("  return true;\n}();\n").toString();
   }
 
-  /** The names of a file's kernels. */
-  static List<String> names(String source) {
-    List<String> widths = WIDTH.matcher(source).results().map(match -> match.group(1)).toList();
-    List<String> names = new ArrayList<>();
-    Matcher kernel = KERNEL.matcher(source);
-    while (kernel.find()) {
-      if (kernel.group(2) == null) {
-        names.add(kernel.group(1));
-      } else {
-        widths.forEach(width -> names.add(kernel.group(1) + width));
-      }
-    }
-    return names;
+  /** The names of a file's kernels, those that its own macros make among them: KERNEL, a header's, is left as it is. */
+  private static List<String> names(Path file, Path folder) throws IOException {
+    Path alone = folder.resolve(KernelSources.stem(file) + ".alone");
+    Files.writeString(alone, KernelSources.read(file).replaceAll("(?m)^#include.*$", ""));
+    String expanded = KernelSources.run(List.of("g++", "-E", "-P", "-x", "c++", alone.toString()));
+    return KERNEL.matcher(expanded).results().map(match -> match.group(1)).toList();
   }
 }

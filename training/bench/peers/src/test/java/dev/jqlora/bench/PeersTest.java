@@ -25,7 +25,8 @@ class PeersTest {
     try (PyTorchPeer peer = new PyTorchPeer()) {
       peer.open(2);
       assertEquals("PyTorch 2.7.1", peer.name());
-      Report report = new Bench(new Bench.Options(Bench.Extent.QUICK, null, 2, compared, OptionalInt.empty(), OptionalInt.empty(), peer),
+      Report report = new Bench(
+          new Bench.Options(Bench.Extent.QUICK, null, 2, compared, OptionalInt.empty(), OptionalInt.empty(), peer),
           sizes, new Effort(3, 0, 0)).run(new Bench.Listener() {
             @Override
             public void measuring(String row) {}

@@ -11,6 +11,7 @@ import dev.jqlora.bench.Peer;
 import dev.jqlora.bench.Task;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.engine.tensor.DType;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -52,7 +53,18 @@ public final class PyTorchPeer implements Peer {
   }
 
   @Override
-  public Contender prepare(Task task, Inputs inputs) {
+  public boolean isPeerOf(String backend) {
+    return !backend.equals(CublasPeer.BACKEND);
+  }
+
+  @Override
+  public boolean does(Task task) {
+    return true;
+  }
+
+  /** It rounds nothing, so its results are near those of a backend that does not either. */
+  @Override
+  public Contender prepare(Task task, Inputs inputs, DType factors) {
     if (manager == null) {
       throw new IllegalStateException("not open");
     }
