@@ -145,30 +145,54 @@ final class GemmTile {
     }
     FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
     if (add) {
-      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile, tileOffset + 0 * COLUMNS);
-      c01.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + LANES)).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
-      c02.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 0 * COLUMNS + 2 * LANES);
-      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile, tileOffset + 1 * COLUMNS);
-      c11.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + LANES)).intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
-      c12.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 1 * COLUMNS + 2 * LANES);
-      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile, tileOffset + 2 * COLUMNS);
-      c21.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + LANES)).intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
-      c22.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 2 * COLUMNS + 2 * LANES);
-      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile, tileOffset + 3 * COLUMNS);
-      c31.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + LANES)).intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
-      c32.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 3 * COLUMNS + 2 * LANES);
-      c40.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS)).intoArray(tile, tileOffset + 4 * COLUMNS);
-      c41.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS + LANES)).intoArray(tile, tileOffset + 4 * COLUMNS + LANES);
-      c42.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 4 * COLUMNS + 2 * LANES);
-      c50.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS)).intoArray(tile, tileOffset + 5 * COLUMNS);
-      c51.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS + LANES)).intoArray(tile, tileOffset + 5 * COLUMNS + LANES);
-      c52.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 5 * COLUMNS + 2 * LANES);
-      c60.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS)).intoArray(tile, tileOffset + 6 * COLUMNS);
-      c61.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS + LANES)).intoArray(tile, tileOffset + 6 * COLUMNS + LANES);
-      c62.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 6 * COLUMNS + 2 * LANES);
-      c70.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS)).intoArray(tile, tileOffset + 7 * COLUMNS);
-      c71.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS + LANES)).intoArray(tile, tileOffset + 7 * COLUMNS + LANES);
-      c72.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 7 * COLUMNS + 2 * LANES);
+      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile,
+          tileOffset + 0 * COLUMNS);
+      c01.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 0 * COLUMNS + LANES);
+      c02.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + 2 * LANES)).intoArray(tile,
+          tileOffset + 0 * COLUMNS + 2 * LANES);
+      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile,
+          tileOffset + 1 * COLUMNS);
+      c11.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 1 * COLUMNS + LANES);
+      c12.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + 2 * LANES)).intoArray(tile,
+          tileOffset + 1 * COLUMNS + 2 * LANES);
+      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile,
+          tileOffset + 2 * COLUMNS);
+      c21.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 2 * COLUMNS + LANES);
+      c22.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + 2 * LANES)).intoArray(tile,
+          tileOffset + 2 * COLUMNS + 2 * LANES);
+      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile,
+          tileOffset + 3 * COLUMNS);
+      c31.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 3 * COLUMNS + LANES);
+      c32.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + 2 * LANES)).intoArray(tile,
+          tileOffset + 3 * COLUMNS + 2 * LANES);
+      c40.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS)).intoArray(tile,
+          tileOffset + 4 * COLUMNS);
+      c41.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 4 * COLUMNS + LANES);
+      c42.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS + 2 * LANES)).intoArray(tile,
+          tileOffset + 4 * COLUMNS + 2 * LANES);
+      c50.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS)).intoArray(tile,
+          tileOffset + 5 * COLUMNS);
+      c51.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 5 * COLUMNS + LANES);
+      c52.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS + 2 * LANES)).intoArray(tile,
+          tileOffset + 5 * COLUMNS + 2 * LANES);
+      c60.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS)).intoArray(tile,
+          tileOffset + 6 * COLUMNS);
+      c61.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 6 * COLUMNS + LANES);
+      c62.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS + 2 * LANES)).intoArray(tile,
+          tileOffset + 6 * COLUMNS + 2 * LANES);
+      c70.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS)).intoArray(tile,
+          tileOffset + 7 * COLUMNS);
+      c71.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 7 * COLUMNS + LANES);
+      c72.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS + 2 * LANES)).intoArray(tile,
+          tileOffset + 7 * COLUMNS + 2 * LANES);
     } else {
       c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
       c01.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
@@ -240,18 +264,30 @@ final class GemmTile {
     }
     FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
     if (add) {
-      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile, tileOffset + 0 * COLUMNS);
-      c01.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + LANES)).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
-      c02.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 0 * COLUMNS + 2 * LANES);
-      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile, tileOffset + 1 * COLUMNS);
-      c11.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + LANES)).intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
-      c12.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 1 * COLUMNS + 2 * LANES);
-      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile, tileOffset + 2 * COLUMNS);
-      c21.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + LANES)).intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
-      c22.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 2 * COLUMNS + 2 * LANES);
-      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile, tileOffset + 3 * COLUMNS);
-      c31.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + LANES)).intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
-      c32.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + 2 * LANES)).intoArray(tile, tileOffset + 3 * COLUMNS + 2 * LANES);
+      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile,
+          tileOffset + 0 * COLUMNS);
+      c01.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 0 * COLUMNS + LANES);
+      c02.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + 2 * LANES)).intoArray(tile,
+          tileOffset + 0 * COLUMNS + 2 * LANES);
+      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile,
+          tileOffset + 1 * COLUMNS);
+      c11.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 1 * COLUMNS + LANES);
+      c12.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + 2 * LANES)).intoArray(tile,
+          tileOffset + 1 * COLUMNS + 2 * LANES);
+      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile,
+          tileOffset + 2 * COLUMNS);
+      c21.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 2 * COLUMNS + LANES);
+      c22.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + 2 * LANES)).intoArray(tile,
+          tileOffset + 2 * COLUMNS + 2 * LANES);
+      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile,
+          tileOffset + 3 * COLUMNS);
+      c31.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 3 * COLUMNS + LANES);
+      c32.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + 2 * LANES)).intoArray(tile,
+          tileOffset + 3 * COLUMNS + 2 * LANES);
     } else {
       c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
       c01.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
@@ -319,22 +355,38 @@ final class GemmTile {
     }
     FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
     if (add) {
-      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile, tileOffset + 0 * COLUMNS);
-      c01.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + LANES)).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
-      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile, tileOffset + 1 * COLUMNS);
-      c11.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + LANES)).intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
-      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile, tileOffset + 2 * COLUMNS);
-      c21.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + LANES)).intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
-      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile, tileOffset + 3 * COLUMNS);
-      c31.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + LANES)).intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
-      c40.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS)).intoArray(tile, tileOffset + 4 * COLUMNS);
-      c41.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS + LANES)).intoArray(tile, tileOffset + 4 * COLUMNS + LANES);
-      c50.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS)).intoArray(tile, tileOffset + 5 * COLUMNS);
-      c51.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS + LANES)).intoArray(tile, tileOffset + 5 * COLUMNS + LANES);
-      c60.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS)).intoArray(tile, tileOffset + 6 * COLUMNS);
-      c61.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS + LANES)).intoArray(tile, tileOffset + 6 * COLUMNS + LANES);
-      c70.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS)).intoArray(tile, tileOffset + 7 * COLUMNS);
-      c71.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS + LANES)).intoArray(tile, tileOffset + 7 * COLUMNS + LANES);
+      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile,
+          tileOffset + 0 * COLUMNS);
+      c01.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 0 * COLUMNS + LANES);
+      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile,
+          tileOffset + 1 * COLUMNS);
+      c11.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 1 * COLUMNS + LANES);
+      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile,
+          tileOffset + 2 * COLUMNS);
+      c21.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 2 * COLUMNS + LANES);
+      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile,
+          tileOffset + 3 * COLUMNS);
+      c31.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 3 * COLUMNS + LANES);
+      c40.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS)).intoArray(tile,
+          tileOffset + 4 * COLUMNS);
+      c41.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 4 * COLUMNS + LANES);
+      c50.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS)).intoArray(tile,
+          tileOffset + 5 * COLUMNS);
+      c51.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 5 * COLUMNS + LANES);
+      c60.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS)).intoArray(tile,
+          tileOffset + 6 * COLUMNS);
+      c61.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 6 * COLUMNS + LANES);
+      c70.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS)).intoArray(tile,
+          tileOffset + 7 * COLUMNS);
+      c71.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 7 * COLUMNS + LANES);
     } else {
       c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
       c01.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
@@ -385,14 +437,22 @@ final class GemmTile {
     }
     FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
     if (add) {
-      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile, tileOffset + 0 * COLUMNS);
-      c01.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + LANES)).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
-      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile, tileOffset + 1 * COLUMNS);
-      c11.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + LANES)).intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
-      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile, tileOffset + 2 * COLUMNS);
-      c21.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + LANES)).intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
-      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile, tileOffset + 3 * COLUMNS);
-      c31.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + LANES)).intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
+      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile,
+          tileOffset + 0 * COLUMNS);
+      c01.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 0 * COLUMNS + LANES);
+      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile,
+          tileOffset + 1 * COLUMNS);
+      c11.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 1 * COLUMNS + LANES);
+      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile,
+          tileOffset + 2 * COLUMNS);
+      c21.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 2 * COLUMNS + LANES);
+      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile,
+          tileOffset + 3 * COLUMNS);
+      c31.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + LANES)).intoArray(tile,
+          tileOffset + 3 * COLUMNS + LANES);
     } else {
       c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
       c01.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
@@ -437,14 +497,22 @@ final class GemmTile {
     }
     FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
     if (add) {
-      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile, tileOffset + 0 * COLUMNS);
-      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile, tileOffset + 1 * COLUMNS);
-      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile, tileOffset + 2 * COLUMNS);
-      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile, tileOffset + 3 * COLUMNS);
-      c40.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS)).intoArray(tile, tileOffset + 4 * COLUMNS);
-      c50.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS)).intoArray(tile, tileOffset + 5 * COLUMNS);
-      c60.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS)).intoArray(tile, tileOffset + 6 * COLUMNS);
-      c70.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS)).intoArray(tile, tileOffset + 7 * COLUMNS);
+      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile,
+          tileOffset + 0 * COLUMNS);
+      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile,
+          tileOffset + 1 * COLUMNS);
+      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile,
+          tileOffset + 2 * COLUMNS);
+      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile,
+          tileOffset + 3 * COLUMNS);
+      c40.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS)).intoArray(tile,
+          tileOffset + 4 * COLUMNS);
+      c50.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS)).intoArray(tile,
+          tileOffset + 5 * COLUMNS);
+      c60.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS)).intoArray(tile,
+          tileOffset + 6 * COLUMNS);
+      c70.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS)).intoArray(tile,
+          tileOffset + 7 * COLUMNS);
     } else {
       c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
       c10.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS);
@@ -477,10 +545,14 @@ final class GemmTile {
     }
     FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
     if (add) {
-      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile, tileOffset + 0 * COLUMNS);
-      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile, tileOffset + 1 * COLUMNS);
-      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile, tileOffset + 2 * COLUMNS);
-      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile, tileOffset + 3 * COLUMNS);
+      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile,
+          tileOffset + 0 * COLUMNS);
+      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile,
+          tileOffset + 1 * COLUMNS);
+      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile,
+          tileOffset + 2 * COLUMNS);
+      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile,
+          tileOffset + 3 * COLUMNS);
     } else {
       c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
       c10.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS);
