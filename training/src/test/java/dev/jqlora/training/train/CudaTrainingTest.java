@@ -27,7 +27,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -49,36 +48,12 @@ class CudaTrainingTest {
   }
 
   private TrainingArguments arguments(String stage, String output, String... more) {
-    List<String> words = new ArrayList<>(List.of("model_name_or_path=" + GoldenDataset.DATA.resolve("stories260K"),
-        "stage=" + stage,
-        "do_train=true", "dataset=" + (stage.equals("pt") ? "text" : "golden"), "dataset_dir=" + work,
-        "output_dir=" + work.resolve(output), "per_device_train_batch_size=1", "gradient_accumulation_steps=1",
-        "max_steps=3", "learning_rate=2e-3", "lora_rank=16", "lora_target=all", "quantization_bit=4", "cutoff_len=32",
-        "logging_steps=1", "optim=paged_adamw_8bit", "plot_loss=false", "save_steps=1"));
-    words.addAll(List.of(more));
-    return TrainingArguments.read(null, words);
-  }
-
-  private static Trainer.Result run(TrainingArguments arguments, Backend backend, Recorder recorder) {
-    try (backend) {
-      return Trainer.run(arguments, Path.of(arguments.model().modelNameOrPath()), backend, recorder);
-    }
-  }
-
-  /** Keeps each step's loss, and what is shown where memory is short. */
-  private static class Recorder implements TrainingListener {
-    private final List<Double> losses = new ArrayList<>();
-    private @Nullable MemoryPlan refused;
-
-    @Override
-    public void stepped(Step report) {
-      losses.add(report.loss());
-    }
-
-    @Override
-    public void refused(MemoryPlan plan, List<MemoryAdvice.Option> advice) {
-      refused = plan;
-    }
+    List<String> keys = new ArrayList<>(List.of("stage=" + stage,
+        "dataset=" + (stage.equals("pt") ? "text" : "golden"), "per_device_train_batch_size=1",
+        "gradient_accumulation_steps=1", "max_steps=3", "lora_target=all", "quantization_bit=4", "cutoff_len=32",
+        "optim=paged_adamw_8bit", "plot_loss=false", "save_steps=1"));
+    keys.addAll(List.of(more));
+    return GoldenDataset.arguments(work, output, keys);
   }
 
   private static void assertNothingLeft() {
@@ -93,9 +68,9 @@ class CudaTrainingTest {
     for (String stage : List.of("pt", "sft")) {
       String[] more = stage.equals("sft") ? new String[]{"adapter_name_or_path=" + work.resolve("pt")} : new String[0];
       Recorder cpu = new Recorder();
-      run(arguments(stage, stage + "-cpu", more), new CpuBackend(1), cpu);
+      cpu.run(arguments(stage, stage + "-cpu", more), new CpuBackend(1));
       Recorder cuda = new Recorder();
-      Trainer.DeviceMemoryUse memory = run(arguments(stage, stage, more), TestDriver.unchecked(), cuda).memory();
+      Trainer.DeviceMemoryUse memory = cuda.run(arguments(stage, stage, more), TestDriver.unchecked()).memory();
       assertEquals(3, cuda.losses.size());
       for (int step = 0; step < 3; step++) {
         assertEquals(1, cuda.losses.get(step) / cpu.losses.get(step), 1e-4, stage + ", step " + step);
@@ -110,7 +85,7 @@ class CudaTrainingTest {
   @Test
   void afterAFailedKernelARunGoesOnFromItsCheckpoint() throws IOException {
     Recorder whole = new Recorder();
-    run(arguments("sft", "whole"), TestDriver.unchecked(), whole);
+    whole.run(arguments("sft", "whole"), TestDriver.unchecked());
     Backend backend = TestDriver.unchecked();
     Recorder failed = new Recorder() {
       @Override
@@ -122,13 +97,13 @@ class CudaTrainingTest {
       }
     };
     JqloraException thrown = assertThrows(JqloraException.class,
-        () -> run(arguments("sft", "parts", "save_steps=2"), backend, failed));
+        () -> failed.run(arguments("sft", "parts", "save_steps=2"), backend));
     assertEquals(JqloraException.Kind.BACKEND, thrown.kind());
     assertTrue(String.valueOf(thrown.getMessage()).contains("it resumes from its last checkpoint"),
         thrown.getMessage());
     assertNothingLeft();
     Recorder rest = new Recorder();
-    run(arguments("sft", "parts", "save_steps=2"), TestDriver.unchecked(), rest);
+    rest.run(arguments("sft", "parts", "save_steps=2"), TestDriver.unchecked());
     assertEquals(whole.losses.subList(2, 3), rest.losses);
     assertArrayEquals(Files.readAllBytes(work.resolve("whole/adapter_model.safetensors")),
         Files.readAllBytes(work.resolve("parts/adapter_model.safetensors")));
@@ -141,7 +116,7 @@ class CudaTrainingTest {
     Backend backend = TestDriver.unchecked();
     TestDriver.fail("cuLaunchKernel", 10, 719);
     JqloraException thrown = assertThrows(JqloraException.class,
-        () -> run(arguments("sft", "loading"), backend, new Recorder()));
+        () -> new Recorder().run(arguments("sft", "loading"), backend));
     assertEquals(JqloraException.Kind.BACKEND, thrown.kind());
     assertTrue(String.valueOf(thrown.getMessage()).startsWith("CUDA: launching absmax_mean: "), thrown.getMessage());
     assertNothingLeft();
@@ -151,8 +126,8 @@ class CudaTrainingTest {
   @Test
   void aCardWithoutRoomIsRefusedBeforeAnythingIsLoaded() {
     Recorder recorder = new Recorder();
-    JqloraException thrown = assertThrows(JqloraException.class, () -> run(arguments("sft", "refused"),
-        TestDriver.unchecked(Map.of("memory", (256L << 20) + 500_000)), recorder));
+    JqloraException thrown = assertThrows(JqloraException.class, () -> recorder.run(arguments("sft", "refused"),
+        TestDriver.unchecked(Map.of("memory", (256L << 20) + 500_000))));
     assertEquals(JqloraException.Kind.MEMORY, thrown.kind());
     assertTrue(String.valueOf(thrown.getMessage()).contains("the device has 488.28 KiB free: "), thrown.getMessage());
     assertEquals(500_000, Objects.requireNonNull(recorder.refused).limitBytes());
@@ -168,7 +143,7 @@ class CudaTrainingTest {
     TestDriver.fail("cuMemAlloc_v2", allocations, 2);
     Recorder recorder = new Recorder();
     JqloraException thrown = assertThrows(JqloraException.class,
-        () -> run(arguments("sft", "full"), backend, recorder));
+        () -> recorder.run(arguments("sft", "full"), backend));
     assertEquals(JqloraException.Kind.MEMORY, thrown.kind());
     assertTrue(String.valueOf(thrown.getMessage()).contains("CUDA_ERROR_OUT_OF_MEMORY"), thrown.getMessage());
     assertTrue(Objects.requireNonNull(recorder.refused).fits());
