@@ -14,19 +14,15 @@ import dev.jqlora.engine.reference.ReferenceBackend;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.engine.testkit.NullBackend;
-import dev.jqlora.llama.config.KnownConfigs;
-import dev.jqlora.llama.config.LlamaConfig;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
-import java.util.SequencedMap;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
@@ -35,25 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class BenchTest {
   private static final Effort SHORT = new Effort(3, 0, 0);
-  private static final LlamaConfig TINY = tiny();
-  private static final Sizes SIZES = new Sizes("tiny", TINY, 8, 20, 6, 2, 2, 40, true, decoded(), 3 << 20);
-  private static final Bench.Listener SILENT = new Bench.Listener() {
-    @Override
-    public void measuring(String row) {}
-
-    @Override
-    public void measured(RowResult result) {}
-  };
-
-  private static LlamaConfig tiny() {
-    LlamaConfig big = KnownConfigs.named("llama-3-8b").orElseThrow();
-    return new LlamaConfig(40, 64, 96, 2, 4, 2, 16, 64, 1e-5, big.rope(), true, 0.02, big.ids(), big.dtype(),
-        big.quantization());
-  }
-
-  private static SequencedMap<String, LlamaConfig> decoded() {
-    return new LinkedHashMap<>(Map.of("tiny", TINY));
-  }
+  private static final Sizes SIZES = Sizes.tiny();
 
   private static Bench bench(String filter, @Nullable Peer peer) {
     return new Bench(new Bench.Options(Bench.Extent.QUICK, null, 2, Pattern.compile(filter), OptionalInt.empty(),
@@ -100,7 +78,7 @@ class BenchTest {
   void anotherBackendIsMeasuredByTheSameRows() {
     Report report = new Bench(new Bench.Options(Bench.Extent.TINY, _ -> new ReferenceBackend(), 1,
         Pattern.compile("nf4 linear forward 8 × 64|decoder layer forward 8|1 to 2|loading"), OptionalInt.empty(),
-        OptionalInt.empty(), null)).run(SILENT);
+        OptionalInt.empty(), null)).run(Bench.Listener.SILENT);
     assertEquals(new ReferenceBackend().device(), report.device());
     assertEquals(List.of("nf4 linear forward 8 × 64 × 64", "nf4 linear forward 8 × 64 × 32",
         "nf4 linear forward 8 × 64 × 96", "decoder layer forward 8 tokens, NF4, LoRA 16"),
@@ -134,21 +112,22 @@ class BenchTest {
 
   @Test
   void nothingLikeTheFilterIsAnError() {
-    JqloraException refused = assertThrows(JqloraException.class, () -> bench("no such row", null).run(SILENT));
+    JqloraException refused = assertThrows(JqloraException.class,
+        () -> bench("no such row", null).run(Bench.Listener.SILENT));
     assertEquals("no measurement is named like no such row", refused.getMessage());
   }
 
   @Test
   void aPeerOfOtherResultsIsRefused() {
     JqloraException refused = assertThrows(JqloraException.class,
-        () -> bench("matmul NN 8 × 64 × 64", new Doubling()).run(SILENT));
+        () -> bench("matmul NN 8 × 64 × 64", new Doubling()).run(Bench.Listener.SILENT));
     assertEquals("matmul NN 8 × 64 × 64: c as Doubling has it is off by 5.0e-01 of its largest number; "
         + "expected at most 2e-04", refused.getMessage());
   }
 
   @Test
   void aPeerOfTheSameResultsIsCompared() {
-    Report report = bench("matmul NT 8 × 64 × 64", new Twin()).run(SILENT);
+    Report report = bench("matmul NT 8 × 64 × 64", new Twin()).run(Bench.Listener.SILENT);
     RowResult row = report.rows().getFirst();
     assertEquals("Twin", report.peer());
     assertEquals("Twin", row.rivals().getFirst().name());
