@@ -1,5 +1,6 @@
 package dev.jqlora.bench;
 
+import static dev.jqlora.bench.Bench.Listener.SILENT;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
@@ -78,7 +79,7 @@ class BenchTest {
   void anotherBackendIsMeasuredByTheSameRows() {
     Report report = new Bench(new Bench.Options(Bench.Extent.TINY, _ -> new ReferenceBackend(), 1,
         Pattern.compile("nf4 linear forward 8 × 64|decoder layer forward 8|1 to 2|loading"), OptionalInt.empty(),
-        OptionalInt.empty(), null)).run(Bench.Listener.SILENT);
+        OptionalInt.empty(), null)).run(SILENT);
     assertEquals(new ReferenceBackend().device(), report.device());
     assertEquals(List.of("nf4 linear forward 8 × 64 × 64", "nf4 linear forward 8 × 64 × 32",
         "nf4 linear forward 8 × 64 × 96", "decoder layer forward 8 tokens, NF4, LoRA 16"),
@@ -112,22 +113,21 @@ class BenchTest {
 
   @Test
   void nothingLikeTheFilterIsAnError() {
-    JqloraException refused = assertThrows(JqloraException.class,
-        () -> bench("no such row", null).run(Bench.Listener.SILENT));
+    JqloraException refused = assertThrows(JqloraException.class, () -> bench("no such row", null).run(SILENT));
     assertEquals("no measurement is named like no such row", refused.getMessage());
   }
 
   @Test
   void aPeerOfOtherResultsIsRefused() {
     JqloraException refused = assertThrows(JqloraException.class,
-        () -> bench("matmul NN 8 × 64 × 64", new Doubling()).run(Bench.Listener.SILENT));
+        () -> bench("matmul NN 8 × 64 × 64", new Doubling()).run(SILENT));
     assertEquals("matmul NN 8 × 64 × 64: c as Doubling has it is off by 5.0e-01 of its largest number; "
         + "expected at most 2e-04", refused.getMessage());
   }
 
   @Test
   void aPeerOfTheSameResultsIsCompared() {
-    Report report = bench("matmul NT 8 × 64 × 64", new Twin()).run(Bench.Listener.SILENT);
+    Report report = bench("matmul NT 8 × 64 × 64", new Twin()).run(SILENT);
     RowResult row = report.rows().getFirst();
     assertEquals("Twin", report.peer());
     assertEquals("Twin", row.rivals().getFirst().name());
