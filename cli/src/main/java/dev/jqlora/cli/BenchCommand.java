@@ -23,8 +23,8 @@ import picocli.CommandLine.Spec;
 
 /** Measures a backend: the CPU's in full, any other by kernels, layers and a training step. */
 @Command(name = "bench", description = "Measure kernels, layers, decoding, against roofs and PyTorch.", footer = {
-    "", "Every row is measured in turn with what it is compared with and with the machine's roof, so run it",
-    "on an otherwise idle machine. The whole set takes up to 8 GB (12 with --peers), --quick 3.",
+    "", "Every row is measured in turn with what it is compared with and with the machine's roof, so run it on an",
+    "otherwise idle machine. The whole set takes up to 8 GB (12 with --peers), --quick 3.",
     "--peers needs PyTorch's libraries, which no other command does; this builds them in, once:",
     "  mvn -q -Ppeers -Dquick -DskipTests package", "", "Examples:", "  jqlora bench --quick",
     "  jqlora bench --filter \"matmul|nf4\"",

@@ -56,6 +56,10 @@ class CudaTrainingTest {
     return GoldenDataset.arguments(work, output, keys);
   }
 
+  private static Trainer.Result run(TrainingArguments arguments, Backend backend, Recorder recorder) {
+    return recorder.run(arguments, backend);
+  }
+
   private static void assertNothingLeft() {
     for (String what : List.of("allocations", "streams", "events", "modules", "graphs", "contexts", "brokenFences")) {
       assertEquals(0, TestDriver.count(what), what);
@@ -68,9 +72,9 @@ class CudaTrainingTest {
     for (String stage : List.of("pt", "sft")) {
       String[] more = stage.equals("sft") ? new String[]{"adapter_name_or_path=" + work.resolve("pt")} : new String[0];
       Recorder cpu = new Recorder();
-      cpu.run(arguments(stage, stage + "-cpu", more), new CpuBackend(1));
+      run(arguments(stage, stage + "-cpu", more), new CpuBackend(1), cpu);
       Recorder cuda = new Recorder();
-      Trainer.DeviceMemoryUse memory = cuda.run(arguments(stage, stage, more), TestDriver.unchecked()).memory();
+      Trainer.DeviceMemoryUse memory = run(arguments(stage, stage, more), TestDriver.unchecked(), cuda).memory();
       assertEquals(3, cuda.losses.size());
       for (int step = 0; step < 3; step++) {
         assertEquals(1, cuda.losses.get(step) / cpu.losses.get(step), 1e-4, stage + ", step " + step);
@@ -85,7 +89,7 @@ class CudaTrainingTest {
   @Test
   void afterAFailedKernelARunGoesOnFromItsCheckpoint() throws IOException {
     Recorder whole = new Recorder();
-    whole.run(arguments("sft", "whole"), TestDriver.unchecked());
+    run(arguments("sft", "whole"), TestDriver.unchecked(), whole);
     Backend backend = TestDriver.unchecked();
     Recorder failed = new Recorder() {
       @Override
@@ -97,13 +101,13 @@ class CudaTrainingTest {
       }
     };
     JqloraException thrown = assertThrows(JqloraException.class,
-        () -> failed.run(arguments("sft", "parts", "save_steps=2"), backend));
+        () -> run(arguments("sft", "parts", "save_steps=2"), backend, failed));
     assertEquals(JqloraException.Kind.BACKEND, thrown.kind());
     assertTrue(String.valueOf(thrown.getMessage()).contains("it resumes from its last checkpoint"),
         thrown.getMessage());
     assertNothingLeft();
     Recorder rest = new Recorder();
-    rest.run(arguments("sft", "parts", "save_steps=2"), TestDriver.unchecked());
+    run(arguments("sft", "parts", "save_steps=2"), TestDriver.unchecked(), rest);
     assertEquals(whole.losses.subList(2, 3), rest.losses);
     assertArrayEquals(Files.readAllBytes(work.resolve("whole/adapter_model.safetensors")),
         Files.readAllBytes(work.resolve("parts/adapter_model.safetensors")));
@@ -116,7 +120,7 @@ class CudaTrainingTest {
     Backend backend = TestDriver.unchecked();
     TestDriver.fail("cuLaunchKernel", 10, 719);
     JqloraException thrown = assertThrows(JqloraException.class,
-        () -> new Recorder().run(arguments("sft", "loading"), backend));
+        () -> run(arguments("sft", "loading"), backend, new Recorder()));
     assertEquals(JqloraException.Kind.BACKEND, thrown.kind());
     assertTrue(String.valueOf(thrown.getMessage()).startsWith("CUDA: launching absmax_mean: "), thrown.getMessage());
     assertNothingLeft();
@@ -126,8 +130,8 @@ class CudaTrainingTest {
   @Test
   void aCardWithoutRoomIsRefusedBeforeAnythingIsLoaded() {
     Recorder recorder = new Recorder();
-    JqloraException thrown = assertThrows(JqloraException.class, () -> recorder.run(arguments("sft", "refused"),
-        TestDriver.unchecked(Map.of("memory", (256L << 20) + 500_000))));
+    JqloraException thrown = assertThrows(JqloraException.class, () -> run(arguments("sft", "refused"),
+        TestDriver.unchecked(Map.of("memory", (256L << 20) + 500_000)), recorder));
     assertEquals(JqloraException.Kind.MEMORY, thrown.kind());
     assertTrue(String.valueOf(thrown.getMessage()).contains("the device has 488.28 KiB free: "), thrown.getMessage());
     assertEquals(500_000, Objects.requireNonNull(recorder.refused).limitBytes());
@@ -143,7 +147,7 @@ class CudaTrainingTest {
     TestDriver.fail("cuMemAlloc_v2", allocations, 2);
     Recorder recorder = new Recorder();
     JqloraException thrown = assertThrows(JqloraException.class,
-        () -> recorder.run(arguments("sft", "full"), backend));
+        () -> run(arguments("sft", "full"), backend, recorder));
     assertEquals(JqloraException.Kind.MEMORY, thrown.kind());
     assertTrue(String.valueOf(thrown.getMessage()).contains("CUDA_ERROR_OUT_OF_MEMORY"), thrown.getMessage());
     assertTrue(Objects.requireNonNull(recorder.refused).fits());

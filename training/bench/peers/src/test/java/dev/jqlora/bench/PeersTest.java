@@ -26,7 +26,13 @@ class PeersTest {
       peer.open(2);
       assertEquals("PyTorch 2.7.1", peer.name());
       Report report = new Bench(new Bench.Options(Bench.Extent.QUICK, null, 2, compared, OptionalInt.empty(), OptionalInt.empty(), peer),
-          sizes, new Effort(3, 0, 0)).run(Bench.Listener.SILENT);
+          sizes, new Effort(3, 0, 0)).run(new Bench.Listener() {
+            @Override
+            public void measuring(String row) {}
+
+            @Override
+            public void measured(RowResult result) {}
+          });
       assertEquals(List.of("matmul NT", "matmul NN", "attention", "attention", "attention", "attention", "head +",
           "decoder layer", "decoder layer"),
           report.rows().stream().map(row -> row.name().replaceFirst(
