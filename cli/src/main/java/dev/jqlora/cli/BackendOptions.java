@@ -29,16 +29,16 @@ final class BackendOptions {
   @Option(names = PROFILE, description = PROFILE_HELP)
   private boolean profile;
 
-  static int allProcessors() {
-    return Runtime.getRuntime().availableProcessors();
+  /** As many threads as are asked for, or as there are processors. */
+  static int threads(@Nullable Integer asked) {
+    if (asked != null && asked < 1) {
+      throw new JqloraException(Kind.USAGE, "--threads is %d; expected at least 1".formatted(asked));
+    }
+    return asked == null ? Runtime.getRuntime().availableProcessors() : asked;
   }
 
   Backend open() {
-    int count = threads == null ? allProcessors() : threads;
-    if (count < 1) {
-      throw new JqloraException(Kind.USAGE, "--threads is %d; expected at least 1".formatted(count));
-    }
-    return Backends.open(backend, count, profile, command.commandLine().getErr());
+    return Backends.open(backend, threads(threads), profile, command.commandLine().getErr());
   }
 
   /** In bytes. */

@@ -154,7 +154,7 @@ final class BenchCommand implements Runnable {
   }
 
   private int threads() {
-    return count("--threads", threads).orElse(BackendOptions.allProcessors());
+    return BackendOptions.threads(threads);
   }
 
   private static OptionalInt count(String option, @Nullable Integer value) {

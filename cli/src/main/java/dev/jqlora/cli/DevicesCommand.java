@@ -33,7 +33,7 @@ final class DevicesCommand implements Runnable {
     ObjectNode device = output.object().put("backend", provider.name());
     String reason = provider.unavailable();
     if (reason.isEmpty()) {
-      try (Backend backend = provider.create(BackendOptions.allProcessors())) {
+      try (Backend backend = provider.create(BackendOptions.threads(null))) {
         String text = backend.device();
         Optional<GpuInfo> gpu = backend.gpu();
         device.put("available", true).put("device", text + gpu.map(DevicesCommand::more).orElse(""));

@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.jqlora.bench.Bench;
 import dev.jqlora.bench.Report;
 import dev.jqlora.bench.ReportText;
-import dev.jqlora.bench.RowResult;
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.BackendProvider;
 import dev.jqlora.engine.error.JqloraException;
@@ -16,7 +15,6 @@ import dev.jqlora.engine.testkit.CaseCatalogue;
 import dev.jqlora.engine.testkit.CaseList;
 import dev.jqlora.engine.testkit.Conformance;
 import dev.jqlora.engine.testkit.NullBackend;
-import dev.jqlora.llama.config.LlamaConfig;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -24,7 +22,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalInt;
-import java.util.function.Function;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -34,9 +31,9 @@ import picocli.CommandLine.Spec;
 
 /** Finds out whether a backend computes rightly on the machine at hand, and how fast. */
 @Command(name = "doctor", description = "Check a backend on this machine: every op, training, speed; write a report.", footer = {
-    "", "Runs every case of every op, trains the demo's small model beside the float64 interpreter and beside the CPU,",
-    "and measures. It fetches nothing. report.md and report.json in the folder say what was found; the exit code",
-    "says whether all is well.", "", "Examples:", "  jqlora doctor --backend cuda",
+    "", "Runs every case of every op, trains the demo's small model beside the float64 interpreter and",
+    "beside the CPU, and measures. It fetches nothing. report.md and report.json in the folder say what",
+    "was found; the exit code says whether all is well.", "", "Examples:", "  jqlora doctor --backend cuda",
     "  jqlora doctor --backend cpu --quick"})
 final class DoctorCommand implements Runnable {
   private static final int MOST_FAILURES_SHOWN = 20;
@@ -60,31 +57,38 @@ final class DoctorCommand implements Runnable {
   @Option(names = "--quick", description = "Train for fewer steps and measure shapes that say nothing about speed: to see that everything runs.")
   private boolean quick;
 
+  /** A backend and how many threads it gets, to be opened for each section. */
+  private record Choice(BackendProvider provider, int threads) {
+    Backend open() {
+      return provider.create(threads);
+    }
+
+    boolean isCpu() {
+      return provider.name().equals(Backends.CPU);
+    }
+  }
+
   @Override
   public void run() {
-    int count = threads == null ? BackendOptions.allProcessors() : threads;
-    if (count < 1) {
-      throw new JqloraException(Kind.USAGE, "--threads is %d; expected at least 1".formatted(count));
-    }
-    BackendProvider provider;
-    DoctorReport report;
     List<Finding> findings = new ArrayList<>();
-    try (Backend opened = Backends.open(backend, count, command.commandLine().getErr())) {
-      provider = Backends.named(opened.name());
+    Choice choice;
+    DoctorReport report;
+    try (Backend opened = Backends.open(backend, BackendOptions.threads(threads), command.commandLine().getErr())) {
+      choice = new Choice(Backends.named(opened.name()), BackendOptions.threads(threads));
       report = new DoctorReport(opened.name(), opened.device(), opened.gpu(), findings);
     }
     say("%s: %s", report.backend(), report.device());
-    examine(findings, "conformance", () -> conformance(provider, count));
+    examine(findings, "conformance", () -> conformance(choice));
     if (data != null) {
       Path goldens = data;
       examine(findings, "PyTorch's figures", () -> {
-        try (Backend opened = provider.create(count)) {
+        try (Backend opened = choice.open()) {
           return new Goldens(goldens, folder.resolve("goldens")).check(opened, JsonNodeFactory.instance.objectNode());
         }
       });
     }
-    train(findings, provider, count);
-    examine(findings, "benchmark", () -> benchmark(provider, count));
+    train(findings, choice);
+    examine(findings, "benchmark", () -> benchmark(choice));
     report.write(folder);
     say("%s and %s have it all", folder.resolve(DoctorReport.PAGE), DoctorReport.JSON);
     if (!report.failed().isEmpty()) {
@@ -93,7 +97,8 @@ final class DoctorCommand implements Runnable {
     }
   }
 
-  private void examine(List<Finding> findings, String section, Finding.Examination examination) {
+  /** Returns whether the section passed. */
+  private boolean examine(List<Finding> findings, String section, Finding.Examination examination) {
     Finding finding;
     try (StatusLine status = new StatusLine(command.commandLine().getErr())) {
       status.show(section);
@@ -101,12 +106,13 @@ final class DoctorCommand implements Runnable {
     }
     findings.add(finding);
     say("%-20s %s (%.1f s): %s", section, finding.verdict(), finding.seconds(), finding.summary());
+    return finding.passed();
   }
 
-  private static Finding.Result conformance(BackendProvider provider, int threads) {
+  private static Finding.Result conformance(Choice choice) {
     List<String> wrong = new ArrayList<>();
     ObjectNode figures = JsonNodeFactory.instance.objectNode();
-    try (Backend backend = provider.create(threads)) {
+    try (Backend backend = choice.open()) {
       Conformance conformance = new Conformance(backend);
       boolean rounds = backend.products() == DType.BF16;
       for (Map.Entry<String, CaseList> op : CaseCatalogue.all().entrySet()) {
@@ -132,98 +138,56 @@ final class DoctorCommand implements Runnable {
     }
   }
 
-  private void train(List<Finding> findings, BackendProvider provider, int threads) {
-    SmallRuns[] prepared = new SmallRuns[1];
-    examine(findings, "data and model", () -> {
-      prepared[0] = new SmallRuns(folder.resolve("runs"));
+  private void train(List<Finding> findings, Choice choice) {
+    SmallRuns runs = new SmallRuns(folder.resolve("runs"));
+    boolean prepared = examine(findings, "data and model", () -> {
+      runs.prepare();
       return new Finding.Result(true, "a small Llama and its text are made", "", JsonNodeFactory.instance.objectNode());
     });
-    SmallRuns runs = prepared[0];
-    if (runs == null) {
+    if (!prepared) {
       return;
     }
     // Against the CPU; the CPU itself against one thread of it, to the bit.
-    boolean isCpu = provider.name().equals(Backends.CPU);
-    BackendProvider cpu = Backends.named(Backends.CPU);
+    Choice cpu = new Choice(Backends.named(Backends.CPU), choice.isCpu() ? 1 : choice.threads());
+    String cpuName = choice.isCpu() ? "one thread" : "the CPU";
     SmallRuns.Length length = quick ? new SmallRuns.Length(4, 1, 32) : new SmallRuns.Length(12, 2, DemoFiles.WINDOW);
-    String other = isCpu ? "one thread" : "the CPU";
-    examine(findings, "full training", () -> compare(provider, threads, cpu, isCpu ? 1 : threads, other,
-        new Training(backend -> runs.weights(backend, length), runs.model(), length, true)));
-    examine(findings, "adapters on NF4", () -> compare(provider, threads, cpu, isCpu ? 1 : threads, other,
-        new Training(backend -> runs.adapters(backend, length), runs.model(), length, false)));
+    examine(findings, "full training", () -> compare(choice, cpu, cpuName,
+        new TrainingComparison(opened -> runs.weights(opened, length), runs.model(), length, true)));
+    examine(findings, "adapters on NF4", () -> compare(choice, cpu, cpuName,
+        new TrainingComparison(opened -> runs.adapters(opened, length), runs.model(), length, false)));
+    Choice interpreter = new Choice(Backends.named(Backends.REFERENCE), 1);
     SmallRuns.Length few = new SmallRuns.Length(3, 1, 24);
-    examine(findings, "float64 interpreter", () -> compare(provider, threads, Backends.named(Backends.REFERENCE), 1,
-        "the interpreter", new Training(backend -> runs.adapters(backend, few), runs.model(), few, false)));
+    examine(findings, "float64 interpreter", () -> compare(choice, interpreter, "the interpreter",
+        new TrainingComparison(opened -> runs.adapters(opened, few), runs.model(), few, false)));
   }
 
-  /**
-   * A run to be repeated on another backend.
-   *
-   * @param mustFall whether the loss has to
-   */
-  private record Training(Function<Backend, TrainingCurve> on, LlamaConfig model, SmallRuns.Length length,
-      boolean mustFall) {}
-
-  private static Finding.Result compare(BackendProvider provider, int threads, BackendProvider otherProvider,
-      int otherThreads, String otherName, Training training) {
-    TrainingCurve curve;
-    TrainingCurve other;
-    Nearness near;
-    try (Backend opened = provider.create(threads); Backend second = otherProvider.create(otherThreads)) {
-      curve = training.on.apply(opened);
-      other = training.on.apply(second);
-      near = opened.name().equals(second.name())
-          ? Nearness.EXACT
-          : Nearness.of(opened, training.model, training.length.steps(), training.length.tokensOfStep());
+  private static Finding.Result compare(Choice choice, Choice other, String name, TrainingComparison comparison) {
+    try (Backend opened = choice.open(); Backend second = other.open()) {
+      return comparison.judge(opened, second, name);
     }
-    double loss = curve.lossDifference(other);
-    double norm = curve.normDifference(other);
-    ObjectNode figures = JsonNodeFactory.instance.objectNode().put("loss_difference", loss).put("norm_difference",
-        norm);
-    curve.losses().forEach(figures.putArray("losses")::add);
-    other.losses().forEach(figures.putArray("other_losses")::add);
-    String text = String.format(Locale.ROOT, "loss from %.4f to %.4f in %d steps, losses within %.1e and norms "
-        + "within %.1e of those of %s", curve.losses().getFirst(), curve.losses().getLast(), curve.losses().size(),
-        loss, norm, otherName);
-    List<String> wrong = new ArrayList<>();
-    if (!near.allows(loss, norm)) {
-      wrong.add(String.format(Locale.ROOT, "%s; expected within %.1e and %.1e", text, near.loss(), near.norm()));
-    }
-    if (training.mustFall && !curve.falls()) {
-      wrong.add("the loss does not fall: " + curve.losses());
-    }
-    return Finding.Result.of(wrong, text, "", figures);
   }
 
   /** Of real shapes, unless none are wanted or the device, such as one made of software, would take too long for them. */
-  private Finding.Result benchmark(BackendProvider provider, int threads) {
+  private Finding.Result benchmark(Choice choice) {
     if (quick) {
-      return measure(bench(Bench.Extent.TINY, provider, threads), "shapes whose times say nothing; ");
+      return measure(bench(Bench.Extent.TINY, choice), "shapes whose times say nothing; ");
     }
-    Bench real = bench(Bench.Extent.QUICK, provider, threads);
-    double minutes = provider.name().equals(Backends.CPU)
-        ? 0
-        : real.leastSeconds(new NullBackend((_, _, _) -> Support.NATIVE)) / 60;
+    Bench real = bench(Bench.Extent.QUICK, choice);
+    double minutes = choice.isCpu() ? 0 : real.leastSeconds(new NullBackend((_, _, _) -> Support.NATIVE)) / 60;
     return minutes <= MOST_BENCHMARK_MINUTES
         ? measure(real, "")
-        : measure(bench(Bench.Extent.TINY, provider, threads), String.format(Locale.ROOT,
+        : measure(bench(Bench.Extent.TINY, choice), String.format(Locale.ROOT,
             "real shapes would take %.0f minutes or more, so only that tiny ones run was seen; ", minutes));
   }
 
-  private static Bench bench(Bench.Extent extent, BackendProvider provider, int threads) {
-    return new Bench(new Bench.Options(extent, provider.name().equals(Backends.CPU) ? null : provider::create, threads,
+  private static Bench bench(Bench.Extent extent, Choice choice) {
+    return new Bench(new Bench.Options(extent, choice.isCpu() ? null : choice.provider()::create, choice.threads(),
         Pattern.compile(""), OptionalInt.empty(), OptionalInt.empty(), null));
   }
 
   /** @param note begins the summary */
   private static Finding.Result measure(Bench bench, String note) {
-    Report report = bench.run(new Bench.Listener() {
-      @Override
-      public void measuring(String row) {}
-
-      @Override
-      public void measured(RowResult result) {}
-    });
+    Report report = bench.run(Bench.Listener.SILENT);
     return new Finding.Result(true, note + ReportText.summary(report).replaceAll("\\R", "; "),
         ReportText.table(report), report.toJsonNode());
   }

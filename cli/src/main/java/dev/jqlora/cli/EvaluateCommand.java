@@ -61,11 +61,8 @@ final class EvaluateCommand implements Runnable {
   @Option(names = "--adapter", paramLabel = "NAME=DIR", description = "Another adapter to compare; may be given several times.")
   private Map<String, Path> adapters = new LinkedHashMap<>();
 
-  @Option(names = "--quantization-bit", paramLabel = "4", description = "4 quantizes the linear layers to NF4 with double quantization while loading.")
-  private @Nullable Integer quantizationBit;
-
-  @Option(names = "--quantize-head", description = "Quantize the output head to NF4 too, as quantize_head does in training.")
-  private boolean quantizeHead;
+  @Mixin
+  private QuantizationOptions quantization;
 
   @Option(names = "--questions", paramLabel = "FILE", description = "Questions: JSONL as MedQA has it, or as `jqlora preprocess` writes it.")
   private @Nullable Path questions;
@@ -82,11 +79,8 @@ final class EvaluateCommand implements Runnable {
   @Option(names = "--limit", paramLabel = "N", description = "Only the first N questions and documents.")
   private @Nullable Integer limit;
 
-  @Option(names = "--window", paramLabel = "N", description = "Tokens of a window of text (default: 1024, or the model's context if that is shorter).")
-  private @Nullable Integer window;
-
-  @Option(names = "--stride", paramLabel = "N", description = "Tokens from one window's begin to the next one's (default: half the window).")
-  private @Nullable Integer stride;
+  @Mixin
+  private WindowOptions windows;
 
   @Option(names = "--batch-tokens", paramLabel = "N", description = "Tokens that go through the model at once (default: ${DEFAULT-VALUE}). Results do not depend on it.")
   private int batchTokens = EvaluationSettings.BATCH_TOKENS;
@@ -131,32 +125,23 @@ final class EvaluateCommand implements Runnable {
 
   private EvaluationSettings settings(Optional<Recipe> recipe, StatusLine status, Display display) {
     return new EvaluationSettings(base(recipe, status), variants(recipe), questions(recipe),
-        new EvaluationSettings.Text(texts(recipe, display), number(window), number(stride)), number(limit), batchTokens,
-        folder, overwrite);
-  }
-
-  private static OptionalInt number(@Nullable Integer value) {
-    return value == null ? OptionalInt.empty() : OptionalInt.of(value);
+        new EvaluationSettings.Text(texts(recipe, display), windows.windows()),
+        limit == null ? OptionalInt.empty() : OptionalInt.of(limit), batchTokens, folder, overwrite);
   }
 
   private EvaluationSettings.Base base(Optional<Recipe> recipe, StatusLine status) {
-    if (quantizationBit != null && quantizationBit != 4) {
-      throw new JqloraException(Kind.USAGE, "--quantization-bit is %d; expected 4 (NF4)".formatted(quantizationBit));
-    }
     ModelArguments known = recipe.map(Recipe::model).orElse(null);
-    Quantization asked = known == null ? Quantization.NONE : known.quantization();
-    Quantization quantization = new Quantization(quantizationBit != null || asked.projections(),
-        quantizeHead || asked.head(), asked.nested());
+    Quantization quantized = quantization.or(known == null ? Quantization.NONE : known.quantization());
     if (model != null) {
       return new EvaluationSettings.Base(model, HubModels.resolve(model, null, null, null, status::download),
-          quantization);
+          quantized);
     }
     if (known == null) {
       throw new IllegalStateException("without --model there is a recipe");
     }
     Path resolved = HubModels.resolve(known.modelNameOrPath(), known.revision(), known.cacheDir(), known.hubToken(),
         status::download);
-    return new EvaluationSettings.Base(known.modelNameOrPath(), resolved, quantization);
+    return new EvaluationSettings.Base(known.modelNameOrPath(), resolved, quantized);
   }
 
   private List<Variant> variants(Optional<Recipe> recipe) {

@@ -22,7 +22,7 @@ import picocli.CommandLine.Option;
     "Prints the prompt and what follows it as it is written; with --template, the answer alone.",
     "", "Examples:",
     "  jqlora generate --model models/Llama-3.2-1B --prompt \"The heart has\" --temperature 0",
-    "  jqlora generate --model models/Llama-3-8B --quantization-bit 4 --adapter output/stage2_sft \\",
+    "  jqlora generate --model models/Llama-3-8B --quantization-bit 4 --adapter output/stage2 \\",
     "      --template alpaca --prompt-file question.txt"})
 final class GenerateCommand implements Runnable {
   @Mixin

@@ -23,10 +23,11 @@ import picocli.CommandLine.Option;
 /** Makes a model that has learned nothing yet. */
 @Command(name = "init", description = "Make a model of random weights, to pretrain or to measure with.", footer = {"",
     "Training needs a tokenizer beside the weights: --tokenizer copies one.", "",
-    "nf4 stores the projections quantized (NF4, double quantization, as bitsandbytes saves them), the rest as bf16.",
-    "",
+    "nf4 stores the projections quantized (NF4, double quantization, as bitsandbytes saves them), the",
+    "rest as bf16.", "",
     "Examples:", "  jqlora init --config llama-3.2-1b --dtype bf16 --out models/random-1b",
-    "  jqlora init --config llama-3-8b --dtype nf4 --out models/random-8b --tokenizer models/Meta-Llama-3-8B",
+    "  jqlora init --config llama-3-8b --dtype nf4 --out models/random-8b \\",
+    "      --tokenizer models/Meta-Llama-3-8B",
     "  jqlora init --config my/config.json --out models/mine --seed 7"})
 final class InitCommand implements Runnable {
   @Option(names = "--config", paramLabel = "NAME|FILE", required = true, description = "A published shape (llama-3-8b, llama-3-70b, llama-3.1-8b, llama-3.2-1b, llama-3.2-3b) or a config.json.")

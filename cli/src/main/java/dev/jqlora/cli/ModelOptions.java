@@ -1,8 +1,6 @@
 package dev.jqlora.cli;
 
 import dev.jqlora.engine.backend.Backend;
-import dev.jqlora.engine.error.JqloraException;
-import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.llama.adapter.AdapterConfig;
 import dev.jqlora.llama.config.GenerationConfig;
 import dev.jqlora.llama.config.LlamaConfig;
@@ -34,11 +32,8 @@ final class ModelOptions {
   @Option(names = "--adapter", paramLabel = "DIR", description = "A LoRA adapter for it: a run's output folder or a checkpoint-N in it.")
   private @Nullable Path adapter;
 
-  @Option(names = "--quantization-bit", paramLabel = "4", description = "4 quantizes the linear layers to NF4 with double quantization while loading.")
-  private @Nullable Integer quantizationBit;
-
-  @Option(names = "--quantize-head", description = "Quantize the output head to NF4 too, as quantize_head does in training.")
-  private boolean quantizeHead;
+  @Mixin
+  private QuantizationOptions quantization;
 
   @Option(names = "--tokenizer", paramLabel = "DIR", description = "The folder of the tokenizer (default: the model's).")
   private @Nullable Path tokenizer;
@@ -80,9 +75,6 @@ final class ModelOptions {
   }
 
   Backend openBackend() {
-    if (quantizationBit != null && quantizationBit != 4) {
-      throw new JqloraException(Kind.USAGE, "--quantization-bit is %d; expected 4 (NF4)".formatted(quantizationBit));
-    }
     return backend.open();
   }
 
@@ -90,7 +82,7 @@ final class ModelOptions {
   LoadedModel load(Backend opened, int positions) {
     Optional.ofNullable(adapter).flatMap(path -> AdapterConfig.read(path).baseMismatch(model)).ifPresent(
         notice -> err().println("jqlora: note: " + notice));
-    LoadedModel.Options options = new LoadedModel.Options(new Quantization(quantizationBit != null, quantizeHead, true),
+    LoadedModel.Options options = new LoadedModel.Options(quantization.or(Quantization.NONE),
         positions, Optional.ofNullable(adapter));
     int layers = config().layers();
     try (StatusLine status = new StatusLine(err())) {

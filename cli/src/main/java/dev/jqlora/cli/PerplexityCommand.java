@@ -2,8 +2,6 @@ package dev.jqlora.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.jqlora.engine.backend.Backend;
-import dev.jqlora.engine.error.JqloraException;
-import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.llama.inference.LoadedModel;
 import dev.jqlora.llama.score.Perplexity;
 import dev.jqlora.llama.score.Scorer;
@@ -23,7 +21,6 @@ import picocli.CommandLine.Option;
     "", "Example:",
     "  jqlora perplexity --model models/Llama-3.2-1B --file book.txt --json"})
 final class PerplexityCommand implements Runnable {
-  private static final int DEFAULT_WINDOW = 1024;
   /** Enough for products of matrices to run at full speed. */
   private static final int TOKENS_PER_RUN = 1024;
 
@@ -34,18 +31,15 @@ final class PerplexityCommand implements Runnable {
       "--file"}, paramLabel = "FILE", description = "The text, a UTF-8 file (default: the standard input).")
   private @Nullable Path file;
 
-  @Option(names = "--window", paramLabel = "N", description = "Tokens of a window (default: 1024, or the model's context if that is shorter).")
-  private @Nullable Integer window;
-
-  @Option(names = "--stride", paramLabel = "N", description = "Tokens from one window's begin to the next one's (default: half the window).")
-  private @Nullable Integer stride;
+  @Mixin
+  private WindowOptions windowOptions;
 
   @Mixin
   private Output output;
 
   @Override
   public void run() {
-    Perplexity.Windows windows = windows(model.config().maxPositions());
+    Perplexity.Windows windows = windowOptions.windows().within(model.config().maxPositions());
     int[] ids;
     try (Tokenizer tokenizer = model.tokenizer()) {
       ids = tokenizer.encodeWithBos(TextInput.read(null, file, output.err()));
@@ -58,20 +52,6 @@ final class PerplexityCommand implements Runnable {
           "scoring: %,d of %,d tokens".formatted(tokens, ids.length - 1)));
       report(perplexity, windows);
     }
-  }
-
-  private Perplexity.Windows windows(int context) {
-    int tokens = window == null ? Math.min(DEFAULT_WINDOW, context) : window;
-    if (tokens < 2 || tokens > context) {
-      throw new JqloraException(Kind.USAGE, "--window is %,d; expected 2 to the model's context of %,d tokens"
-          .formatted(tokens, context));
-    }
-    int step = stride == null ? tokens / 2 : stride;
-    if (step < 1 || step >= tokens) {
-      throw new JqloraException(Kind.USAGE, "--stride is %,d; expected at least 1 and below the window of %,d tokens"
-          .formatted(step, tokens));
-    }
-    return new Perplexity.Windows(tokens, step);
   }
 
   private void report(Perplexity perplexity, Perplexity.Windows windows) {

@@ -34,8 +34,8 @@ import picocli.CommandLine.Spec;
 @Command(name = "plan", description = "Show the device memory of a run to the byte, before any weight is read.", footer = {
     "", "The model may be a folder, a config.json, or the name of a published one (llama-3-8b, llama-3-70b,",
     "llama-3.1-8b, llama-3.2-1b, llama-3.2-3b); without --model it is the configuration's.",
-    "No dataset is read: all sequences count as cutoff_len tokens long, the longest there may be. Training plans",
-    "anew with the lengths of its data, so it never takes more.", "", "Examples:",
+    "No dataset is read: all sequences count as cutoff_len tokens long, the longest there may be.",
+    "Training plans anew with the lengths of its data, so it never takes more.", "", "Examples:",
     "  jqlora plan configs/stage1_pretrain.yaml --device-memory 8GiB",
     "  jqlora plan configs/stage1_pretrain.yaml --model llama-3-8b cutoff_len=4096 --json"})
 final class PlanCommand implements Runnable {
@@ -70,9 +70,8 @@ final class PlanCommand implements Runnable {
     if (tokens != null && tokens < 1) {
       throw new JqloraException(Kind.USAGE, "--tokens is %d; expected at least 1".formatted(tokens));
     }
-    Integer threads = arguments.engine().threads();
     try (Backend backend = Backends.open(arguments.engine().backend(),
-        threads == null ? BackendOptions.allProcessors() : threads, output.err())) {
+        BackendOptions.threads(arguments.engine().threads()), output.err())) {
       RunShape run = shape(arguments, backend.products());
       MemoryPlanner planner = new MemoryPlanner(backend);
       Long limit = arguments.engine().deviceMemoryBytes();

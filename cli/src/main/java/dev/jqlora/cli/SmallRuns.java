@@ -24,9 +24,13 @@ final class SmallRuns {
     }
   }
 
-  /** Makes datasets, tokenizer and the model of random weights. */
+  /** Runs in a folder, once they are prepared. */
   SmallRuns(Path folder) {
     files = new DemoFiles(folder);
+  }
+
+  /** Makes datasets, tokenizer and the model of random weights. */
+  void prepare() {
     run(files.preprocessing());
     files.writeModel();
     run(files.initialization());

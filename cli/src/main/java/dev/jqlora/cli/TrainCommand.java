@@ -105,10 +105,9 @@ final class TrainCommand implements Callable<Integer> {
       model = HubModels.resolve(arguments.model().modelNameOrPath(), arguments.model().revision(),
           arguments.model().cacheDir(), arguments.model().hubToken(), status::download);
     }
-    Integer threads = arguments.engine().threads();
     try (
         Backend backend = Backends.open(arguments.engine().backend(),
-            threads == null ? BackendOptions.allProcessors() : threads, profile, err);
+            BackendOptions.threads(arguments.engine().threads()), profile, err);
         StopSignals stop = StopSignals.listen();
         TrainingDisplay display = new TrainingDisplay(err, arguments.engine().quiet(), stop)) {
       Trainer.Result result = Trainer.run(arguments, model, backend, display);

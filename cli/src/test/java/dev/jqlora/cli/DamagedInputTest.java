@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -62,7 +63,7 @@ class DamagedInputTest {
           for (int i = at; i < file.length; i++) {
             if (Character.isDigit(file[i])) {
               yield joined(file, i,
-                  Integer.toString(random.nextInt()).getBytes(java.nio.charset.StandardCharsets.US_ASCII),
+                  Integer.toString(random.nextInt()).getBytes(StandardCharsets.US_ASCII),
                   i + 1);
             }
           }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Instant;
@@ -205,7 +206,7 @@ class LauncherTest {
     Run run = run(Map.of(), "version");
     assertFailed(run, "the build failed");
     assertTrue(run.err().contains("A.java:1: missing ;"), run.err());
-    assertFalse(Files.exists(project.resolve("cli/target/building"), java.nio.file.LinkOption.NOFOLLOW_LINKS));
+    assertFalse(Files.exists(project.resolve("cli/target/building"), LinkOption.NOFOLLOW_LINKS));
     installMaven(MAVEN);
     assertEquals(0, run(Map.of(), "version").exitCode());
   }

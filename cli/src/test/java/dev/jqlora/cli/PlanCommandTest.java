@@ -12,6 +12,7 @@ import dev.jqlora.llama.model.RandomModel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -88,7 +89,7 @@ class PlanCommandTest {
   }
 
   private static JsonNode planned(String[] words, Path model) {
-    String[] command = java.util.Arrays.copyOf(words, words.length + 1);
+    String[] command = Arrays.copyOf(words, words.length + 1);
     command[words.length] = model.toString();
     return Shell.run(command).json().get("states");
   }

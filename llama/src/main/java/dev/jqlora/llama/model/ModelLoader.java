@@ -68,9 +68,7 @@ public final class ModelLoader {
     for (Projection projection : Projection.values()) {
       formats.put(projection, format);
     }
-    WeightFormat head = options.quantization().head() && !options.float32()
-        ? new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, options.quantization().nested(), Optional.of(dtype))
-        : new WeightFormat.Plain(dtype);
+    WeightFormat head = format(options.quantization().head() && !options.float32(), options, dtype);
     return new ModelLayout(config, formats, dtype, options.float32(), head, options.positions(), lora);
   }
 
@@ -117,8 +115,12 @@ public final class ModelLoader {
     if (quantized > 0) {
       return storedFormat(weight(projection, 0), shape(projection));
     }
-    DType dtype = dtype(weight(projection, 0));
-    return options.quantization().projections()
+    return format(options.quantization().projections(), options, dtype(weight(projection, 0)));
+  }
+
+  /** The format of a weight that is stored unquantized. */
+  private static WeightFormat format(boolean quantizes, Options options, DType dtype) {
+    return quantizes
         ? new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, options.quantization().nested(), Optional.of(dtype))
         : new WeightFormat.Plain(dtype);
   }
@@ -135,10 +137,7 @@ public final class ModelLoader {
     if (!config.tiedEmbeddings() && PrequantizedWeight.isQuantized(checkpoint, LM_HEAD)) {
       return storedFormat(LM_HEAD, tableShape());
     }
-    DType dtype = config.tiedEmbeddings() ? table : dtype(LM_HEAD);
-    return options.quantization().head()
-        ? new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, options.quantization().nested(), Optional.of(dtype))
-        : new WeightFormat.Plain(dtype);
+    return format(options.quantization().head(), options, config.tiedEmbeddings() ? table : dtype(LM_HEAD));
   }
 
   private Shape tableShape() {

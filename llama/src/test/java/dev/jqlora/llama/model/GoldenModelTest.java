@@ -22,6 +22,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -80,7 +81,7 @@ class GoldenModelTest {
           .run(Map.of(LlamaGraph.TOKENS, Tensor.of(TensorType.i32(n), ids), LlamaGraph.POSITIONS,
               Tensor.of(TensorType.i32(n), IntStream.range(0, n).toArray()), LlamaGraph.START,
               Tensor.of(TensorType.i32(n), new int[n]), "labels", Tensor.of(TensorType.i32(n), next)));
-      assertEquals(expected, java.util.Objects.requireNonNull(results.get("loss")).get(0) / (n - 1),
+      assertEquals(expected, Objects.requireNonNull(results.get("loss")).get(0) / (n - 1),
           tolerance);
     }
   }

@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.TreeMap;
@@ -42,7 +43,7 @@ class RandomModelTest {
       try (ForkJoinPool many = new ForkJoinPool(5)) {
         assertArrayEquals(first, many.submit(() -> write("many", storage, 7)).join());
       }
-      assertFalse(java.util.Arrays.equals(first, write("other", storage, 8)));
+      assertFalse(Arrays.equals(first, write("other", storage, 8)));
     }
   }
 

@@ -53,6 +53,15 @@ public final class Bench {
 
   /** Is told how far it is. */
   public interface Listener {
+    /** Says nothing of it to anyone. */
+    Listener SILENT = new Listener() {
+      @Override
+      public void measuring(String row) {}
+
+      @Override
+      public void measured(RowResult result) {}
+    };
+
     void measuring(String row);
 
     void measured(RowResult result);

@@ -18,6 +18,7 @@ import dev.jqlora.engine.op.Rope;
 import dev.jqlora.engine.op.SwiGlu;
 import dev.jqlora.engine.op.SwiGluGradient;
 import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.engine.tensor.Nf4;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
@@ -35,8 +36,7 @@ import java.util.function.Function;
 final class KernelRows {
   private static final List<String> NF4_PARTS = List.of("codes", "absmax", "absmax_map", "nested_absmax",
       "absmax_offset");
-  private static final int NF4_BLOCK = 64;
-  private static final int LORA_RANK = 16;
+  static final int LORA_RANK = 16;
   private static final String OWN_PRODUCT = "our float32 matmul";
   private static final String ONE_THREAD = "one thread";
 
@@ -137,7 +137,7 @@ final class KernelRows {
   }
 
   private ProgramRun nf4(Workbench bench, boolean gradient, Weight weight) {
-    Nf4Weight nf4 = new Nf4Weight(weight.out(), weight.in(), NF4_BLOCK, true);
+    Nf4Weight nf4 = new Nf4Weight(weight.out(), weight.in(), Nf4.DEFAULT_BLOCK_SIZE, true);
     Op op = gradient ? new Nf4LinearGradient(nf4) : new Nf4Linear(nf4);
     List<String> names = new ArrayList<>(List.of("x"));
     NF4_PARTS.forEach(part -> names.add("w." + part));

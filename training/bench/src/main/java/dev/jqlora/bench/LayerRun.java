@@ -2,6 +2,7 @@ package dev.jqlora.bench;
 
 import dev.jqlora.engine.tensor.Absmax;
 import dev.jqlora.engine.tensor.DynamicMap;
+import dev.jqlora.engine.tensor.Nf4;
 import dev.jqlora.engine.tensor.Nf4Tensor;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.Tensor;
@@ -73,7 +74,7 @@ record LayerRun(ModelLayout layout, ProgramRun program) implements Contender, Pe
     MemorySegment.ofArray(map).copyFrom(parts.get(2));
     Absmax absmax = new Absmax.Nested(parts.get(1), DynamicMap.of(map), parts.get(3),
         parts.get(4).get(Absmax.F32, 0));
-    Nf4Tensor weight = new Nf4Tensor(Shape.of(out, in), ModelRows.NF4_BLOCK, parts.getFirst(), absmax);
+    Nf4Tensor weight = new Nf4Tensor(Shape.of(out, in), Nf4.DEFAULT_BLOCK_SIZE, parts.getFirst(), absmax);
     Tensor values = Tensor.allocate(arena, TensorType.f32(out, in));
     float[] row = new float[in];
     for (int i = 0; i < out; i++) {

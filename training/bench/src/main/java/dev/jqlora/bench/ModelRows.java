@@ -7,6 +7,7 @@ import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.engine.tensor.Nf4;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.config.LlamaConfig;
@@ -28,9 +29,7 @@ import java.util.SequencedMap;
 
 /** The rows that measure decoder layers and what is made of them. */
 final class ModelRows {
-  private static final int LORA_RANK = 16;
   private static final float LORA_SCALE = 2;
-  static final int NF4_BLOCK = 64;
   private static final String LAYERS = "its layers alone";
   private static final String PARTS = "its layers and head alone";
 
@@ -66,7 +65,7 @@ final class ModelRows {
   private Row layer(boolean gradient) {
     List<Goal> goals = gradient ? List.of(new Goal.TimeShare(Goal.PEER, 0.75)) : List.of();
     return new Row("decoder layer forward%s %d tokens, NF4, LoRA %d".formatted(gradient ? " + backward" : "", tokens,
-        LORA_RANK), Roof.MULTIPLY_ADD, goals, bench -> {
+        KernelRows.LORA_RANK), Roof.MULTIPLY_ADD, goals, bench -> {
           LayerRun layer = layer(bench, tokens, gradient);
           Task task = new Task.Layer(tokens, model.hiddenSize(), model.heads(), model.kvHeads(), model.headDim(),
               LORA_SCALE, (float) model.rmsNormEps(), gradient);
@@ -120,7 +119,7 @@ final class ModelRows {
     SequencedMap<Projection, Integer> ranks = new LinkedHashMap<>();
     Map<Projection, Float> scales = new EnumMap<>(Projection.class);
     for (Projection projection : Projection.values()) {
-      ranks.put(projection, LORA_RANK);
+      ranks.put(projection, KernelRows.LORA_RANK);
       scales.put(projection, LORA_SCALE);
     }
     return new LoraSpec(ranks, scales, 0);
@@ -129,7 +128,7 @@ final class ModelRows {
   private static ModelLayout layout(LlamaConfig config, int positions, DType table, Optional<LoraSpec> lora) {
     Map<Projection, WeightFormat> formats = new EnumMap<>(Projection.class);
     for (Projection projection : Projection.values()) {
-      formats.put(projection, new WeightFormat.Nf4(NF4_BLOCK, true, Optional.empty()));
+      formats.put(projection, new WeightFormat.Nf4(Nf4.DEFAULT_BLOCK_SIZE, true, Optional.empty()));
     }
     return new ModelLayout(config, formats, table, false, new WeightFormat.Plain(table), positions, lora);
   }

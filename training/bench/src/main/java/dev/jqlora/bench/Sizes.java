@@ -38,7 +38,7 @@ record Sizes(String name, LlamaConfig model, int tokens, int longTokens, int pro
   }
 
   /** Shapes that a device made of software computes in no time: that everything runs is all that can be learned from it. */
-  private static Sizes tiny() {
+  static Sizes tiny() {
     LlamaConfig big = known("llama-3-8b");
     LlamaConfig model = new LlamaConfig(40, 64, 96, 2, 4, 2, 16, 64, big.rmsNormEps(), big.rope(), true,
         big.initializerRange(), big.ids(), big.dtype(), big.quantization());

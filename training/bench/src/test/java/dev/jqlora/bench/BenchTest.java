@@ -1,5 +1,6 @@
 package dev.jqlora.bench;
 
+import static dev.jqlora.bench.Bench.Listener.SILENT;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
@@ -15,19 +16,15 @@ import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.engine.testkit.NullBackend;
-import dev.jqlora.llama.config.KnownConfigs;
-import dev.jqlora.llama.config.LlamaConfig;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
-import java.util.SequencedMap;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
@@ -36,25 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class BenchTest {
   private static final Effort SHORT = new Effort(3, 0, 0);
-  private static final LlamaConfig TINY = tiny();
-  private static final Sizes SIZES = new Sizes("tiny", TINY, 8, 20, 6, 2, 2, 40, true, decoded(), 3 << 20);
-  private static final Bench.Listener SILENT = new Bench.Listener() {
-    @Override
-    public void measuring(String row) {}
-
-    @Override
-    public void measured(RowResult result) {}
-  };
-
-  private static LlamaConfig tiny() {
-    LlamaConfig big = KnownConfigs.named("llama-3-8b").orElseThrow();
-    return new LlamaConfig(40, 64, 96, 2, 4, 2, 16, 64, 1e-5, big.rope(), true, 0.02, big.ids(), big.dtype(),
-        big.quantization());
-  }
-
-  private static SequencedMap<String, LlamaConfig> decoded() {
-    return new LinkedHashMap<>(Map.of("tiny", TINY));
-  }
+  private static final Sizes SIZES = Sizes.tiny();
 
   private static Bench bench(String filter, @Nullable Peer peer) {
     return new Bench(new Bench.Options(Bench.Extent.QUICK, null, 2, Pattern.compile(filter), OptionalInt.empty(),

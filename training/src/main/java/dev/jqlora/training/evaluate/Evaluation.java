@@ -92,19 +92,10 @@ public final class Evaluation {
 
   private TextWork textWork(HuggingFaceTokenizer tokenizer) {
     EvaluationSettings.Text text = settings.text();
-    int window = text.window().orElse(Math.min(EvaluationSettings.WINDOW, config.maxPositions()));
-    if (window < 2 || window > config.maxPositions()) {
-      throw EvaluationSettings.usage("--window: expected 2 to the model's context of " + config.maxPositions()
-          + " tokens, got " + window);
-    }
-    int stride = text.stride().orElse(window / 2);
-    if (stride < 1 || stride >= window) {
-      throw EvaluationSettings.usage("--stride: expected at least 1 and below the window of " + window
-          + " tokens, got " + stride);
-    }
+    Perplexity.Windows windows = text.windows().within(config.maxPositions());
     TextDocuments documents = TextDocuments.read(text.files());
     List<int[]> ids = settings.limited(documents.texts()).stream().map(tokenizer::encodeWithBos).toList();
-    return new TextWork(ids, new Perplexity.Windows(window, stride), documents.digest());
+    return new TextWork(ids, windows, documents.digest());
   }
 
   private EvaluationReport run(Backend backend, long memoryLimitBytes) {

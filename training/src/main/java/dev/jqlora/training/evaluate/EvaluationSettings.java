@@ -24,8 +24,6 @@ public record EvaluationSettings(Base base, List<Variant> variants, Optional<Que
     OptionalInt limit, int batchTokens, Path output, boolean overwrite) {
   /** Enough for products of matrices to run at full speed. */
   public static final int BATCH_TOKENS = 1024;
-  /** Tokens of a window of text, as training cuts it by default. */
-  public static final int WINDOW = 1024;
 
   /**
    * The base model.
@@ -49,10 +47,8 @@ public record EvaluationSettings(Base base, List<Variant> variants, Optional<Que
    * Held-out text and how it is cut.
    *
    * @param files may be none
-   * @param window tokens of a window; where none is given {@link #WINDOW}, or the model's context if that is shorter
-   * @param stride tokens from one window's begin to the next one's; half the window where none is given
    */
-  public record Text(List<Path> files, OptionalInt window, OptionalInt stride) {}
+  public record Text(List<Path> files, TextWindows windows) {}
 
   /** @throws JqloraException {@code USAGE} for values that mean nothing */
   public EvaluationSettings {

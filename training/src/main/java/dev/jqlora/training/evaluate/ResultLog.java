@@ -4,13 +4,11 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.llama.files.FileErrors;
 import dev.jqlora.training.files.Json;
+import dev.jqlora.training.files.LineWriter;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -21,13 +19,11 @@ import java.util.function.BiPredicate;
  * where it was. What follows the first line that is damaged, cut short or not the expected one is dropped.
  */
 final class ResultLog implements AutoCloseable {
-  private final Path file;
-  private final FileChannel channel;
+  private final LineWriter lines;
   private final List<ObjectNode> earlier;
 
-  private ResultLog(Path file, FileChannel channel, List<ObjectNode> earlier) {
-    this.file = file;
-    this.channel = channel;
+  private ResultLog(LineWriter lines, List<ObjectNode> earlier) {
+    this.lines = lines;
     this.earlier = earlier;
   }
 
@@ -49,9 +45,7 @@ final class ResultLog implements AutoCloseable {
         }
         kept = end;
       }
-      FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-      channel.truncate(kept).position(kept);
-      return new ResultLog(file, channel, List.copyOf(lines));
+      return new ResultLog(new LineWriter(file, kept), List.copyOf(lines));
     } catch (IOException e) {
       throw FileErrors.cannotWrite(file, e);
     }
@@ -83,24 +77,12 @@ final class ResultLog implements AutoCloseable {
   }
 
   /** Adds lines. */
-  void append(ObjectNode... lines) {
-    String text = String.join("", Arrays.stream(lines).map(line -> line + "\n").toList());
-    ByteBuffer bytes = ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8));
-    try {
-      while (bytes.hasRemaining()) {
-        channel.write(bytes);
-      }
-    } catch (IOException e) {
-      throw FileErrors.cannotWrite(file, e);
-    }
+  void append(ObjectNode... added) {
+    lines.append(Arrays.stream(added).map(ObjectNode::toString).toList());
   }
 
   @Override
   public void close() {
-    try {
-      channel.close();
-    } catch (IOException e) {
-      throw FileErrors.cannotWrite(file, e);
-    }
+    lines.close();
   }
 }

@@ -6,13 +6,11 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.MissingNode;
 import dev.jqlora.llama.files.AtomicFile;
 import dev.jqlora.llama.files.FileErrors;
+import dev.jqlora.training.files.LineWriter;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -25,16 +23,10 @@ public final class TrainerLog implements AutoCloseable {
 
   private static final ObjectMapper MAPPER = new ObjectMapper();
 
-  private final Path file;
-  private final FileChannel channel;
+  private final LineWriter lines;
 
   private TrainerLog(Path file) {
-    this.file = file;
-    try {
-      this.channel = FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.APPEND);
-    } catch (IOException e) {
-      throw FileErrors.cannotWrite(file, e);
-    }
+    lines = new LineWriter(file);
   }
 
   /** An empty log, in place of an earlier one. */
@@ -81,20 +73,11 @@ public final class TrainerLog implements AutoCloseable {
 
   /** Appends a line. */
   public void append(LogLine line) {
-    String text = JsonText.line(line.toJson()) + "\n";
-    try {
-      channel.write(ByteBuffer.wrap(text.getBytes(StandardCharsets.UTF_8)));
-    } catch (IOException e) {
-      throw FileErrors.cannotWrite(file, e);
-    }
+    lines.append(List.of(JsonText.line(line.toJson())));
   }
 
   @Override
   public void close() {
-    try {
-      channel.close();
-    } catch (IOException e) {
-      throw FileErrors.cannotWrite(file, e);
-    }
+    lines.close();
   }
 }

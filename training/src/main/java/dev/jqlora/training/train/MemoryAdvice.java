@@ -13,10 +13,12 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /**
  * What would make a run fit, in the order to try: first what gives the same numbers, then what gives slightly other ones,
@@ -123,13 +125,13 @@ public final class MemoryAdvice {
   }
 
   private static Change optimizer(OptimizerType resident, OptimizerType paged) {
-    return new Change("optim=" + paged.name().toLowerCase(java.util.Locale.ROOT),
+    return new Change("optim=" + paged.name().toLowerCase(Locale.ROOT),
         "the same numbers; moments leave for the host where they do not fit",
         shape -> changeIf(!shape.train().isNone() && shape.optimizer().type() == resident,
             () -> shape.with(shape.optimizer().withType(paged))));
   }
 
-  private static Optional<RunShape> changeIf(boolean applies, java.util.function.Supplier<RunShape> changed) {
+  private static Optional<RunShape> changeIf(boolean applies, Supplier<RunShape> changed) {
     return applies ? Optional.of(changed.get()) : Optional.empty();
   }
 

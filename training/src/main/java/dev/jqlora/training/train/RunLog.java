@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
@@ -86,9 +87,9 @@ final class RunLog implements AutoCloseable {
     settings.put("total_train_batch_size",
         String.valueOf(trainer.trainBatchSize() * trainer.gradientAccumulationSteps()));
     settings.put("optimizer", "%s with betas=(%s, %s) and epsilon=%s".formatted(
-        trainer.optimizer().type().name().toLowerCase(java.util.Locale.ROOT), trainer.optimizer().beta1(),
+        trainer.optimizer().type().name().toLowerCase(Locale.ROOT), trainer.optimizer().beta1(),
         trainer.optimizer().beta2(), trainer.optimizer().epsilon()));
-    settings.put("lr_scheduler_type", trainer.schedule().type().name().toLowerCase(java.util.Locale.ROOT));
+    settings.put("lr_scheduler_type", trainer.schedule().type().name().toLowerCase(Locale.ROOT));
     settings.put("training_steps", String.valueOf(state.globalStep()));
     SequencedMap<String, String> versions = new LinkedHashMap<>();
     versions.put("jqlora",

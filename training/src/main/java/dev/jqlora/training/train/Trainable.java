@@ -12,6 +12,7 @@ import dev.jqlora.training.config.OptimizerType;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.SequencedMap;
 
 /**
@@ -27,7 +28,7 @@ record Trainable(String state, TensorType type, int count, Group group) {
 
     /** The feed of the group's rates, F32 {@code [3]}. */
     String feed() {
-      return "rates." + name().toLowerCase(java.util.Locale.ROOT);
+      return "rates." + name().toLowerCase(Locale.ROOT);
     }
   }
 

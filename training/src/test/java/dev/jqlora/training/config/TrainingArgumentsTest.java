@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -153,7 +154,7 @@ class TrainingArgumentsTest {
     assertEquals(new DataArguments(List.of(), List.of(), Path.of("data"), null, 2048, null, false, false, false, false,
         0, false, MixStrategy.CONCAT, List.of(), 1000, null), run.data());
     var optimizer = new OptimizerArguments(OptimizerType.ADAMW_TORCH, 5e-5, 0, 0.9, 0.999, 1e-8, 1);
-    var schedule = new ScheduleArguments(SchedulerType.LINEAR, java.util.Map.of(), 0, 0);
+    var schedule = new ScheduleArguments(SchedulerType.LINEAR, Map.of(), 0, 0);
     var every500 = new Interval(IntervalStrategy.STEPS, 500);
     assertEquals(new TrainerArguments(Path.of("trainer_output"), false, false, false, new ResumeFrom.Automatic(), 8, 8,
         1, 3, -1, false, 42, 42, optimizer, schedule, every500, false, true, new Interval(IntervalStrategy.NO, 500),
@@ -204,7 +205,7 @@ class TrainingArgumentsTest {
     assertEquals(2e-5, run.trainer().optimizer().learningRate());
     assertEquals(Path.of("elsewhere"), run.trainer().outputDir());
     assertTrue(run.trainer().logFirstStep());
-    assertEquals(java.util.Map.of("num_cycles", "2", "lr_end", "1"), run.trainer().schedule().options());
+    assertEquals(Map.of("num_cycles", "2", "lr_end", "1"), run.trainer().schedule().options());
     assertEquals(7, run.trainer().maxSteps());
   }
 

@@ -86,7 +86,8 @@ class EvaluationTest {
         new EvaluationSettings.Base("stories260K", SharedData.path(SharedData.STORIES), Quantization.NONE),
         variants, Optional.of(new EvaluationSettings.Questions(SharedData.path(SharedData.TEST_QUESTIONS),
             new LinkedHashSet<>(BOTH), Template.ALPACA, Template.ALPACA.defaultSystem())),
-        new EvaluationSettings.Text(List.of(text()), OptionalInt.of(16), OptionalInt.of(8)), OptionalInt.of(limit),
+        new EvaluationSettings.Text(List.of(text()), new TextWindows(OptionalInt.of(16), OptionalInt.of(8))),
+        OptionalInt.of(limit),
         1500,
         folder.resolve(output), overwrite);
   }
@@ -233,8 +234,8 @@ class EvaluationTest {
         false))));
     EvaluationSettings sound = settings(BASE_ONLY, 1, "out", false);
     for (EvaluationSettings.Text text : List.of(
-        new EvaluationSettings.Text(List.of(text()), OptionalInt.of(513), OptionalInt.empty()),
-        new EvaluationSettings.Text(List.of(text()), OptionalInt.of(16), OptionalInt.of(16)))) {
+        new EvaluationSettings.Text(List.of(text()), new TextWindows(OptionalInt.of(513), OptionalInt.empty())),
+        new EvaluationSettings.Text(List.of(text()), new TextWindows(OptionalInt.of(16), OptionalInt.of(16))))) {
       assertEquals(Kind.USAGE, kind(() -> run(new EvaluationSettings(sound.base(), BASE_ONLY, Optional.empty(), text,
           OptionalInt.empty(), 100, folder.resolve("out"), false))));
     }

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -183,7 +184,7 @@ class CheckpointsTest {
     run.save(checkpoints, 1);
     run.saveModelOnly(checkpoints, 2);
     Path cut = run.save(checkpoints, 3).resolve(SessionStates.FILE);
-    Files.write(cut, java.util.Arrays.copyOf(Files.readAllBytes(cut), 40));
+    Files.write(cut, Arrays.copyOf(Files.readAllBytes(cut), 40));
     Files.createDirectory(outputDir.resolve("checkpoint-4"));
     Files.writeString(outputDir.resolve("checkpoint-4/optimizer.pt"), "");
     List<String> notices = new ArrayList<>();

@@ -13,8 +13,10 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -191,7 +193,7 @@ class DamagedRunFilesTest {
   }
 
   private static Damage append(String name, String text) {
-    return folder -> Files.writeString(folder.resolve(name), text, java.nio.file.StandardOpenOption.APPEND);
+    return folder -> Files.writeString(folder.resolve(name), text, StandardOpenOption.APPEND);
   }
 
   private static Damage flipLast(String name) {
@@ -231,7 +233,7 @@ class DamagedRunFilesTest {
     };
   }
 
-  private static Damage change(String name, java.util.function.UnaryOperator<byte[]> change) {
+  private static Damage change(String name, UnaryOperator<byte[]> change) {
     return folder -> Files.write(folder.resolve(name), change.apply(Files.readAllBytes(folder.resolve(name))));
   }
 }

@@ -27,7 +27,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -49,36 +48,16 @@ class CudaTrainingTest {
   }
 
   private TrainingArguments arguments(String stage, String output, String... more) {
-    List<String> words = new ArrayList<>(List.of("model_name_or_path=" + GoldenDataset.DATA.resolve("stories260K"),
-        "stage=" + stage,
-        "do_train=true", "dataset=" + (stage.equals("pt") ? "text" : "golden"), "dataset_dir=" + work,
-        "output_dir=" + work.resolve(output), "per_device_train_batch_size=1", "gradient_accumulation_steps=1",
-        "max_steps=3", "learning_rate=2e-3", "lora_rank=16", "lora_target=all", "quantization_bit=4", "cutoff_len=32",
-        "logging_steps=1", "optim=paged_adamw_8bit", "plot_loss=false", "save_steps=1"));
-    words.addAll(List.of(more));
-    return TrainingArguments.read(null, words);
+    List<String> keys = new ArrayList<>(List.of("stage=" + stage,
+        "dataset=" + (stage.equals("pt") ? "text" : "golden"), "per_device_train_batch_size=1",
+        "gradient_accumulation_steps=1", "max_steps=3", "lora_target=all", "quantization_bit=4", "cutoff_len=32",
+        "optim=paged_adamw_8bit", "plot_loss=false", "save_steps=1"));
+    keys.addAll(List.of(more));
+    return GoldenDataset.arguments(work, output, keys);
   }
 
   private static Trainer.Result run(TrainingArguments arguments, Backend backend, Recorder recorder) {
-    try (backend) {
-      return Trainer.run(arguments, Path.of(arguments.model().modelNameOrPath()), backend, recorder);
-    }
-  }
-
-  /** Keeps each step's loss, and what is shown where memory is short. */
-  private static class Recorder implements TrainingListener {
-    private final List<Double> losses = new ArrayList<>();
-    private @Nullable MemoryPlan refused;
-
-    @Override
-    public void stepped(Step report) {
-      losses.add(report.loss());
-    }
-
-    @Override
-    public void refused(MemoryPlan plan, List<MemoryAdvice.Option> advice) {
-      refused = plan;
-    }
+    return recorder.run(arguments, backend);
   }
 
   private static void assertNothingLeft() {

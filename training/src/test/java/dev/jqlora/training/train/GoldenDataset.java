@@ -5,14 +5,18 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.jqlora.training.config.TrainingArguments;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 
-/** The golden run's batches as a dataset, and a little text. */
+/** The golden run's batches as a dataset, a little text, and runs of the small Llama on them. */
 final class GoldenDataset {
   /** Where the reference data are. */
   static final Path DATA = Path.of(System.getProperty("jqlora.root", "."), "..", "shared", "data");
+  static final Path MODEL = DATA.resolve("stories260K");
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private GoldenDataset() {}
@@ -44,5 +48,19 @@ final class GoldenDataset {
     Files.writeString(folder.resolve("text.jsonl"),
         "{\"text\": \"Once upon a time there was a little girl who lived by the sea. She had a red boat.\"}\n"
             .repeat(8));
+  }
+
+  /**
+   * A run on the datasets in a folder.
+   *
+   * @param output the run's folder in it
+   * @param keys may set again what is set here, or what stands before them
+   */
+  static TrainingArguments arguments(Path folder, String output, List<String> keys) {
+    List<String> words = new ArrayList<>(List.of("model_name_or_path=" + MODEL, "do_train=true",
+        "dataset_dir=" + folder, "output_dir=" + folder.resolve(output), "learning_rate=2e-3", "lora_rank=16",
+        "logging_steps=1"));
+    words.addAll(keys);
+    return TrainingArguments.read(null, words);
   }
 }

@@ -8,9 +8,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Session;
-import dev.jqlora.engine.testkit.TestBackends;
 import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.engine.testkit.TestBackends;
 import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.model.EmbeddingTable;
 import dev.jqlora.llama.model.LoraSpec;
@@ -25,6 +25,7 @@ import dev.jqlora.training.config.OptimizerType;
 import dev.jqlora.training.data.Example;
 import dev.jqlora.training.data.MicroBatch;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -155,7 +156,7 @@ class GoldenLoraTest {
     }
   }
 
-  private static java.lang.foreign.MemorySegment checkpointTensor(Checkpoint adapter, Projection projection, int layer,
+  private static MemorySegment checkpointTensor(Checkpoint adapter, Projection projection, int layer,
       String side) {
     return adapter.tensor("base_model.model." + projection.path(layer) + ".lora_" + side + ".weight").data();
   }

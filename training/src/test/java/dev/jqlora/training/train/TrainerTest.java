@@ -8,8 +8,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.jqlora.engine.backend.Backend;
-import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.llama.config.LlamaConfig;
@@ -26,7 +24,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -47,15 +44,12 @@ class TrainerTest {
   }
 
   private TrainingArguments arguments(String output, String... more) {
-    List<String> words = new ArrayList<>(
-        List.of("model_name_or_path=" + GoldenDataset.DATA.resolve("stories260K"), "stage=sft",
-            "do_train=true", "dataset=golden", "dataset_dir=" + work, "output_dir=" + work.resolve(output),
-            "per_device_train_batch_size=2", "gradient_accumulation_steps=2", "max_steps=12", "learning_rate=2e-3",
-            "weight_decay=0.01", "warmup_steps=2", "lr_scheduler_type=cosine", "lora_rank=16", "lora_alpha=32",
-            "disable_shuffling=true", "logging_steps=1", "optim=adamw_torch", "plot_loss=true", "save_steps=4",
-            "cutoff_len=2048"));
-    words.addAll(List.of(more));
-    return TrainingArguments.read(null, words);
+    List<String> keys = new ArrayList<>(List.of("stage=sft", "dataset=golden", "per_device_train_batch_size=2",
+        "gradient_accumulation_steps=2", "max_steps=12", "weight_decay=0.01", "warmup_steps=2",
+        "lr_scheduler_type=cosine", "lora_alpha=32", "disable_shuffling=true", "optim=adamw_torch", "plot_loss=true",
+        "save_steps=4", "cutoff_len=2048"));
+    keys.addAll(List.of(more));
+    return GoldenDataset.arguments(work, output, keys);
   }
 
   private static Trainer.Result run(TrainingArguments arguments, int threads, int stopAfter) {
@@ -63,49 +57,7 @@ class TrainerTest {
   }
 
   private static Trainer.Result run(TrainingArguments arguments, int threads, Recorder recorder) {
-    try (Backend backend = new CpuBackend(threads)) {
-      return Trainer.run(arguments, Path.of(arguments.model().modelNameOrPath()), backend, recorder);
-    }
-  }
-
-  /** Asks to stop after a step; keeps what is said about memory. */
-  private static final class Recorder implements TrainingListener {
-    private final int stopAfter;
-    private int step;
-    private long deviceBytes;
-    private final List<PagingCounts> moved = new ArrayList<>();
-    private final List<MemoryAdvice.Option> advised = new ArrayList<>();
-    private @Nullable MemoryPlan refusal;
-
-    Recorder(int stopAfter) {
-      this.stopAfter = stopAfter;
-    }
-
-    @Override
-    public void started(Plan plan) {
-      deviceBytes = plan.deviceBytes();
-    }
-
-    @Override
-    public void stepped(Step report) {
-      step = report.step();
-    }
-
-    @Override
-    public void refused(MemoryPlan plan, List<MemoryAdvice.Option> advice) {
-      refusal = plan;
-      advised.addAll(advice);
-    }
-
-    @Override
-    public void paged(int step, PagingCounts counts) {
-      moved.add(counts);
-    }
-
-    @Override
-    public boolean stopRequested() {
-      return step == stopAfter;
-    }
+    return recorder.run(arguments, new CpuBackend(threads));
   }
 
   @ParameterizedTest
@@ -165,8 +117,7 @@ class TrainerTest {
     run(arguments("roomy", with(more, paged)), 1, roomy);
     assertTrue(roomy.moved.isEmpty());
 
-    PagingNeeds needs = PagingNeeds.of(arguments("unused", with(more, paged)),
-        GoldenDataset.DATA.resolve("stories260K"));
+    PagingNeeds needs = PagingNeeds.of(arguments("unused", with(more, paged)), GoldenDataset.MODEL);
     long least = roomy.deviceBytes - needs.allBytes() + needs.workingSetBytes();
     Recorder tight = new Recorder(2);
     assertTrue(run(arguments("tight", with(more, paged, "device_memory=" + least)), 1, tight).interrupted());
@@ -184,11 +135,11 @@ class TrainerTest {
     String log = Files.readString(work.resolve("tight/trainer_log.jsonl"));
     assertTrue(log.lines().allMatch(line -> line.contains("pages_in")), log);
 
-    Recorder refused = new Recorder(-1);
+    Recorder recorder = new Recorder();
     JqloraException failure = assertThrows(JqloraException.class,
-        () -> run(arguments("refused", with(more, paged, "device_memory=" + (least - 64))), 1, refused));
+        () -> run(arguments("refused", with(more, paged, "device_memory=" + (least - 64))), 1, recorder));
     assertEquals(JqloraException.Kind.MEMORY, failure.kind());
-    assertEquals(0, refused.step);
+    assertEquals(0, recorder.step);
   }
 
   /** What a run of every kind comes to allocate is what was planned before anything was loaded. */
@@ -206,8 +157,8 @@ class TrainerTest {
         {"model_type": "llama", "vocab_size": 515, "hidden_size": 60, "intermediate_size": 101,
          "num_hidden_layers": 3, "num_attention_heads": 6, "num_key_value_heads": 3, "bos_token_id": 1}"""));
     RandomModel.write(random, shape, RandomModel.Storage.BF16, 3);
-    new TokenizerFiles(GoldenDataset.DATA.resolve("stories260K")).copyTo(random);
-    for (Path model : List.of(GoldenDataset.DATA.resolve("stories260K"), random)) {
+    new TokenizerFiles(GoldenDataset.MODEL).copyTo(random);
+    for (Path model : List.of(GoldenDataset.MODEL, random)) {
       List<String> more = new ArrayList<>(List.of("model_name_or_path=" + model, "max_steps=3", "save_strategy=no",
           "plot_loss=false", "overwrite_output_dir=true"));
       more.addAll(List.of(words.split(" ")));
@@ -223,23 +174,23 @@ class TrainerTest {
   /** A run that cannot fit is refused with the reason and the remedy, and the remedy helps. */
   @Test
   void aRunThatDoesNotFitIsRefusedWithWhatMakesItFit() throws IOException {
-    Recorder refused = new Recorder(-1);
+    Recorder recorder = new Recorder();
     String limit = "device_memory=2000000";
     String[] large = {limit, "disable_gradient_checkpointing=true", "optim=adamw_torch", "save_strategy=no",
         "max_steps=2"};
-    JqloraException failure = assertThrows(JqloraException.class, () -> run(arguments("out", large), 2, refused));
+    JqloraException failure = assertThrows(JqloraException.class, () -> run(arguments("out", large), 2, recorder));
     assertEquals(JqloraException.Kind.MEMORY, failure.kind());
-    MemoryPlan plan = Objects.requireNonNull(refused.refusal);
+    MemoryPlan plan = Objects.requireNonNull(recorder.refused);
     assertFalse(plan.fits());
     assertEquals(2_000_000, plan.limitBytes());
-    assertEquals(0, refused.deviceBytes);
-    MemoryAdvice.Option last = refused.advised.getLast();
-    assertTrue(last.fits(), refused.advised.toString());
+    assertEquals(0, recorder.deviceBytes);
+    MemoryAdvice.Option last = recorder.advised.getLast();
+    assertTrue(last.fits(), recorder.advised.toString());
     List<String> settings = new ArrayList<>(List.of(large));
-    refused.advised.forEach(option -> settings.addAll(List.of(option.setting().split(" "))));
+    recorder.advised.forEach(option -> settings.addAll(List.of(option.setting().split(" "))));
     assertTrue(String.valueOf(failure.getMessage()).contains("set disable_gradient_checkpointing=false "),
         failure.getMessage());
-    Recorder fits = new Recorder(-1);
+    Recorder fits = new Recorder();
     Trainer.DeviceMemoryUse memory = run(arguments("out", settings.toArray(String[]::new)), 2, fits).memory();
     assertTrue(memory.countedBytes() <= 2_000_000, memory.toString());
   }

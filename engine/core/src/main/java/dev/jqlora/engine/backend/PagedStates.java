@@ -17,8 +17,8 @@ public final class PagedStates {
     /** Makes a zeroed pool. */
     void openPool(long bytes);
 
-    /** Gives the pool back, in which no page is any more. */
-    void closePool();
+    /** Gives the pool of so many bytes back, in which no page is any more. */
+    void closePool(long bytes);
 
     /**
      * Overwrites bytes of a page.
@@ -93,7 +93,7 @@ public final class PagedStates {
   /** Gives the pool back, and what is in it up. */
   public void close() {
     if (poolBytes > 0) {
-      memory.closePool();
+      memory.closePool(poolBytes);
     }
     poolBytes = 0;
   }

@@ -1,30 +1,17 @@
 package dev.jqlora.engine.op;
 
-import dev.jqlora.engine.graph.Array64;
-import dev.jqlora.engine.graph.Differentiable;
 import dev.jqlora.engine.graph.Gradient;
 import dev.jqlora.engine.graph.GraphBuilder;
-import dev.jqlora.engine.graph.Primitive;
-import dev.jqlora.engine.graph.ShapeException;
 import dev.jqlora.engine.graph.Value;
-import dev.jqlora.engine.tensor.DType;
-import dev.jqlora.engine.tensor.TensorType;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** {@code y = √x}; F32. Gradient: {@code dx = dy / (2y)}. */
-public record Sqrt() implements Primitive, Differentiable {
+public record Sqrt() implements Elementwise {
   @Override
-  public List<TensorType> infer(List<TensorType> inputs) {
-    ShapeException.count(name(), inputs, 1);
-    ShapeException.dtype(name(), "x", inputs.getFirst(), DType.F32);
-    return inputs;
-  }
-
-  @Override
-  public List<Array64> evaluate(List<Array64> inputs, List<TensorType> outputs) {
-    return List.of(inputs.getFirst().map(Math::sqrt));
+  public double of(double x) {
+    return Math.sqrt(x);
   }
 
   @Override
@@ -32,10 +19,5 @@ public record Sqrt() implements Primitive, Differentiable {
     GraphBuilder builder = gradient.builder();
     Value reciprocal = builder.apply(new Reciprocal(), gradient.output(0));
     return Arrays.asList(builder.apply(new Scale(0.5f), builder.apply(new Multiply(), gradient.of(0), reciprocal)));
-  }
-
-  @Override
-  public boolean inPlace(int input, int output) {
-    return true;
   }
 }

@@ -10,6 +10,7 @@ import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /** Axis i of the output is axis {@code axes[i]} of the input. */
@@ -23,7 +24,7 @@ public record Transpose(List<Integer> axes) implements Primitive, Differentiable
     ShapeException.count(name(), inputs, 1);
     Shape shape = inputs.getFirst().shape();
     ShapeException.check(
-        axes.stream().sorted().toList().equals(java.util.stream.IntStream.range(0, shape.rank()).boxed().toList()),
+        axes.stream().sorted().toList().equals(IntStream.range(0, shape.rank()).boxed().toList()),
         "Transpose: %s is no order of the axes of %s", axes, inputs.getFirst());
     return List.of(inputs.getFirst().withShape(new Shape(axes.stream().map(shape::dim).toList())));
   }

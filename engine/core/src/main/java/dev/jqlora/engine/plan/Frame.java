@@ -181,12 +181,7 @@ final class Frame {
   private long live() {
     long most = 0;
     for (int step = -1; step <= graph.nodes().size(); step++) {
-      long live = 0;
-      for (Buffer buffer : buffers) {
-        if (buffer.first <= step && step <= buffer.last) {
-          live += Placement.align(buffer.bytes);
-        }
-      }
+      long live = Placement.liveBytes(buffers, step);
       if (step >= 0 && step < graph.nodes().size()) {
         Frame child = children.get(graph.nodes().get(step));
         live += child == null ? 0 : child.liveBytes - child.bytes;
@@ -194,10 +189,6 @@ final class Frame {
       most = Math.max(most, live);
     }
     return most;
-  }
-
-  private int peakStep() {
-    return Placement.peakStep(buffers, graph.nodes().size());
   }
 
   private Plan.Kind kind(Buffer buffer) {
@@ -215,9 +206,9 @@ final class Frame {
   /** What is live at the fullest moment, down into the bodies. */
   List<Plan.Row> peak() {
     List<Plan.Row> rows = new ArrayList<>();
-    int step = peakStep();
+    int step = Placement.peakStep(buffers, graph.nodes().size());
     for (Buffer buffer : buffers) {
-      if (buffer.first <= step && step <= buffer.last) {
+      if (buffer.liveAt(step)) {
         Frame child = children.entrySet().stream().filter(entry -> scratch.get(entry.getKey()) == buffer)
             .map(Map.Entry::getValue).findFirst().orElse(null);
         if (child == null) {

@@ -14,6 +14,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 
 /** Plans a program: chooses kernels, gives every value a place, and writes down the steps. */
@@ -168,14 +169,22 @@ public final class Planner {
     }
 
     private void loop(Node node, Repeat repeat, List<Step> steps) {
-      Frame child = java.util.Objects.requireNonNull(frame.children.get(node));
+      Emission body = body(node, repeat);
+      for (int i = 0; i < repeat.carried(); i++) {
+        addCopy(steps, operand(node.inputs().get(i)), body.outputs.get(i));
+      }
+      Operand index = body.operand(repeat.body().inputs().getFirst());
+      steps.add(new Step.Loop(repeat.count(), repeat.reverse(), depth, index, body.iteration(repeat.carried())));
+    }
+
+    /** A loop's body, whose carried values lie where the loop's outputs do, and whose slices lie in what is stacked. */
+    private Emission body(Node node, Repeat repeat) {
       Map<Value, Slot> bodyInputs = new HashMap<>();
       List<Slot> bodyOutputs = new ArrayList<>();
       for (int i = 0; i < repeat.carried(); i++) {
-        Operand carried = operand(node.outputs().get(i));
-        addCopy(steps, operand(node.inputs().get(i)), carried.slot());
-        bodyInputs.put(repeat.bodyCarried().get(i), carried.slot());
-        bodyOutputs.add(carried.slot());
+        Slot carried = slot(node.outputs().get(i));
+        bodyInputs.put(repeat.bodyCarried().get(i), carried);
+        bodyOutputs.add(carried);
       }
       for (int i = 0; i < repeat.stacked(); i++) {
         Value slice = repeat.bodySlices().get(i);
@@ -187,28 +196,32 @@ public final class Planner {
       for (int i = repeat.carried(); i < node.outputs().size(); i++) {
         bodyOutputs.add(slices(node.outputs().get(i), repeat.body().outputs().get(i).type()));
       }
-      Slot childBase = inFrame(java.util.Objects.requireNonNull(frame.scratch.get(node)));
-      Emission body = new Emission(child, childBase, bodyInputs, bodyOutputs, depth + 1);
+      Slot bodyBase = inFrame(Objects.requireNonNull(frame.scratch.get(node)));
+      return new Emission(Objects.requireNonNull(frame.children.get(node)), bodyBase, bodyInputs, bodyOutputs,
+          depth + 1);
+    }
 
-      List<Value> results = repeat.body().outputs();
-      List<Step> bodySteps = new ArrayList<>();
-      for (int i = repeat.carried(); i < results.size(); i++) {
-        if (bodyInputs.containsKey(child.root(results.get(i)))) {
-          addCopy(bodySteps, body.operand(results.get(i)), bodyOutputs.get(i));
+    /** An iteration of a loop whose body this is: what hands an input on to a stacked output goes before all else. */
+    private List<Step> iteration(int carried) {
+      List<Step> steps = stackedCopies(carried, true);
+      steps.addAll(nodes());
+      steps.addAll(stackedCopies(carried, false));
+      steps.addAll(keeping());
+      for (int i = 0; i < carried; i++) {
+        addCopy(steps, result(i), outputs.get(i));
+      }
+      return steps;
+    }
+
+    private List<Step> stackedCopies(int carried, boolean ofInputs) {
+      List<Step> steps = new ArrayList<>();
+      for (int i = carried; i < outputs.size(); i++) {
+        Value value = frame.graph.outputs().get(i);
+        if (inputs.containsKey(frame.root(value)) == ofInputs) {
+          addCopy(steps, operand(value), outputs.get(i));
         }
       }
-      bodySteps.addAll(body.nodes());
-      for (int i = repeat.carried(); i < results.size(); i++) {
-        if (!bodyInputs.containsKey(child.root(results.get(i)))) {
-          addCopy(bodySteps, body.operand(results.get(i)), bodyOutputs.get(i));
-        }
-      }
-      bodySteps.addAll(body.keeping());
-      for (int i = 0; i < repeat.carried(); i++) {
-        addCopy(bodySteps, body.result(i), bodyOutputs.get(i));
-      }
-      Operand index = body.operand(repeat.body().inputs().getFirst());
-      steps.add(new Step.Loop(repeat.count(), repeat.reverse(), depth, index, bodySteps));
+      return steps;
     }
 
     private Slot slices(Value stacked, TensorType slice) {

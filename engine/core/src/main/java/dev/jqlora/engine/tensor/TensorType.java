@@ -1,5 +1,7 @@
 package dev.jqlora.engine.tensor;
 
+import java.util.Locale;
+
 /** Element type and shape: everything about a tensor that is known before a run. */
 public record TensorType(DType dtype, Shape shape) {
   public static TensorType f32(int... dims) {
@@ -28,6 +30,6 @@ public record TensorType(DType dtype, Shape shape) {
 
   @Override
   public String toString() {
-    return dtype.name().toLowerCase(java.util.Locale.ROOT) + shape;
+    return dtype.name().toLowerCase(Locale.ROOT) + shape;
   }
 }

@@ -38,7 +38,7 @@ final class CpuPages implements PagedStates.Memory, AutoCloseable {
   }
 
   @Override
-  public void closePool() {
+  public void closePool(long bytes) {
     poolRegion.close();
     poolRegion = memory.region();
     pool = MemorySegment.NULL;

@@ -9,7 +9,8 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandleProxies;
+import java.util.Locale;
 import java.util.Optional;
 
 /**
@@ -33,53 +34,55 @@ final class HugePages {
 
   private HugePages() {}
 
-  /** The system's functions. */
-  private record Functions(MethodHandle mmap, MethodHandle madvise, MethodHandle munmap) {
+  /** The system's functions, with C's types but for pointers. */
+  private record Functions(Mmap mmap, Madvise madvise, Munmap munmap) {
+    public interface Mmap {
+      MemorySegment call(MemorySegment address, long bytes, int protection, int flags, int file, long offset);
+    }
+
+    public interface Madvise {
+      int call(MemorySegment memory, long bytes, int advice);
+    }
+
+    public interface Munmap {
+      int call(MemorySegment memory, long bytes);
+    }
+
     static Optional<Functions> find() {
       if (!System.getProperty("os.name").equals("Linux")) {
         return Optional.empty();
       }
       try {
         return Optional.of(new Functions(
-            function("mmap", ADDRESS, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG),
-            function("madvise", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT),
-            function("munmap", JAVA_INT, ADDRESS, JAVA_LONG)));
+            function(Mmap.class, ADDRESS, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG),
+            function(Madvise.class, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT),
+            function(Munmap.class, JAVA_INT, ADDRESS, JAVA_LONG)));
       } catch (IllegalCallerException | UnsupportedOperationException e) {
         // Native access is denied to this module, or this Java has no linker.
         return Optional.empty();
       }
     }
 
-    private static MethodHandle function(String name, MemoryLayout result, MemoryLayout... arguments) {
+    /** The function that has the interface's name. */
+    private static <F> F function(Class<F> type, MemoryLayout result, MemoryLayout... arguments) {
       Linker linker = Linker.nativeLinker();
-      return linker.downcallHandle(linker.defaultLookup().findOrThrow(name), FunctionDescriptor.of(result, arguments));
+      String name = type.getSimpleName().toLowerCase(Locale.ROOT);
+      return MethodHandleProxies.asInterfaceInstance(type, linker.downcallHandle(
+          linker.defaultLookup().findOrThrow(name), FunctionDescriptor.of(result, arguments)));
     }
 
     /** Zeroed memory that begins at a multiple of {@link #PAGE}; empty where the system has none. */
     Optional<MemorySegment> map(Arena arena, long bytes) {
-      try {
-        long mapped = bytes + PAGE;
-        MemorySegment start = (MemorySegment) mmap.invokeExact(MemorySegment.NULL, mapped, PROT_READ_WRITE,
-            MAP_PRIVATE_ANONYMOUS, -1, 0L);
-        if (start.address() == MAP_FAILED) {
-          return Optional.empty();
-        }
-        MemorySegment memory = start.reinterpret(mapped, arena, segment -> unmap(segment, mapped))
-            .asSlice(Math.ceilDiv(start.address(), PAGE) * PAGE - start.address(), bytes);
-        // Advice: where it is not taken, the pages are ordinary ones.
-        int _ = (int) madvise.invokeExact(memory, bytes, MADV_HUGEPAGE);
-        return Optional.of(memory);
-      } catch (Throwable e) {
-        throw new IllegalStateException("cannot map memory", e);
+      long mapped = bytes + PAGE;
+      MemorySegment start = mmap.call(MemorySegment.NULL, mapped, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
+      if (start.address() == MAP_FAILED) {
+        return Optional.empty();
       }
-    }
-
-    private void unmap(MemorySegment segment, long bytes) {
-      try {
-        int _ = (int) munmap.invokeExact(segment, bytes);
-      } catch (Throwable e) {
-        throw new IllegalStateException("cannot unmap memory", e);
-      }
+      MemorySegment memory = start.reinterpret(mapped, arena, segment -> munmap.call(segment, mapped))
+          .asSlice(Math.ceilDiv(start.address(), PAGE) * PAGE - start.address(), bytes);
+      // Advice: where it is not taken, the pages are ordinary ones.
+      madvise.call(memory, bytes, MADV_HUGEPAGE);
+      return Optional.of(memory);
     }
   }
 

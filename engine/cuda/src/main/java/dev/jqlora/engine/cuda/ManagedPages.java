@@ -10,8 +10,6 @@ import dev.jqlora.engine.backend.SessionAccount;
  * or more: what shares one with a page that moves goes along, and comes back when a kernel touches it.
  */
 final class ManagedPages extends DevicePages<Driver.Managed> {
-  private long poolBytes;
-
   ManagedPages(Gpu gpu, SessionAccount account, DeviceCount memory, Staging staging) {
     super(gpu, account, memory, staging);
   }
@@ -19,7 +17,6 @@ final class ManagedPages extends DevicePages<Driver.Managed> {
   /** Where all pages have room, they go to the device at once. */
   @Override
   public void openPool(long bytes) {
-    poolBytes = bytes;
     memory().hold(bytes);
     if (bytes == pages().totalBytes()) {
       pages().pages().forEach(page -> moveIn(page, 0));
@@ -27,8 +24,8 @@ final class ManagedPages extends DevicePages<Driver.Managed> {
   }
 
   @Override
-  public void closePool() {
-    memory().letGo(poolBytes);
+  public void closePool(long bytes) {
+    memory().letGo(bytes);
   }
 
   @Override

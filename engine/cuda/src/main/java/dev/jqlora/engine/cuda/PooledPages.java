@@ -9,7 +9,6 @@ import dev.jqlora.engine.backend.SessionAccount;
  */
 final class PooledPages extends DevicePages<Driver.Pinned> {
   private long pool;
-  private long poolBytes;
 
   PooledPages(Gpu gpu, SessionAccount account, DeviceCount memory, Staging staging) {
     super(gpu, account, memory, staging);
@@ -18,13 +17,12 @@ final class PooledPages extends DevicePages<Driver.Pinned> {
   @Override
   public void openPool(long bytes) {
     pool = memory().allocate(bytes, "the pool of pages");
-    poolBytes = bytes;
     Driver.fill(pool, 0, 1, bytes, gpu().stream());
   }
 
   @Override
-  public void closePool() {
-    memory().free(pool, poolBytes);
+  public void closePool(long bytes) {
+    memory().free(pool, bytes);
     pool = 0;
   }
 
@@ -51,7 +49,7 @@ final class PooledPages extends DevicePages<Driver.Pinned> {
   @Override
   public void close() {
     if (pool != 0) {
-      closePool();
+      Driver.free(pool);
     }
     super.close();
   }

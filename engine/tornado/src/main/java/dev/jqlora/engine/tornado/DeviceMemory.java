@@ -246,7 +246,7 @@ final class DeviceMemory {
 
   /** All arrays that graphs share. */
   Object[] resident() {
-    List<Object> all = new ArrayList<>(regions.stream().map(Region::array).toList());
+    List<Object> all = new ArrayList<>(arrays());
     all.add(tables);
     return all.toArray();
   }

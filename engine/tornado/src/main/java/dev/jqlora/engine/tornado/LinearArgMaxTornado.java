@@ -19,13 +19,10 @@ final class LinearArgMaxTornado implements TornadoKernel<LinearArgMax> {
 
   @Override
   public void emit(LinearArgMax op, Launch launch) {
-    int n = launch.type(0).shape().dim(0);
     int vocab = launch.type(1).shape().dim(0);
-    int step = Logits.rows(launch.type(0), vocab);
-    for (int row = 0; row < n; row += step) {
-      int rows = Math.min(step, n - row);
+    Logits.forRows(launch, vocab, (row, rows) -> {
       Logits.emit(launch, row, rows);
       Logits.argMax(launch, row, rows, vocab);
-    }
+    });
   }
 }

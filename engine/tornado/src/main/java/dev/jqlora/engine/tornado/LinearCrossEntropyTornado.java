@@ -19,14 +19,11 @@ final class LinearCrossEntropyTornado implements TornadoKernel<LinearCrossEntrop
 
   @Override
   public void emit(LinearCrossEntropy op, Launch launch) {
-    int n = launch.type(0).shape().dim(0);
     int width = launch.type(0).shape().dim(1);
     int vocab = launch.type(1).shape().dim(0);
     int logits = launch.scratch();
     boolean gradient = op.inputGradient() || op.weightGradient();
-    int step = Logits.rows(launch.type(0), vocab);
-    for (int row = 0; row < n; row += step) {
-      int rows = Math.min(step, n - row);
+    Logits.forRows(launch, vocab, (row, rows) -> {
       Logits.emit(launch, row, rows);
       Logits.loss(launch, 2, row, rows, vocab, gradient);
       if (op.inputGradient()) {
@@ -43,7 +40,7 @@ final class LinearCrossEntropyTornado implements TornadoKernel<LinearCrossEntrop
             new Products.Matrix(0, launch.at(0, (long) row * width), Products.Layout.plain(width)), dw, launch.at(dw),
             row == 0 ? Products.Sum.NONE : new Products.Sum(1, dw, launch.at(dw)));
       }
-    }
-    Logits.total(launch, n);
+    });
+    Logits.total(launch);
   }
 }

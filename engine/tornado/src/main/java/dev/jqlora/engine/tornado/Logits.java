@@ -15,8 +15,22 @@ final class Logits {
 
   private Logits() {}
 
+  /** What is done with some rows of operand 0 and their logits. */
+  interface Rows {
+    void emit(int row, int rows);
+  }
+
+  /** Goes through all rows of operand 0, as many at a time as have their logits in the scratch memory. */
+  static void forRows(Launch launch, int vocab, Rows work) {
+    int n = launch.type(0).shape().dim(0);
+    int step = rows(launch.type(0), vocab);
+    for (int row = 0; row < n; row += step) {
+      work.emit(row, Math.min(step, n - row));
+    }
+  }
+
   /** Rows of x whose logits are held at once. */
-  static int rows(TensorType x, int vocab) {
+  private static int rows(TensorType x, int vocab) {
     return Math.max(1, Math.min(x.shape().dim(0), MOST / Math.max(1, vocab)));
   }
 
@@ -46,10 +60,10 @@ final class Logits {
             launch.at(launch.out(1), row), vocab, gradient ? 1 : 0));
   }
 
-  /** Adds the task for the sum of the losses of n rows. */
-  static void total(Launch launch, int n) {
+  /** Adds the task for the sum of the losses of all rows. */
+  static void total(Launch launch) {
     launch.groups(1).task(launch.id(), SumOfSquaresTornado::total, launch.context(), launch.memory(), launch.at(),
-        launch.call(launch.at(launch.out(1)), launch.at(launch.out(0)), n));
+        launch.call(launch.at(launch.out(1)), launch.at(launch.out(0)), launch.type(0).shape().dim(0)));
   }
 
   /** Adds the task for the largest logits of rows. */

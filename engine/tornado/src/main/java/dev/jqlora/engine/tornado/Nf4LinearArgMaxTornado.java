@@ -19,13 +19,9 @@ final class Nf4LinearArgMaxTornado implements TornadoKernel<Nf4LinearArgMax> {
 
   @Override
   public void emit(Nf4LinearArgMax op, Launch launch) {
-    int n = launch.type(0).shape().dim(0);
-    int vocab = op.weight().out();
-    int step = Logits.rows(launch.type(0), vocab);
-    for (int row = 0; row < n; row += step) {
-      int rows = Math.min(step, n - row);
+    Logits.forRows(launch, op.weight().out(), (row, rows) -> {
       Logits.emitNf4(launch, op.weight(), row, rows);
-      Logits.argMax(launch, row, rows, vocab);
-    }
+      Logits.argMax(launch, row, rows, op.weight().out());
+    });
   }
 }

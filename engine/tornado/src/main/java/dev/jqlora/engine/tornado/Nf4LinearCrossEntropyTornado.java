@@ -19,18 +19,14 @@ final class Nf4LinearCrossEntropyTornado implements TornadoKernel<Nf4LinearCross
 
   @Override
   public void emit(Nf4LinearCrossEntropy op, Launch launch) {
-    int n = launch.type(0).shape().dim(0);
-    int vocab = op.weight().out();
-    int step = Logits.rows(launch.type(0), vocab);
-    for (int row = 0; row < n; row += step) {
-      int rows = Math.min(step, n - row);
+    Logits.forRows(launch, op.weight().out(), (row, rows) -> {
       Logits.emitNf4(launch, op.weight(), row, rows);
-      Logits.loss(launch, 1 + op.weight().inputs(), row, rows, vocab, op.inputGradient());
+      Logits.loss(launch, 1 + op.weight().inputs(), row, rows, op.weight().out(), op.inputGradient());
       if (op.inputGradient()) {
         Products.emitNf4(launch, op.weight(), false, rows, launch.at(launch.scratch()),
             launch.at(launch.out(2), (long) row * op.weight().in()));
       }
-    }
-    Logits.total(launch, n);
+    });
+    Logits.total(launch);
   }
 }

@@ -56,7 +56,7 @@ final class TornadoPages implements AutoCloseable {
     public void openPool(long bytes) {}
 
     @Override
-    public void closePool() {}
+    public void closePool(long bytes) {}
 
     @Override
     public void moveIn(Page page, long offset) {
