@@ -6,6 +6,7 @@ import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -15,7 +16,8 @@ import jdk.incubator.vector.FloatVector;
  * the sum loads 3 vectors and 8 broadcast numbers for 24 fused multiply-adds, so arithmetic and not loading sets the
  * pace. With 16 registers it is 4 rows, 12 accumulators. Where only one or two vectors of columns remain, narrower kernels
  * finish. The accumulators are local variables written out one by one because an array of vectors would live
- * in memory; and memory is read without helper methods, because the compiler inlines only so much into one method.
+ * in memory; and memory is read without helper methods, because the compiler inlines only so much into one method. A method
+ * of twice this length stayed with the quick compiler in a whole run, which ran out of registers, at a tenth of the speed.
  *
  * <p>Every number of the tile is a chain of fused multiply-adds over the summed axis in ascending order, whatever the
  * tile's place or the kernel.
@@ -33,18 +35,18 @@ final class GemmTile {
 
   private GemmTile() {}
 
-  /**
-   * Overwrites {@code [ROWS][COLUMNS]} of {@code tile} with the product of {@code a[depth][ROWS]} transposed and
-   * {@code b[depth][COLUMNS]}. Vectors of columns beyond {@code columns} are left as they are.
-   */
+  /** The product alone: {@link #add} to a tile of zeros. */
   static void multiply(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, int columns,
       float[] tile, int tileOffset) {
-    multiply(a, aOffset, b, bOffset, depth, columns, 1, false, tile, tileOffset, aOffset, 0);
+    Arrays.fill(tile, tileOffset, tileOffset + SIZE, 0f);
+    add(a, aOffset, b, bOffset, depth, columns, 1, tile, tileOffset, aOffset, 0);
   }
 
   /**
-   * The same product times {@code alpha}, which overwrites the tile or is added to it, and meanwhile memory of A that is
-   * needed next is brought into the cache: Java has no instruction to prefetch, so a
+   * Adds to {@code [ROWS][COLUMNS]} of {@code tile} alpha times the product of {@code a[depth][ROWS]} transposed and
+   * {@code b[depth][COLUMNS]}. Vectors of columns beyond {@code columns} are left as they are.
+   *
+   * <p>Meanwhile memory of A that is needed next is brought into the cache. Java has no instruction to prefetch, so a
    * number is read in each step of the sum. Spread over the steps that costs nothing, whereas a tile that begins with
    * memory from the outer caches waits for it.
    *
@@ -52,31 +54,31 @@ final class GemmTile {
    * @param share floats to be brought for each step of the sum; 0 for none
    * @return a sum of what was read; the caller keeps it, or the compiler would leave the reading out
    */
-  static int multiply(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, int columns,
-      float alpha, boolean add, float[] tile, int tileOffset, long next, int share) {
+  static int add(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, int columns,
+      float alpha, float[] tile, int tileOffset, long next, int share) {
     boolean tall = ROWS == 8;
     if (columns > 2 * LANES) {
       return tall
-          ? eightByThree(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, add, next, share)
-          : fourByThree(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, add, next, share);
+          ? eightByThree(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, next, share)
+          : fourByThree(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, next, share);
     }
     if (columns > LANES) {
       if (tall) {
-        eightByTwo(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, add);
+        eightByTwo(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha);
       } else {
-        fourByTwo(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, add);
+        fourByTwo(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha);
       }
     } else if (tall) {
-      eightByOne(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, add);
+      eightByOne(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha);
     } else {
-      fourByOne(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, add);
+      fourByOne(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha);
     }
     return 0;
   }
 
   private static int eightByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth,
       float[] tile,
-      int tileOffset, float alpha, boolean add, long next, int share) {
+      int tileOffset, float alpha, long next, int share) {
     int read = 0;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
@@ -144,86 +146,43 @@ final class GemmTile {
       c72 = a7.fma(b2, c72);
     }
     FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
-    if (add) {
-      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile,
-          tileOffset + 0 * COLUMNS);
-      c01.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 0 * COLUMNS + LANES);
-      c02.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + 2 * LANES)).intoArray(tile,
-          tileOffset + 0 * COLUMNS + 2 * LANES);
-      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile,
-          tileOffset + 1 * COLUMNS);
-      c11.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 1 * COLUMNS + LANES);
-      c12.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + 2 * LANES)).intoArray(tile,
-          tileOffset + 1 * COLUMNS + 2 * LANES);
-      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile,
-          tileOffset + 2 * COLUMNS);
-      c21.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 2 * COLUMNS + LANES);
-      c22.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + 2 * LANES)).intoArray(tile,
-          tileOffset + 2 * COLUMNS + 2 * LANES);
-      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile,
-          tileOffset + 3 * COLUMNS);
-      c31.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 3 * COLUMNS + LANES);
-      c32.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + 2 * LANES)).intoArray(tile,
-          tileOffset + 3 * COLUMNS + 2 * LANES);
-      c40.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS)).intoArray(tile,
-          tileOffset + 4 * COLUMNS);
-      c41.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 4 * COLUMNS + LANES);
-      c42.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS + 2 * LANES)).intoArray(tile,
-          tileOffset + 4 * COLUMNS + 2 * LANES);
-      c50.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS)).intoArray(tile,
-          tileOffset + 5 * COLUMNS);
-      c51.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 5 * COLUMNS + LANES);
-      c52.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS + 2 * LANES)).intoArray(tile,
-          tileOffset + 5 * COLUMNS + 2 * LANES);
-      c60.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS)).intoArray(tile,
-          tileOffset + 6 * COLUMNS);
-      c61.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 6 * COLUMNS + LANES);
-      c62.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS + 2 * LANES)).intoArray(tile,
-          tileOffset + 6 * COLUMNS + 2 * LANES);
-      c70.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS)).intoArray(tile,
-          tileOffset + 7 * COLUMNS);
-      c71.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 7 * COLUMNS + LANES);
-      c72.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS + 2 * LANES)).intoArray(tile,
-          tileOffset + 7 * COLUMNS + 2 * LANES);
-    } else {
-      c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
-      c01.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
-      c02.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS + 2 * LANES);
-      c10.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS);
-      c11.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
-      c12.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS + 2 * LANES);
-      c20.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS);
-      c21.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
-      c22.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS + 2 * LANES);
-      c30.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS);
-      c31.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
-      c32.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS + 2 * LANES);
-      c40.mul(factor).intoArray(tile, tileOffset + 4 * COLUMNS);
-      c41.mul(factor).intoArray(tile, tileOffset + 4 * COLUMNS + LANES);
-      c42.mul(factor).intoArray(tile, tileOffset + 4 * COLUMNS + 2 * LANES);
-      c50.mul(factor).intoArray(tile, tileOffset + 5 * COLUMNS);
-      c51.mul(factor).intoArray(tile, tileOffset + 5 * COLUMNS + LANES);
-      c52.mul(factor).intoArray(tile, tileOffset + 5 * COLUMNS + 2 * LANES);
-      c60.mul(factor).intoArray(tile, tileOffset + 6 * COLUMNS);
-      c61.mul(factor).intoArray(tile, tileOffset + 6 * COLUMNS + LANES);
-      c62.mul(factor).intoArray(tile, tileOffset + 6 * COLUMNS + 2 * LANES);
-      c70.mul(factor).intoArray(tile, tileOffset + 7 * COLUMNS);
-      c71.mul(factor).intoArray(tile, tileOffset + 7 * COLUMNS + LANES);
-      c72.mul(factor).intoArray(tile, tileOffset + 7 * COLUMNS + 2 * LANES);
-    }
+    int at = tileOffset;
+    c00.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c01.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    c02.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
+    at += COLUMNS;
+    c10.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c11.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    c12.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
+    at += COLUMNS;
+    c20.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c21.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    c22.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
+    at += COLUMNS;
+    c30.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c31.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    c32.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
+    at += COLUMNS;
+    c40.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c41.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    c42.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
+    at += COLUMNS;
+    c50.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c51.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    c52.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
+    at += COLUMNS;
+    c60.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c61.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    c62.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
+    at += COLUMNS;
+    c70.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c71.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    c72.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
     return read;
   }
 
   private static int fourByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
-      int tileOffset, float alpha, boolean add, long next, int share) {
+      int tileOffset, float alpha, long next, int share) {
     int read = 0;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
@@ -263,50 +222,27 @@ final class GemmTile {
       c32 = a3.fma(b2, c32);
     }
     FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
-    if (add) {
-      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile,
-          tileOffset + 0 * COLUMNS);
-      c01.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 0 * COLUMNS + LANES);
-      c02.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + 2 * LANES)).intoArray(tile,
-          tileOffset + 0 * COLUMNS + 2 * LANES);
-      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile,
-          tileOffset + 1 * COLUMNS);
-      c11.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 1 * COLUMNS + LANES);
-      c12.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + 2 * LANES)).intoArray(tile,
-          tileOffset + 1 * COLUMNS + 2 * LANES);
-      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile,
-          tileOffset + 2 * COLUMNS);
-      c21.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 2 * COLUMNS + LANES);
-      c22.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + 2 * LANES)).intoArray(tile,
-          tileOffset + 2 * COLUMNS + 2 * LANES);
-      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile,
-          tileOffset + 3 * COLUMNS);
-      c31.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 3 * COLUMNS + LANES);
-      c32.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + 2 * LANES)).intoArray(tile,
-          tileOffset + 3 * COLUMNS + 2 * LANES);
-    } else {
-      c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
-      c01.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
-      c02.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS + 2 * LANES);
-      c10.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS);
-      c11.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
-      c12.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS + 2 * LANES);
-      c20.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS);
-      c21.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
-      c22.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS + 2 * LANES);
-      c30.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS);
-      c31.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
-      c32.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS + 2 * LANES);
-    }
+    int at = tileOffset;
+    c00.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c01.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    c02.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
+    at += COLUMNS;
+    c10.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c11.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    c12.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
+    at += COLUMNS;
+    c20.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c21.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    c22.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
+    at += COLUMNS;
+    c30.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c31.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    c32.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
     return read;
   }
 
   private static void eightByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
-      int tileOffset, float alpha, boolean add) {
+      int tileOffset, float alpha) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
@@ -354,61 +290,34 @@ final class GemmTile {
       c71 = a7.fma(b1, c71);
     }
     FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
-    if (add) {
-      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile,
-          tileOffset + 0 * COLUMNS);
-      c01.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 0 * COLUMNS + LANES);
-      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile,
-          tileOffset + 1 * COLUMNS);
-      c11.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 1 * COLUMNS + LANES);
-      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile,
-          tileOffset + 2 * COLUMNS);
-      c21.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 2 * COLUMNS + LANES);
-      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile,
-          tileOffset + 3 * COLUMNS);
-      c31.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 3 * COLUMNS + LANES);
-      c40.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS)).intoArray(tile,
-          tileOffset + 4 * COLUMNS);
-      c41.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 4 * COLUMNS + LANES);
-      c50.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS)).intoArray(tile,
-          tileOffset + 5 * COLUMNS);
-      c51.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 5 * COLUMNS + LANES);
-      c60.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS)).intoArray(tile,
-          tileOffset + 6 * COLUMNS);
-      c61.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 6 * COLUMNS + LANES);
-      c70.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS)).intoArray(tile,
-          tileOffset + 7 * COLUMNS);
-      c71.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 7 * COLUMNS + LANES);
-    } else {
-      c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
-      c01.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
-      c10.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS);
-      c11.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
-      c20.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS);
-      c21.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
-      c30.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS);
-      c31.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
-      c40.mul(factor).intoArray(tile, tileOffset + 4 * COLUMNS);
-      c41.mul(factor).intoArray(tile, tileOffset + 4 * COLUMNS + LANES);
-      c50.mul(factor).intoArray(tile, tileOffset + 5 * COLUMNS);
-      c51.mul(factor).intoArray(tile, tileOffset + 5 * COLUMNS + LANES);
-      c60.mul(factor).intoArray(tile, tileOffset + 6 * COLUMNS);
-      c61.mul(factor).intoArray(tile, tileOffset + 6 * COLUMNS + LANES);
-      c70.mul(factor).intoArray(tile, tileOffset + 7 * COLUMNS);
-      c71.mul(factor).intoArray(tile, tileOffset + 7 * COLUMNS + LANES);
-    }
+    int at = tileOffset;
+    c00.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c01.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    at += COLUMNS;
+    c10.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c11.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    at += COLUMNS;
+    c20.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c21.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    at += COLUMNS;
+    c30.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c31.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    at += COLUMNS;
+    c40.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c41.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    at += COLUMNS;
+    c50.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c51.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    at += COLUMNS;
+    c60.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c61.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    at += COLUMNS;
+    c70.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c71.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
   }
 
   private static void fourByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
-      int tileOffset, float alpha, boolean add) {
+      int tileOffset, float alpha) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
@@ -436,37 +345,22 @@ final class GemmTile {
       c31 = a3.fma(b1, c31);
     }
     FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
-    if (add) {
-      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile,
-          tileOffset + 0 * COLUMNS);
-      c01.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 0 * COLUMNS + LANES);
-      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile,
-          tileOffset + 1 * COLUMNS);
-      c11.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 1 * COLUMNS + LANES);
-      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile,
-          tileOffset + 2 * COLUMNS);
-      c21.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 2 * COLUMNS + LANES);
-      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile,
-          tileOffset + 3 * COLUMNS);
-      c31.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS + LANES)).intoArray(tile,
-          tileOffset + 3 * COLUMNS + LANES);
-    } else {
-      c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
-      c01.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS + LANES);
-      c10.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS);
-      c11.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS + LANES);
-      c20.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS);
-      c21.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS + LANES);
-      c30.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS);
-      c31.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS + LANES);
-    }
+    int at = tileOffset;
+    c00.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c01.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    at += COLUMNS;
+    c10.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c11.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    at += COLUMNS;
+    c20.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c21.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    at += COLUMNS;
+    c30.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c31.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
   }
 
   private static void eightByOne(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
-      int tileOffset, float alpha, boolean add) {
+      int tileOffset, float alpha) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
     FloatVector c20 = FloatVector.zero(FLOATS);
@@ -496,37 +390,26 @@ final class GemmTile {
       c70 = a7.fma(b0, c70);
     }
     FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
-    if (add) {
-      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile,
-          tileOffset + 0 * COLUMNS);
-      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile,
-          tileOffset + 1 * COLUMNS);
-      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile,
-          tileOffset + 2 * COLUMNS);
-      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile,
-          tileOffset + 3 * COLUMNS);
-      c40.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 4 * COLUMNS)).intoArray(tile,
-          tileOffset + 4 * COLUMNS);
-      c50.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 5 * COLUMNS)).intoArray(tile,
-          tileOffset + 5 * COLUMNS);
-      c60.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 6 * COLUMNS)).intoArray(tile,
-          tileOffset + 6 * COLUMNS);
-      c70.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 7 * COLUMNS)).intoArray(tile,
-          tileOffset + 7 * COLUMNS);
-    } else {
-      c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
-      c10.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS);
-      c20.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS);
-      c30.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS);
-      c40.mul(factor).intoArray(tile, tileOffset + 4 * COLUMNS);
-      c50.mul(factor).intoArray(tile, tileOffset + 5 * COLUMNS);
-      c60.mul(factor).intoArray(tile, tileOffset + 6 * COLUMNS);
-      c70.mul(factor).intoArray(tile, tileOffset + 7 * COLUMNS);
-    }
+    int at = tileOffset;
+    c00.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    at += COLUMNS;
+    c10.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    at += COLUMNS;
+    c20.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    at += COLUMNS;
+    c30.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    at += COLUMNS;
+    c40.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    at += COLUMNS;
+    c50.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    at += COLUMNS;
+    c60.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    at += COLUMNS;
+    c70.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
   }
 
   private static void fourByOne(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
-      int tileOffset, float alpha, boolean add) {
+      int tileOffset, float alpha) {
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
     FloatVector c20 = FloatVector.zero(FLOATS);
@@ -544,20 +427,13 @@ final class GemmTile {
       c30 = a3.fma(b0, c30);
     }
     FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
-    if (add) {
-      c00.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 0 * COLUMNS)).intoArray(tile,
-          tileOffset + 0 * COLUMNS);
-      c10.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 1 * COLUMNS)).intoArray(tile,
-          tileOffset + 1 * COLUMNS);
-      c20.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 2 * COLUMNS)).intoArray(tile,
-          tileOffset + 2 * COLUMNS);
-      c30.fma(factor, FloatVector.fromArray(FLOATS, tile, tileOffset + 3 * COLUMNS)).intoArray(tile,
-          tileOffset + 3 * COLUMNS);
-    } else {
-      c00.mul(factor).intoArray(tile, tileOffset + 0 * COLUMNS);
-      c10.mul(factor).intoArray(tile, tileOffset + 1 * COLUMNS);
-      c20.mul(factor).intoArray(tile, tileOffset + 2 * COLUMNS);
-      c30.mul(factor).intoArray(tile, tileOffset + 3 * COLUMNS);
-    }
+    int at = tileOffset;
+    c00.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    at += COLUMNS;
+    c10.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    at += COLUMNS;
+    c20.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    at += COLUMNS;
+    c30.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
   }
 }
