@@ -126,7 +126,7 @@ public final class ReportText {
 
             ## What sets the pace
 
-            Measured by itself on an AMD Zen 5 with vectors of 512 bits, one thread (27 November 2026), for what misses its goal
+            Measured by itself on an AMD Zen 5 with vectors of 512 bits, one thread (27 and 28 November 2026), for what misses its goal
             here or there:
 
             - **Products.** The register tile alone, its operands in the nearest caches, does 97 % of the multiply-adds that the
@@ -142,11 +142,10 @@ public final class ReportText {
               looked up by bytes rather than halves, gained nothing.
             - **Evaluation.** One scored token still reads and unpacks the whole head: 0.3 s beside the 3.7 s of four layers with
               512 tokens. Beside more layers that is lost: with 16 (`--layers 16`) evaluation reached 1.01 of its layers' speed.
-            - **NF4 products.** The one input gradient of the table at 0.91 of our float32 product, 1024 × 4096 × 14336, reached 0.97
-              and 0.96 in two processes of its own.
             - **Loading** all 32 layers' matrices, 14 GB (`--checkpoint-layers 32`), went at 654 MB/s.
             - **RMSNorm's gradient and RoPE**, each in a process of its own, go through 42 and 34 GB/s, 98 and 84 % of the roof.
-              Behind other rows seven runs gave 18 to 43 and five gave 18 to 45; what differs between them was not found.
+              Behind other rows, runs gave 18 to 43 and 18 to 46; what differs between them was not found.
+            - **Attention on two threads** missed by a hundredth here; the table of the day before had 2.15.
 
             ## Kernel by kernel
 
