@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /** Writes lines at the end of a UTF-8 file; what is written at once lies together. */
 public final class LineWriter implements AutoCloseable {
@@ -32,7 +33,7 @@ public final class LineWriter implements AutoCloseable {
 
   /** Appends lines that are given without their ends. */
   public void append(List<String> lines) {
-    ByteBuffer bytes = StandardCharsets.UTF_8.encode(String.join("\n", lines) + "\n");
+    ByteBuffer bytes = StandardCharsets.UTF_8.encode(lines.stream().map(line -> line + "\n").collect(Collectors.joining()));
     try {
       while (bytes.hasRemaining()) {
         channel.write(bytes);

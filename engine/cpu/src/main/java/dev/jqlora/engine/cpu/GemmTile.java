@@ -17,7 +17,7 @@ import jdk.incubator.vector.FloatVector;
  * pace. With 16 registers it is 4 rows, 12 accumulators. Where only one or two vectors of columns remain, narrower kernels
  * finish. The accumulators are local variables written out one by one because an array of vectors would live
  * in memory; and memory is read without helper methods, because the compiler inlines only so much into one method. A method
- * of twice this length stayed with the quick compiler in a whole run, which ran out of registers, at a tenth of the speed.
+ * half as long again stayed with the quick compiler in a whole run, which ran out of registers, at a tenth of the speed.
  *
  * <p>Every number of the tile is a chain of fused multiply-adds over the summed axis in ascending order, whatever the
  * tile's place or the kernel.

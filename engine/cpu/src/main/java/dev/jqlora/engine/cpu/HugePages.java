@@ -57,7 +57,7 @@ final class HugePages {
             function(Mmap.class, ADDRESS, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG),
             function(Madvise.class, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT),
             function(Munmap.class, JAVA_INT, ADDRESS, JAVA_LONG)));
-      } catch (IllegalCallerException | UnsupportedOperationException e) {
+      } catch (IllegalCallerException | UnsupportedOperationException _) {
         // Native access is denied to this module, or this Java has no linker.
         return Optional.empty();
       }
