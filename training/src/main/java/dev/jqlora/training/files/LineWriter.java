@@ -33,7 +33,8 @@ public final class LineWriter implements AutoCloseable {
 
   /** Appends lines that are given without their ends. */
   public void append(List<String> lines) {
-    ByteBuffer bytes = StandardCharsets.UTF_8.encode(lines.stream().map(line -> line + "\n").collect(Collectors.joining()));
+    ByteBuffer bytes = StandardCharsets.UTF_8
+        .encode(lines.stream().map(line -> line + "\n").collect(Collectors.joining()));
     try {
       while (bytes.hasRemaining()) {
         channel.write(bytes);
