@@ -26,6 +26,7 @@ final class CachedAttentionCases implements OpCases {
     cases.add("full cache", new CachedAttention(2, 2, 16), inputs(2, 2, 16, 17, 16));
     cases.add("a prompt", new CachedAttention(4, 1, 6), inputs(4, 1, 6, 20, 3, 4, 5, 6, 7));
     cases.differentiable();
+    cases.add("one token, heads of 128", new CachedAttention(4, 2, 128), inputs(4, 2, 128, 70, 66));
     cases.add("heads of 128", new CachedAttention(2, 1, 128), inputs(2, 1, 128, 40, 30, 31, 32, 33, 34));
     cases.fails("CachedAttention: values are f32[8, 4] but keys are f32[9, 4]", new CachedAttention(2, 1, 4),
         f32(1, 8), f32(9, 4), f32(8, 4), ids(1, 1));
