@@ -25,7 +25,7 @@ import jdk.incubator.vector.VectorOperators;
  *
  * <p>Queries run along the vector lanes. So maxima and sums over keys need no reduction across lanes, and p leaves the
  * exponential in the very layout that the second product reads. The queries of all heads of a group stand side by side
- * as columns and share the packed keys and values; for a single token they fill the lanes that would be idle.
+ * as columns and share the packed keys and values; for few tokens they fill the lanes that would be idle.
  *
  * <p>Key blocks begin at a sequence's first token, whatever a task's share and whatever stands before it in the run, so a
  * sequence's results depend neither on threads nor on its place in a batch.
