@@ -136,16 +136,19 @@ public final class ReportText {
             - **8-bit AdamW.** Sixteen elements take a core 31 ns with everything in its caches: 9 for the update with its root
               and two divisions, 13 for finding codes, 6 for decoding them. Their 256 bytes of memory traffic would take 12.
             - **Decoding with NF4.** Sixteen weights take four vector instructions: a look-up, the mask that Java's look-up adds,
-              a multiply-add, a shift. From its caches a core goes through 15.5 GB/s of NF4 weights that way, their scales among
-              them; the same loop in C, with that mask, through 20 to 26 without the scales. Where the memory delivers more than
-              24 GB/s for each core, two thirds of it are out of reach. Four streams instead of eight, and the scales' codes
-              looked up by bytes rather than halves, gained nothing.
-            - **Evaluation.** One scored token still reads and unpacks the whole head: 0.3 s beside the 3.7 s of four layers with
-              512 tokens. Beside more layers that is lost: with 16 (`--layers 16`) evaluation reached 1.01 of its layers' speed.
+              a multiply-add, a shift. From its caches a core goes through 15 to 19 GB/s of NF4 weights that way, 22 without
+              decoding their scales; the same loop in C, with that mask, through 20 to 26. Where the memory delivers more than
+              24 GB/s for each core, two thirds of it are out of reach. Four streams instead of eight, the scales' codes
+              looked up by bytes rather than halves or many at a time, and reading the codes again a byte further on instead of
+              shifting them gained nothing. In a process of its own the 8B model took 207 to 226 ms in four runs, 54 to 67 % of
+              the roof beside them, the 1B model 41 to 48 ms, 50 to 60 %.
+            - **Evaluation.** One scored token still reads and unpacks the whole head: 0.4 s beside the 3.7 s of four layers with
+              512 tokens here, 0.2 s beside 3.3 s in a process of its own, 0.13 s for the product alone. Beside more layers that
+              is lost: with 16 (`--layers 16`) evaluation reached 1.01 of its layers' speed.
             - **Loading** all 32 layers' matrices, 14 GB (`--checkpoint-layers 32`), went at 654 MB/s.
             - **RMSNorm's gradient and RoPE**, each in a process of its own, go through 42 and 34 GB/s, 98 and 84 % of the roof.
               Behind other rows, runs gave 18 to 43 and 18 to 46; what differs between them was not found.
-            - **Attention on two threads** missed by a hundredth here; the table of the day before had 2.15.
+            - **Two threads.** NF4's product missed by a thirtieth here; the table before this one had 1.90.
 
             ## Kernel by kernel
 
