@@ -38,14 +38,14 @@ final class CachedAttentionCpu implements CpuKernel<CachedAttention> {
   @Override
   public void run(CachedAttention op, Call call) {
     int n = call.output(0).type().shape().dim(0);
-    int capacity = call.input(1).type().shape().dim(0);
     AttentionShape shape = shape(op);
-    MemorySegment scratch = call.scratch();
     if (ofOneToken(n, shape)) {
       OneTokenAttention.forward(call.workers(), shape, call.in(0), call.in(1), call.in(2),
           FloatMemory.getInt(call.in(3), 0) + 1, call.out(0));
       return;
     }
+    int capacity = call.input(1).type().shape().dim(0);
+    MemorySegment scratch = call.scratch();
     long logSumExp = logSumExpBytes(op, n);
     call.context().attention().forward(shape, call.in(0), call.in(1), call.in(2), n, capacity,
         AttentionShape.Visible.cached(call.in(3), n), call.out(0),

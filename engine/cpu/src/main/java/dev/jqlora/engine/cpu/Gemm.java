@@ -242,8 +242,8 @@ final class Gemm {
       }
 
       void multiply() {
-        if (lastTile - firstTile <= SUM_TILES) {
-          // All sums have room, so that each cut of B is used up before the next takes its place in the cache.
+        if (depth <= DEPTH || lastTile - firstTile <= SUM_TILES) {
+          // There is one cut, or all sums have room: each cut of B is used up before the next takes its place in the cache.
           for (int k = 0; k < depth; k += DEPTH) {
             packB(k, 0);
             multiply(k, 0, firstTile, lastTile);
@@ -253,10 +253,9 @@ final class Gemm {
         for (int k = 0; k < depth; k += DEPTH) {
           packB(k, (long) k * panels * GemmTile.COLUMNS);
         }
-        int together = depth <= DEPTH ? 1 : SUM_TILES;
-        for (int tile = firstTile; tile < lastTile; tile += together) {
+        for (int tile = firstTile; tile < lastTile; tile += SUM_TILES) {
           for (int k = 0; k < depth; k += DEPTH) {
-            multiply(k, (long) k * panels * GemmTile.COLUMNS, tile, Math.min(tile + together, lastTile));
+            multiply(k, (long) k * panels * GemmTile.COLUMNS, tile, Math.min(tile + SUM_TILES, lastTile));
           }
         }
       }
