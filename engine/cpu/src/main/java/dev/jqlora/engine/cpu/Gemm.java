@@ -56,9 +56,11 @@ final class Gemm {
   private final Workers workers;
   /** Each thread's sums, tile by tile. Of the heap, where a vector takes fewer instructions to load and store. */
   private final float[][] sums;
+  private final SkinnyGemm skinny;
 
   Gemm(Workers workers) {
     this.workers = workers;
+    skinny = new SkinnyGemm(workers);
     sums = new float[workers.threads()][MAX_PANELS * SUM_TILES * GemmTile.SIZE];
   }
 
@@ -139,6 +141,10 @@ final class Gemm {
       c.fill((byte) 0);
     }
     if (a.rows() == 0 || b.columns() == 0 || a.columns() == 0) {
+      return;
+    }
+    if (SkinnyGemm.fits(a, b)) {
+      skinny.multiply(a, b, alpha, accumulate, c);
       return;
     }
     Blocking blocking = Blocking.of(a.rows(), a.columns());

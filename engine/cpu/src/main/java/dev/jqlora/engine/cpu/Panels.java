@@ -2,22 +2,32 @@ package dev.jqlora.engine.cpu;
 
 import static dev.jqlora.engine.cpu.FloatMemory.load;
 import static dev.jqlora.engine.cpu.FloatMemory.store;
+import static dev.jqlora.engine.cpu.LaneExchange.BY_1;
+import static dev.jqlora.engine.cpu.LaneExchange.BY_2;
+import static dev.jqlora.engine.cpu.LaneExchange.BY_4;
+import static dev.jqlora.engine.cpu.LaneExchange.BY_8;
+import static dev.jqlora.engine.cpu.LaneExchange.WITHOUT_1;
+import static dev.jqlora.engine.cpu.LaneExchange.WITHOUT_2;
+import static dev.jqlora.engine.cpu.LaneExchange.WITHOUT_4;
+import static dev.jqlora.engine.cpu.LaneExchange.WITHOUT_8;
+import static dev.jqlora.engine.cpu.LaneExchange.WITH_1;
+import static dev.jqlora.engine.cpu.LaneExchange.WITH_2;
+import static dev.jqlora.engine.cpu.LaneExchange.WITH_4;
+import static dev.jqlora.engine.cpu.LaneExchange.WITH_8;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorShuffle;
 
 /**
  * Copies a part of a matrix into panels, the order in which the matrix product reads it: panel p holds lanes
  * {@code p * width .. p * width + width - 1}, stored as {@code [depth][width]}. Lanes past the matrix's edge are zero.
  * A lane is a row or a column of the matrix, whichever does not run along the summed axis.
  *
- * <p>Where rows become lanes, squares of {@link VectorWidth#LANES} rows and columns are transposed: for each power of two s
- * below LANES, rows i and i + s exchange the lanes that belong to the other (Eklundh 1972). Two powers at a time need four
- * vectors, so a first pass over the decoded rows does 1 and 2, and a second the others on the way to the panels. That packs
+ * <p>Where rows become lanes, squares of {@link VectorWidth#LANES} rows and columns are transposed by {@link LaneExchange}s
+ * by 1, 2, 4 and so on. Two at a time need four vectors, so a first pass over the decoded rows does 1 and 2, and a second the others on the way to the panels. That packs
  * three times as many numbers a second as moving one at a time. Each pass is one loop over the summed axis: as a method for
  * each square, which is too large for the compiler to take it into the loop, the second made packing take a third longer.
  */
@@ -25,21 +35,8 @@ final class Panels {
   /** Keeps the decoded rows out of each other's cache sets. */
   private static final int PADDING = 16;
 
-  private static final VectorShuffle<Float> BY_1 = exchange(1);
-  private static final VectorShuffle<Float> BY_2 = exchange(2);
-  private static final VectorShuffle<Float> BY_4 = exchange(4);
-  private static final VectorShuffle<Float> BY_8 = exchange(8);
-  /** Lanes whose number has the bit. */
-  private static final VectorMask<Float> WITH_1 = with(1);
-  private static final VectorMask<Float> WITH_2 = with(2);
-  private static final VectorMask<Float> WITH_4 = with(4);
-  private static final VectorMask<Float> WITH_8 = with(8);
-  private static final VectorMask<Float> WITHOUT_1 = with(1).not();
-  private static final VectorMask<Float> WITHOUT_2 = with(2).not();
-  private static final VectorMask<Float> WITHOUT_4 = with(4).not();
-  private static final VectorMask<Float> WITHOUT_8 = with(8).not();
-  private static final VectorMask<Float> LOWER_HALF = with(LANES / 2).not();
-  private static final VectorMask<Float> UPPER_HALF = with(LANES / 2);
+  private static final VectorMask<Float> LOWER_HALF = LaneExchange.with(LANES / 2).not();
+  private static final VectorMask<Float> UPPER_HALF = LaneExchange.with(LANES / 2);
 
   private final MatrixSource source;
   private final int firstLane;
@@ -64,18 +61,6 @@ final class Panels {
     this.panels = panels;
     this.offset = offset;
     this.scratch = scratch;
-  }
-
-  private static VectorShuffle<Float> exchange(int bit) {
-    return VectorShuffle.fromOp(FLOATS, lane -> (lane ^ bit) % LANES);
-  }
-
-  private static VectorMask<Float> with(int bit) {
-    boolean[] lanes = new boolean[LANES];
-    for (int lane = 0; lane < LANES; lane++) {
-      lanes[lane] = (lane & bit) != 0;
-    }
-    return VectorMask.fromArray(FLOATS, lanes, 0);
   }
 
   private static int roundUp(int value, int multiple) {
