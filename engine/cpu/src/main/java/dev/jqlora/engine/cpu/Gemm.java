@@ -18,7 +18,7 @@ import jdk.incubator.vector.FloatVector;
  * {@link #DEPTH} of the summed axis its part of B stays in its core's second-level cache while the register tile goes over
  * {@link #SUM_TILES} tiles of rows. Their sums lie beside it in that cache until all cuts are added, and go to C once. Where
  * there are no more tiles than that, one cut of B is packed at a time, each into the place of the one before: an eighth less
- * time for a single row and the head of Llama 3 8B.
+ * time for a single row and the head of Llama 3 8B. Few rows and a weight in BF16 are left to {@link SkinnyGemm}.
  *
  * <p><b>Speed</b>, 1024 × 4096 × 4096 with B transposed on two cores with AVX-512 and a roof of about 475 GFLOP/s: 300 where
  * each cut is added to C, 304 with the sums in cache, 331 with the next rows of A read ahead (best of 20), and 7 %
@@ -56,11 +56,11 @@ final class Gemm {
   private final Workers workers;
   /** Each thread's sums, tile by tile. Of the heap, where a vector takes fewer instructions to load and store. */
   private final float[][] sums;
-  private final SkinnyGemm skinny;
+  private final SkinnyGemm fewRows;
 
   Gemm(Workers workers) {
     this.workers = workers;
-    skinny = new SkinnyGemm(workers);
+    fewRows = new SkinnyGemm(workers);
     sums = new float[workers.threads()][MAX_PANELS * SUM_TILES * GemmTile.SIZE];
   }
 
@@ -144,7 +144,7 @@ final class Gemm {
       return;
     }
     if (SkinnyGemm.fits(a, b)) {
-      skinny.multiply(a, b, alpha, accumulate, c);
+      fewRows.multiply(a, b, alpha, accumulate, c);
       return;
     }
     Blocking blocking = Blocking.of(a.rows(), a.columns());
