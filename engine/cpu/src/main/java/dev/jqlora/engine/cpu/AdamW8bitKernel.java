@@ -22,15 +22,17 @@ import org.jspecify.annotations.Nullable;
  * AdamW with 8-bit moments over the blocks of one or more stacked tensors, in parallel: {@link BlockwiseAdamW} to the byte.
  * Whole blocks are done with vectors, the rest by the plain code.
  *
- * <p>Arithmetic sets the pace. With vectors of 512 bits, 16 elements in the caches take one core 31 ns (AMD Zen 5): by samples,
- * the update with its root and two divisions 9, finding codes 13 ({@link DecadeCodes}), decoding 6 ({@link CodeTable}), the
- * greatest magnitudes and the rest 3. Their 256 bytes of memory traffic would take 12. Narrower vectors look codes up one by
- * one.
+ * <p>With vectors of 512 bits, 16 elements in the caches take one core 15 to 17 ns (AMD Zen 5): by itself the update with its
+ * root and two divisions takes 4, finding both codes 8 ({@link DecadeCodes}), looking up both values 2 ({@link CodeTable}).
+ * Their 256 bytes of memory traffic take about as long. Narrower vectors look codes up one by one.
  */
 final class AdamW8bitKernel {
   /** Blocks that a task takes. */
   private static final int BLOCKS = 64;
   private static final int TASK_SIZE = BLOCKS * Blockwise8bit.BLOCK;
+  /** Numbers that {@link DecadeCodes} takes as divisors. */
+  private static final float LEAST_ABSMAX = 0x1p-100f;
+  private static final float GREATEST_ABSMAX = 0x1p100f;
 
   private AdamW8bitKernel() {}
 
@@ -95,7 +97,8 @@ final class AdamW8bitKernel {
     private final byte[] codes2 = new byte[TASK_SIZE];
     private final float[] first = new float[Blockwise8bit.BLOCK];
     private final float[] second = new float[Blockwise8bit.BLOCK];
-    private final CodeTable.Buffers decoding = new CodeTable.Buffers();
+    /** The bits of the greatest magnitudes, lane by lane, of both. */
+    private final int[] greatest = new int[2 * LANES];
     private final DecadeCodes.Buffers encoding = new DecadeCodes.Buffers();
     private final int[] bits = new int[Blockwise8bit.BLOCK];
     private final int[] entries = new int[Blockwise8bit.BLOCK];
@@ -114,61 +117,77 @@ final class AdamW8bitKernel {
       MemorySegment.copy(state.codes2, ValueLayout.JAVA_BYTE, at, codes2, 0, count);
       int skipped = 0;
       for (int done = 0; done < count; done += Blockwise8bit.BLOCK, block++) {
-        Moment.FIRST.values.look(codes1, done, Blockwise8bit.BLOCK, decoding, first, 0);
-        Moment.SECOND.values.look(codes2, done, Blockwise8bit.BLOCK, decoding, second, 0);
+        Moment.FIRST.values.look(codes1, done, Blockwise8bit.BLOCK, first, 0);
+        Moment.SECOND.values.look(codes2, done, Blockwise8bit.BLOCK, second, 0);
         skipped += update(at + done, FloatMemory.get(state.absmax1, block), FloatMemory.get(state.absmax2, block));
-        FloatMemory.set(state.absmax1, block, quantize(first, Moment.FIRST, codes1, done));
-        FloatMemory.set(state.absmax2, block, quantize(second, Moment.SECOND, codes2, done));
+        FloatMemory.set(state.absmax1, block, quantize(first, absmax(0), Moment.FIRST, codes1, done));
+        FloatMemory.set(state.absmax2, block, quantize(second, absmax(LANES), Moment.SECOND, codes2, done));
       }
       MemorySegment.copy(codes1, 0, state.codes1, ValueLayout.JAVA_BYTE, at, count);
       MemorySegment.copy(codes2, 0, state.codes2, ValueLayout.JAVA_BYTE, at, count);
       return skipped;
     }
 
-    /** Updates a block's parameters and its moments, which come without their absmax. */
+    /** Updates a block's parameters and its moments, which come without their absmax, and finds their new ones. */
     private int update(long at, float absmax1, float absmax2) {
+      // Of what is read in the loop, copies: the compiler reads fields again after each access to a segment.
+      MemorySegment gradient = state.gradient;
+      MemorySegment parameter = state.parameter;
+      float[] first = this.first;
+      float[] second = this.second;
+      float scale = this.scale;
+      float beta1 = c.beta1();
+      float gradient1 = c.gradient1();
+      float beta2 = c.beta2();
+      float gradient2 = c.gradient2();
+      float correction = c.correction();
+      float epsilon = c.epsilon();
+      float decay = c.decay();
+      float stepSize = c.stepSize();
       int skipped = 0;
+      // Magnitudes are in order as ints, NaN above all.
+      IntVector greatest1 = IntVector.zero(INTS);
+      IntVector greatest2 = greatest1;
       for (int i = 0; i < Blockwise8bit.BLOCK; i += LANES) {
-        FloatVector g = load(state.gradient, at + i).mul(scale);
+        FloatVector g = load(gradient, at + i).mul(scale);
         VectorMask<Float> bad = g.abs().compare(VectorOperators.LE, Float.MAX_VALUE).not();
-        FloatVector m = FloatVector.fromArray(FLOATS, first, i).mul(absmax1).mul(c.beta1()).add(g.mul(c.gradient1()));
-        FloatVector v = FloatVector.fromArray(FLOATS, second, i).mul(absmax2).mul(c.beta2())
-            .add(g.mul(g).mul(c.gradient2()));
-        FloatVector update = m.div(v.sqrt().div(c.correction()).add(c.epsilon()));
-        FloatVector p = load(state.parameter, at + i);
-        FloatVector moved = p.mul(c.decay()).add(update.mul(c.stepSize()));
+        FloatVector m = FloatVector.fromArray(FLOATS, first, i).mul(absmax1).mul(beta1).add(g.mul(gradient1));
+        FloatVector v = FloatVector.fromArray(FLOATS, second, i).mul(absmax2).mul(beta2)
+            .add(g.mul(g).mul(gradient2));
+        FloatVector update = m.div(v.sqrt().div(correction).add(epsilon));
+        FloatVector p = load(parameter, at + i);
+        FloatVector moved = p.mul(decay).add(update.mul(stepSize));
         if (bad.anyTrue()) {
           skipped += bad.trueCount();
           m = m.blend(0, bad);
           v = v.blend(0, bad);
           moved = moved.blend(p, bad);
         }
+        greatest1 = greatest1.max(m.reinterpretAsInts().and(Integer.MAX_VALUE));
+        greatest2 = greatest2.max(v.reinterpretAsInts().and(Integer.MAX_VALUE));
         m.intoArray(first, i);
         v.intoArray(second, i);
-        store(moved, state.parameter, at + i);
+        store(moved, parameter, at + i);
       }
+      greatest1.intoArray(greatest, 0);
+      greatest2.intoArray(greatest, LANES);
       return skipped;
     }
 
-    private float quantize(float[] values, Moment moment, byte[] codes, int firstCode) {
-      float absmax = absmax(values);
-      float divisor = absmax == 0 ? 1 : absmax;
-      if (moment.decades != null && Float.isFinite(absmax)) {
-        moment.decades.quantize(values, divisor, encoding, codes, firstCode);
-      } else {
-        moment.nearest.quantize(values, divisor, bits, entries, codes, firstCode);
-      }
-      return absmax;
+    /** The greatest of some lanes of {@link #greatest}. */
+    private float absmax(int lanes) {
+      float absmax = Float.intBitsToFloat(IntVector.fromArray(INTS, greatest, lanes).reduceLanes(VectorOperators.MAX));
+      return Float.isNaN(absmax) ? Float.NaN : absmax;
     }
 
-    /** The greatest magnitude: magnitudes are in order as ints, NaN above all. */
-    private static float absmax(float[] values) {
-      IntVector greatest = IntVector.zero(INTS);
-      for (int i = 0; i < values.length; i += LANES) {
-        greatest = greatest.max(FloatVector.fromArray(FLOATS, values, i).reinterpretAsInts().and(Integer.MAX_VALUE));
+    /** Returns absmax. */
+    private float quantize(float[] values, float absmax, Moment moment, byte[] codes, int firstCode) {
+      boolean known = moment.decades != null && absmax >= LEAST_ABSMAX && absmax <= GREATEST_ABSMAX
+          && moment.decades.quantize(values, absmax, encoding, codes, firstCode);
+      if (!known) {
+        moment.nearest.quantize(values, absmax == 0 ? 1 : absmax, bits, entries, codes, firstCode);
       }
-      float absmax = Float.intBitsToFloat(greatest.reduceLanes(VectorOperators.MAX));
-      return Float.isNaN(absmax) ? Float.NaN : absmax;
+      return absmax;
     }
   }
 

@@ -14,74 +14,117 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * {@link DynamicMap#nearest} of many numbers at once by vectors of 512 bits, to the same code, for the two maps that divide
- * decades evenly. Within a decade a number's place among the values is a line, and each decade's line is flatter than the one
- * before and meets it at their border: the place is the least of the seven lines. Rounded down by half a place it is off by
- * none or one, which a comparison with the exact midpoint decides. So no memory is looked up, but the midpoints in registers.
+ * decades evenly. A step is a code counted from that of zero. Within a decade the midpoints at which steps change lie on a
+ * line, and each decade's line is flatter than the one before by a factor of five: so the least of all lines counts steps.
+ *
+ * <p>At the border of two decades, where midpoints lie closer than in the upper one and farther apart than in the lower, the
+ * lower line goes on until it has counted one place more than there are steps: the step before the border has two places. A
+ * place is a step plus the number of such borders below it. One line more, steeper than the last decade's, ends at 1.
+ *
+ * <p>The lines are taken times 1 / divisor, and their offsets are so large that a sum's last bit is 2⁻¹⁴ of a place. It comes
+ * nearer than two of those to the exact place. Where a number is no farther from a midpoint, one in 5,000, nothing is decided
+ * here: {@link NearestCodes} divides exactly.
  */
 final class DecadeCodes {
   /** Whether vectors are of 512 bits. */
   static final boolean FITS = LANES == 16;
   /** Numbers that are done at once. */
-  static final int RUN = CodeTable.RUN;
+  static final int RUN = 256;
 
-  private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_256;
+  private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_512;
+  private static final VectorSpecies<Short> HALF_SHORTS = ShortVector.SPECIES_256;
   private static final int DECADES = 7;
-  /** Adding it leaves the rounded integer in the low bits of the fraction. */
-  private static final float ROUNDER = 0x1p23f;
-  private static final int MAGNITUDE = Integer.MAX_VALUE;
+  private static final int LINES = 9;
+  /** Room for a whole vector of slopes. */
+  private static final int SLOPES = 16;
+  /** Borders of decades at which a step has two places. */
+  private static final int BORDERS = 5;
+  /** Bits of a place's fraction in a sum. */
+  private static final int FRACTION_BITS = 14;
+  private static final int FRACTION = (1 << FRACTION_BITS) - 1;
+  /** Sums from 512 to 1023 are floats with {@link #FRACTION_BITS} bits behind the point. */
+  private static final float BASE = 512;
+  private static final short PLACES = 511;
+  /** Added to each offset, so that fractions near a whole number on either side are those up to twice this. */
+  private static final int DOUBT = 1;
 
-  private final boolean signed;
   /** The code of zero. */
   private final int zero;
-  private final float[] slopes = new float[DECADES];
-  private final float[] offsets = new float[DECADES];
-  /** For a place, counted from 1, the midpoint that follows it. */
-  private final CodeTable midpoints;
+  /** The step of 1. */
+  private final int last;
+  private final float[] slopes = new float[SLOPES];
+  private final float[] offsets = new float[LINES];
+  /** First places of the steps before borders. */
+  private final short[] borders = new short[BORDERS];
 
   /** @param map {@link DynamicMap#SIGNED} or {@link DynamicMap#UNSIGNED} */
   DecadeCodes(DynamicMap map) {
     if (map != DynamicMap.SIGNED && map != DynamicMap.UNSIGNED) {
       throw new IllegalArgumentException("only the two maps of bitsandbytes divide decades evenly");
     }
-    signed = map == DynamicMap.SIGNED;
+    boolean signed = map == DynamicMap.SIGNED;
     zero = map.nearest(0f);
-    int first = 1;
-    for (int decade = 0; decade < DECADES; decade++) {
-      // From a tenth of its upper end on, a decade has so many values.
-      int values = signed ? 1 << decade : 2 << decade;
-      double valuesPerUnit = values / 0.9;
-      slopes[decade] = (float) (valuesPerUnit * Math.pow(10, DECADES - 1 - decade));
-      offsets[decade] = (float) (first - 0.1 * valuesPerUnit);
-      first += values;
-    }
-    float[] following = new float[DynamicMap.SIZE];
     float[] all = map.midpoints();
-    System.arraycopy(all, zero, following, 1, all.length - zero);
-    midpoints = new CodeTable(following);
+    last = all.length - zero;
+    double[] midpoints = new double[last + 1];
+    for (int step = 1; step <= last; step++) {
+      midpoints[step] = all[zero + step - 1];
+    }
+    // The first four midpoints lie in more than one decade; two lines take them without places to spare.
+    line(0, midpoints[1], 1, midpoints[2], 2);
+    line(1, midpoints[3], 3, midpoints[4], 4);
+    int line = 2;
+    int passed = 0;
+    int first = signed ? 4 : 3;
+    for (int decade = signed ? 2 : 1; decade < DECADES; decade++) {
+      int next = signed ? 2 * first : 2 * first + 1;
+      line(line++, midpoints[first + 1], first + 1 + passed, midpoints[next - 1], next - 1 + passed);
+      if (decade < DECADES - 1) {
+        borders[passed] = (short) (next + passed);
+        passed++;
+      }
+      first = next;
+    }
+    line(LINES - 1, midpoints[last], last + passed, 1, last + passed + 0.5);
+    for (; line < LINES - 1; line++) {
+      slopes[line] = slopes[0];
+      offsets[line] = offsets[0];
+    }
+    for (; passed < BORDERS; passed++) {
+      borders[passed] = PLACES;
+    }
+  }
+
+  /** A line through two points. */
+  private void line(int index, double x0, double place0, double x1, double place1) {
+    double slope = (place1 - place0) / (x1 - x0);
+    slopes[index] = (float) slope;
+    offsets[index] = (float) (place0 - slope * x0 + BASE + Math.scalb((double) DOUBT, -FRACTION_BITS));
   }
 
   /** Memory for the numbers of one thread. */
   static final class Buffers {
-    private final int[] bits = new int[RUN];
     private final short[] places = new short[RUN];
-    private final float[] midpoints = new float[RUN];
-    private final CodeTable.Buffers lookUp = new CodeTable.Buffers();
+    private final float[] slopes = new float[SLOPES];
   }
 
-  /** Codes of {@code values[i] / divisor}, of {@value #RUN} values, finite and of magnitudes up to the divisor. */
-  void quantize(float[] values, float divisor, Buffers buffers, byte[] codes, int firstCode) {
-    places(values, divisor, buffers);
-    midpoints.look(buffers.places, RUN, buffers.lookUp, buffers.midpoints, 0);
-    if (signed) {
-      decideSigned(buffers, codes, firstCode);
-    } else {
-      decide(buffers, codes, firstCode);
+  /**
+   * Codes of {@code values[i] / divisor}, of {@value #RUN} values, finite and of magnitudes up to the divisor.
+   *
+   * @param divisor from 2⁻¹⁰⁰ to 2¹⁰⁰
+   * @return whether the codes are known; if not, none has been written
+   */
+  boolean quantize(float[] values, float divisor, Buffers buffers, byte[] codes, int firstCode) {
+    FloatVector.fromArray(FLOATS, slopes, 0).mul(1 / divisor).intoArray(buffers.slopes, 0);
+    if (places(values, buffers.slopes, buffers.places) <= 2 * DOUBT) {
+      return false;
     }
+    codes(buffers.places, codes, firstCode);
+    return true;
   }
 
-  /** Places less a half, rounded, and counted from 1. */
-  private void places(float[] values, float divisor, Buffers buffers) {
-    FloatVector divisors = FloatVector.broadcast(FLOATS, divisor);
+  /** Places, with all bits inverted for negative numbers; returns the least fraction. */
+  private int places(float[] values, float[] slopes, short[] places) {
     FloatVector offset0 = FloatVector.broadcast(FLOATS, offsets[0]);
     FloatVector offset1 = FloatVector.broadcast(FLOATS, offsets[1]);
     FloatVector offset2 = FloatVector.broadcast(FLOATS, offsets[2]);
@@ -89,6 +132,8 @@ final class DecadeCodes {
     FloatVector offset4 = FloatVector.broadcast(FLOATS, offsets[4]);
     FloatVector offset5 = FloatVector.broadcast(FLOATS, offsets[5]);
     FloatVector offset6 = FloatVector.broadcast(FLOATS, offsets[6]);
+    FloatVector offset7 = FloatVector.broadcast(FLOATS, offsets[7]);
+    FloatVector offset8 = FloatVector.broadcast(FLOATS, offsets[8]);
     FloatVector slope0 = FloatVector.broadcast(FLOATS, slopes[0]);
     FloatVector slope1 = FloatVector.broadcast(FLOATS, slopes[1]);
     FloatVector slope2 = FloatVector.broadcast(FLOATS, slopes[2]);
@@ -96,45 +141,49 @@ final class DecadeCodes {
     FloatVector slope4 = FloatVector.broadcast(FLOATS, slopes[4]);
     FloatVector slope5 = FloatVector.broadcast(FLOATS, slopes[5]);
     FloatVector slope6 = FloatVector.broadcast(FLOATS, slopes[6]);
+    FloatVector slope7 = FloatVector.broadcast(FLOATS, slopes[7]);
+    FloatVector slope8 = FloatVector.broadcast(FLOATS, slopes[8]);
+    IntVector fraction = IntVector.broadcast(INTS, FRACTION);
     for (int i = 0; i < RUN; i += LANES) {
-      IntVector bits = FloatVector.fromArray(FLOATS, values, i).div(divisors).reinterpretAsInts();
-      bits.intoArray(buffers.bits, i);
-      FloatVector x = bits.and(MAGNITUDE).reinterpretAsFloats();
+      FloatVector value = FloatVector.fromArray(FLOATS, values, i);
+      FloatVector x = value.abs();
       // Positive floats are in order as ints, whose minimum is one instruction.
-      IntVector least = x.fma(slope0, offset0).reinterpretAsInts();
-      least = least.min(x.fma(slope1, offset1).reinterpretAsInts());
-      least = least.min(x.fma(slope2, offset2).reinterpretAsInts());
-      least = least.min(x.fma(slope3, offset3).reinterpretAsInts());
-      least = least.min(x.fma(slope4, offset4).reinterpretAsInts());
-      least = least.min(x.fma(slope5, offset5).reinterpretAsInts());
-      least = least.min(x.fma(slope6, offset6).reinterpretAsInts());
-      IntVector place = least.reinterpretAsFloats().add(ROUNDER).reinterpretAsInts();
-      ((ShortVector) place.castShape(SHORTS, 0)).intoArray(buffers.places, i);
+      IntVector sum = x.fma(slope0, offset0).reinterpretAsInts();
+      sum = sum.min(x.fma(slope1, offset1).reinterpretAsInts());
+      sum = sum.min(x.fma(slope2, offset2).reinterpretAsInts());
+      sum = sum.min(x.fma(slope3, offset3).reinterpretAsInts());
+      sum = sum.min(x.fma(slope4, offset4).reinterpretAsInts());
+      sum = sum.min(x.fma(slope5, offset5).reinterpretAsInts());
+      sum = sum.min(x.fma(slope6, offset6).reinterpretAsInts());
+      sum = sum.min(x.fma(slope7, offset7).reinterpretAsInts());
+      sum = sum.max(x.fma(slope8, offset8).reinterpretAsInts());
+      fraction = fraction.min(sum.and(FRACTION));
+      IntVector place = sum.lanewise(VectorOperators.LSHR, FRACTION_BITS).lanewise(VectorOperators.XOR,
+          value.reinterpretAsInts().lanewise(VectorOperators.ASHR, Integer.SIZE - 1));
+      ((ShortVector) place.castShape(HALF_SHORTS, 0)).intoArray(places, i);
     }
+    return fraction.reduceLanes(VectorOperators.MIN);
   }
 
-  private static void decide(Buffers buffers, byte[] codes, int firstCode) {
-    for (int i = 0; i < RUN; i += LANES) {
-      IntVector bits = IntVector.fromArray(INTS, buffers.bits, i);
-      IntVector midpoint = FloatVector.fromArray(FLOATS, buffers.midpoints, i).reinterpretAsInts();
-      IntVector place = (IntVector) ShortVector.fromArray(SHORTS, buffers.places, i).castShape(INTS, 0);
-      IntVector code = place.sub(1, bits.compare(VectorOperators.LE, midpoint));
-      ((ByteVector) code.castShape(ByteVector.SPECIES_128, 0)).intoArray(codes, firstCode + i);
-    }
-  }
-
-  /** Negative numbers count downwards from zero; their ties take the code further out, and there is no code for -1. */
-  private void decideSigned(Buffers buffers, byte[] codes, int firstCode) {
-    for (int i = 0; i < RUN; i += LANES) {
-      IntVector bits = IntVector.fromArray(INTS, buffers.bits, i);
-      IntVector midpoint = FloatVector.fromArray(FLOATS, buffers.midpoints, i).reinterpretAsInts();
-      IntVector place = (IntVector) ShortVector.fromArray(SHORTS, buffers.places, i).castShape(INTS, 0);
-      IntVector minusOneIfNegative = bits.lanewise(VectorOperators.ASHR, Integer.SIZE - 1);
-      IntVector magnitude = bits.and(MAGNITUDE).sub(minusOneIfNegative);
-      IntVector steps = place.sub(1, magnitude.compare(VectorOperators.LE, midpoint))
-          .min(minusOneIfNegative.add(zero + 1));
-      IntVector code = steps.lanewise(VectorOperators.XOR, minusOneIfNegative).sub(minusOneIfNegative).add(zero);
-      ((ByteVector) code.castShape(ByteVector.SPECIES_128, 0)).intoArray(codes, firstCode + i);
+  private void codes(short[] places, byte[] codes, int firstCode) {
+    ShortVector border0 = ShortVector.broadcast(SHORTS, borders[0]);
+    ShortVector border1 = ShortVector.broadcast(SHORTS, borders[1]);
+    ShortVector border2 = ShortVector.broadcast(SHORTS, borders[2]);
+    ShortVector border3 = ShortVector.broadcast(SHORTS, borders[3]);
+    ShortVector border4 = ShortVector.broadcast(SHORTS, borders[4]);
+    ShortVector one = ShortVector.broadcast(SHORTS, 1);
+    // Negative numbers count downwards from zero, and there is no code for -1.
+    for (int i = 0; i < RUN; i += SHORTS.length()) {
+      ShortVector signedPlace = ShortVector.fromArray(SHORTS, places, i);
+      ShortVector minusOneIfNegative = signedPlace.lanewise(VectorOperators.ASHR, Short.SIZE - 1);
+      ShortVector place = signedPlace.lanewise(VectorOperators.XOR, minusOneIfNegative).and(PLACES);
+      ShortVector step = place.sub(one, place.compare(VectorOperators.GE, border0))
+          .sub(one, place.compare(VectorOperators.GE, border1)).sub(one, place.compare(VectorOperators.GE, border2))
+          .sub(one, place.compare(VectorOperators.GE, border3)).sub(one, place.compare(VectorOperators.GE, border4))
+          .min(minusOneIfNegative.add((short) last));
+      ShortVector code = step.lanewise(VectorOperators.XOR, minusOneIfNegative).sub(minusOneIfNegative)
+          .add((short) zero);
+      ((ByteVector) code.castShape(ByteVector.SPECIES_256, 0)).intoArray(codes, firstCode + i);
     }
   }
 }

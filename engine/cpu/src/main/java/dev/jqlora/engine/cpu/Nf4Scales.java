@@ -28,7 +28,6 @@ final class Nf4Scales {
     private final byte[] codes;
     /** The scales, with room for a vector more behind them. */
     final float[] scales;
-    private final CodeTable.Buffers buffers = new CodeTable.Buffers();
 
     Range(int blocks) {
       codes = new byte[blocks];
@@ -44,7 +43,7 @@ final class Nf4Scales {
       while (begin < count) {
         long group = (firstBlock + begin) / Blockwise8bit.BLOCK;
         int end = (int) Math.min(count, (group + 1) * Blockwise8bit.BLOCK - firstBlock);
-        table.look(range.codes, begin, end - begin, range.buffers, range.scales, begin);
+        table.look(range.codes, begin, end - begin, range.scales, begin);
         scale(range.scales, begin, end, FloatMemory.get(nested.nestedAbsmax(), group), nested.offset());
         begin = end;
       }

@@ -15,16 +15,15 @@ class CodeTableTest {
       values[code] = Float.intBitsToFloat(0x3f80_0000 ^ code * 0x9e37_79b1);
     }
     CodeTable table = new CodeTable(values);
-    CodeTable.Buffers buffers = new CodeTable.Buffers();
     byte[] codes = new byte[DynamicMap.SIZE + 7];
     for (int run = 0; run < 300; run++) {
       new Random(run).nextBytes(codes);
       for (int i = 0; run == 0 && i < DynamicMap.SIZE; i++) {
         codes[i + 3] = (byte) i;
       }
-      int count = run == 0 ? CodeTable.RUN : run % (CodeTable.RUN + 1);
+      int count = run == 0 ? DynamicMap.SIZE : run % (DynamicMap.SIZE + 1);
       float[] target = new float[count + 3];
-      table.look(codes, 3, count, buffers, target, 2);
+      table.look(codes, 3, count, target, 2);
       for (int i = 0; i < count; i++) {
         assertEquals(Float.floatToRawIntBits(values[codes[i + 3] & 0xff]), Float.floatToRawIntBits(target[i + 2]));
       }

@@ -1,9 +1,12 @@
 package dev.jqlora.engine.cpu;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.tensor.DynamicMap;
+import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
@@ -27,58 +30,63 @@ class DecadeCodesTest {
 
   @ParameterizedTest
   @MethodSource("maps")
-  void bordersAndTheirNeighboursFollowTheMap(DynamicMap map) {
-    float[] borders = new float[DynamicMap.SIZE * 2 + 16];
-    int count = 0;
-    for (int code = 0; code < DynamicMap.SIZE; code++) {
-      borders[count++] = map.value(code);
-    }
-    for (float midpoint : map.midpoints()) {
-      borders[count++] = midpoint;
-    }
-    for (int decade = 0; decade <= 8; decade++) {
-      borders[count++] = (float) Math.pow(10, -decade);
-    }
-    borders[count++] = Float.MIN_VALUE;
-    borders[count] = Float.MIN_NORMAL;
+  void numbersNearMidpointsFollowTheMapOrAreLeft(DynamicMap map) {
     float[] values = new float[DecadeCodes.RUN];
-    for (int first = 0; first < borders.length; first += DecadeCodes.RUN / 8) {
-      for (int i = 0; i < values.length; i++) {
-        float border = borders[Math.min(first + i / 8, borders.length - 1)];
-        float value = switch (i % 4) {
-          case 0 -> border;
-          case 1 -> Math.nextUp(border);
-          case 2 -> Math.nextDown(border);
-          default -> 0f;
-        };
-        values[i] = Math.clamp(i % 8 < 4 ? value : -value, map == DynamicMap.SIGNED ? -1f : 0f, 1f);
+    for (float midpoint : map.midpoints()) {
+      for (int distance = -26; distance <= 26; distance++) {
+        // The next 16 floats, and then ever farther ones, up to 2^14: between 2^-9 and 2^-10 of the midpoint.
+        int far = Math.abs(distance);
+        int ulps = Integer.signum(distance) * (far <= 16 ? far : 1 << far - 12);
+        Arrays.fill(values, midpoint / 3);
+        values[77] = Float.intBitsToFloat(Float.floatToRawIntBits(midpoint) + ulps);
+        boolean known = check(map, values, 1f);
+        assertFalse(known && ulps == 0, "a tie is for the exact quotient to decide");
+        assertTrue(known || far < 26, () -> "too far from the midpoint " + midpoint + " to be left");
       }
-      check(map, values, 1f);
     }
+  }
+
+  @ParameterizedTest
+  @MethodSource("maps")
+  void valuesAndTheEndsOfDecadesFollowTheMap(DynamicMap map) {
+    float[] values = new float[DecadeCodes.RUN];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = map.value(i);
+    }
+    assertTrue(check(map, values, 1f));
+    for (int i = 0; i < values.length; i++) {
+      float border = (float) Math.pow(10, -(i / 32));
+      float value = switch (i % 4) {
+        case 0 -> border;
+        case 1 -> Math.nextDown(border);
+        case 2 -> Math.scalb(Float.MIN_VALUE, i / 8);
+        default -> 0f;
+      };
+      values[i] = map == DynamicMap.SIGNED && i % 8 < 4 ? -value : value;
+    }
+    check(map, values, 1f);
   }
 
   @ParameterizedTest
   @MethodSource("maps")
   void millionsOfNumbersFollowTheMap(DynamicMap map) {
     Random random = new Random(6);
-    float[] midpoints = map.midpoints();
     float[] values = new float[DecadeCodes.RUN];
-    for (int run = 0; run < 8000; run++) {
-      float divisor = run % 2 == 0 ? 1f : Math.scalb(1 + random.nextFloat(), random.nextInt(60) - 30);
+    int known = 0;
+    int runs = 8000;
+    for (int run = 0; run < runs; run++) {
+      float divisor = run % 4 == 0 ? 1f : Math.scalb(1 + random.nextFloat(), random.nextInt(201) - 100);
       for (int i = 0; i < values.length; i++) {
-        float value = switch (i % 4) {
+        float value = switch (i % 3) {
           case 0 -> random.nextFloat();
           case 1 -> Math.scalb(random.nextFloat(), -random.nextInt(26));
-          // Near the numbers at which codes change.
-          case 2 -> Math.clamp(
-              Math.abs(midpoints[random.nextInt(midpoints.length)]) * (1 + (random.nextFloat() - 0.5f) * 1e-5f),
-              0, 1);
           default -> Math.clamp((float) Math.pow(10, -random.nextInt(8)) * (0.9f + 0.6f * random.nextFloat()), 0, 1);
         };
         values[i] = divisor * (map == DynamicMap.SIGNED && random.nextBoolean() ? -value : value);
       }
-      check(map, values, divisor);
+      known += check(map, values, divisor) ? 1 : 0;
     }
+    assertTrue(known > 0.9 * runs, known + " runs of " + runs + " were known");
   }
 
   @Test
@@ -88,14 +96,15 @@ class DecadeCodesTest {
     assertThrows(IllegalArgumentException.class, () -> new DecadeCodes(DynamicMap.of(other)));
   }
 
-  private static void check(DynamicMap map, float[] values, float divisor) {
+  /** Codes that are known are right; otherwise none is written. Returns whether they are. */
+  private static boolean check(DynamicMap map, float[] values, float divisor) {
     byte[] codes = new byte[values.length + 3];
-    (map == DynamicMap.SIGNED ? SIGNED_CODES : UNSIGNED_CODES).quantize(values, divisor, new DecadeCodes.Buffers(),
-        codes,
-        3);
+    boolean known = (map == DynamicMap.SIGNED ? SIGNED_CODES : UNSIGNED_CODES).quantize(values, divisor,
+        new DecadeCodes.Buffers(), codes, 3);
     for (int i = 0; i < values.length; i++) {
       float x = values[i] / divisor;
-      assertEquals(map.nearest(x), Byte.toUnsignedInt(codes[i + 3]), () -> "x = " + x);
+      assertEquals(known ? map.nearest(x) : 0, Byte.toUnsignedInt(codes[i + 3]), () -> "x = " + x);
     }
+    return known;
   }
 }
