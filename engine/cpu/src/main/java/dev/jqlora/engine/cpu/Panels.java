@@ -109,6 +109,8 @@ final class Panels {
 
   /** The exchanges by 1 and 2, in place. */
   private void exchangeWithinFour(int stride) {
+    MemorySegment scratch = this.scratch;
+    int depth = this.depth;
     for (int row = 0; row < LANES; row += 4) {
       long at = (long) row * stride;
       for (int k = 0; k < depth; k += LANES) {
@@ -130,36 +132,48 @@ final class Panels {
 
   /** The exchanges by 4 and 8, where vectors are that wide, from the scratch rows to the panels. */
   private void exchangeFours(int lane, long place, int stride) {
+    MemorySegment scratch = this.scratch;
+    MemorySegment panels = this.panels;
+    int depth = this.depth;
+    int width = this.width;
+    int padded = this.padded;
     for (int k = 0; k < depth; k += LANES) {
       for (int row = 0; row < 4; row++) {
         long at = (long) row * stride + k;
         FloatVector v0 = load(scratch, at);
         if (LANES == 4) {
-          put(v0, lane, place, k + row);
+          put(v0, lane, place, k + row, panels, depth, width, padded);
           continue;
         }
         FloatVector v1 = load(scratch, at + 4L * stride);
         FloatVector w0 = v0.blend(v1.rearrange(BY_4), WITH_4);
         FloatVector w1 = v1.blend(v0.rearrange(BY_4), WITHOUT_4);
         if (LANES == 8) {
-          put(w0, lane, place, k + row);
-          put(w1, lane, place, k + row + 4);
+          put(w0, lane, place, k + row, panels, depth, width, padded);
+          put(w1, lane, place, k + row + 4, panels, depth, width, padded);
           continue;
         }
         FloatVector v2 = load(scratch, at + 8L * stride);
         FloatVector v3 = load(scratch, at + 12L * stride);
         FloatVector w2 = v2.blend(v3.rearrange(BY_4), WITH_4);
         FloatVector w3 = v3.blend(v2.rearrange(BY_4), WITHOUT_4);
-        put(w0.blend(w2.rearrange(BY_8), WITH_8), lane, place, k + row);
-        put(w1.blend(w3.rearrange(BY_8), WITH_8), lane, place, k + row + 4);
-        put(w2.blend(w0.rearrange(BY_8), WITHOUT_8), lane, place, k + row + 8);
-        put(w3.blend(w1.rearrange(BY_8), WITHOUT_8), lane, place, k + row + 12);
+        put(w0.blend(w2.rearrange(BY_8), WITH_8), lane, place, k + row, panels, depth, width, padded);
+        put(w1.blend(w3.rearrange(BY_8), WITH_8), lane, place, k + row + 4, panels, depth, width, padded);
+        put(w2.blend(w0.rearrange(BY_8), WITHOUT_8), lane, place, k + row + 8, panels, depth, width, padded);
+        put(w3.blend(w1.rearrange(BY_8), WITHOUT_8), lane, place, k + row + 12, panels, depth, width, padded);
       }
     }
   }
 
   private void columns() {
     int step = Math.max(width, LANES);
+    MemorySegment scratch = this.scratch;
+    MemorySegment panels = this.panels;
+    int depth = this.depth;
+    int width = this.width;
+    int padded = this.padded;
+    int lanes = this.lanes;
+    int firstLane = this.firstLane;
     long end = roundUp(padded, LANES);
     scratch.asSlice((long) lanes * Float.BYTES, (end - lanes) * Float.BYTES).fill((byte) 0);
     for (int k = 0; k < depth; k++) {
@@ -167,7 +181,7 @@ final class Panels {
       for (int first = 0; first < padded; first += step) {
         long place = offset + (long) first * depth;
         for (int lane = 0; lane < step; lane += LANES) {
-          put(load(scratch, first + lane), first, place + lane, k);
+          put(load(scratch, first + lane), first, place + lane, k, panels, depth, width, padded);
         }
       }
     }
@@ -181,7 +195,7 @@ final class Panels {
   }
 
   /** Stores one number of each of LANES lanes from {@code lane} on; nothing where k is past the depth. */
-  private void put(FloatVector values, int lane, long place, int k) {
+  private static void put(FloatVector values, int lane, long place, int k, MemorySegment panels, int depth, int width, int padded) {
     if (k >= depth) {
       return;
     }

@@ -137,6 +137,7 @@ final class SkinnyGemm {
 
     /** The exchanges by 4 and 8, where vectors are that wide, from LANES rows of the weight. */
     private void exchangeFours(long first, long stride, int words, float[] lanes, int to) {
+      MemorySegment weight = this.weight;
       for (int row = 0; row < 4; row++) {
         long from = first + row * stride;
         int place = to + row * COLUMNS;
