@@ -109,7 +109,7 @@ final class GemvNf4 implements Gemv.Form {
     FloatVector sum6 = sum0;
     FloatVector sum7 = sum0;
     for (int chunk = 0; chunk < columns / CHUNK; chunk++) {
-      long begin = at + (long) chunk * CHUNK / 2;
+      long begin = at + chunk * (CHUNK / 2L);
       IntVector codes0 = IntVector.fromMemorySegment(INTS, codes, begin, LITTLE_ENDIAN);
       IntVector codes1 = IntVector.fromMemorySegment(INTS, codes, begin + stride, LITTLE_ENDIAN);
       IntVector codes2 = IntVector.fromMemorySegment(INTS, codes, begin + 2 * stride, LITTLE_ENDIAN);
@@ -118,32 +118,34 @@ final class GemvNf4 implements Gemv.Form {
       IntVector codes5 = IntVector.fromMemorySegment(INTS, codes, begin + 5 * stride, LITTLE_ENDIAN);
       IntVector codes6 = IntVector.fromMemorySegment(INTS, codes, begin + 6 * stride, LITTLE_ENDIAN);
       IntVector codes7 = IntVector.fromMemorySegment(INTS, codes, begin + 7 * stride, LITTLE_ENDIAN);
-      FloatVector part0 = FloatVector.zero(FLOATS);
-      FloatVector part1 = part0;
-      FloatVector part2 = part0;
-      FloatVector part3 = part0;
-      FloatVector part4 = part0;
-      FloatVector part5 = part0;
-      FloatVector part6 = part0;
-      FloatVector part7 = part0;
-      for (int i = 0; i < CHUNK; i += LANES) {
+      FloatVector firstNumbers = FloatVector.fromArray(FLOATS, x, chunk * CHUNK);
+      FloatVector part0 = codes0.selectFrom(values).reinterpretAsFloats().mul(firstNumbers);
+      FloatVector part1 = codes1.selectFrom(values).reinterpretAsFloats().mul(firstNumbers);
+      FloatVector part2 = codes2.selectFrom(values).reinterpretAsFloats().mul(firstNumbers);
+      FloatVector part3 = codes3.selectFrom(values).reinterpretAsFloats().mul(firstNumbers);
+      FloatVector part4 = codes4.selectFrom(values).reinterpretAsFloats().mul(firstNumbers);
+      FloatVector part5 = codes5.selectFrom(values).reinterpretAsFloats().mul(firstNumbers);
+      FloatVector part6 = codes6.selectFrom(values).reinterpretAsFloats().mul(firstNumbers);
+      FloatVector part7 = codes7.selectFrom(values).reinterpretAsFloats().mul(firstNumbers);
+      // Shifts stand before look-ups: behind them the compiler would gather them all at the end of a step.
+      for (int i = LANES; i < CHUNK; i += LANES) {
         FloatVector numbers = FloatVector.fromArray(FLOATS, x, chunk * CHUNK + i);
-        part0 = codes0.selectFrom(values).reinterpretAsFloats().fma(numbers, part0);
         codes0 = codes0.lanewise(VectorOperators.LSHR, CODE_BITS);
-        part1 = codes1.selectFrom(values).reinterpretAsFloats().fma(numbers, part1);
+        part0 = codes0.selectFrom(values).reinterpretAsFloats().fma(numbers, part0);
         codes1 = codes1.lanewise(VectorOperators.LSHR, CODE_BITS);
-        part2 = codes2.selectFrom(values).reinterpretAsFloats().fma(numbers, part2);
+        part1 = codes1.selectFrom(values).reinterpretAsFloats().fma(numbers, part1);
         codes2 = codes2.lanewise(VectorOperators.LSHR, CODE_BITS);
-        part3 = codes3.selectFrom(values).reinterpretAsFloats().fma(numbers, part3);
+        part2 = codes2.selectFrom(values).reinterpretAsFloats().fma(numbers, part2);
         codes3 = codes3.lanewise(VectorOperators.LSHR, CODE_BITS);
-        part4 = codes4.selectFrom(values).reinterpretAsFloats().fma(numbers, part4);
+        part3 = codes3.selectFrom(values).reinterpretAsFloats().fma(numbers, part3);
         codes4 = codes4.lanewise(VectorOperators.LSHR, CODE_BITS);
-        part5 = codes5.selectFrom(values).reinterpretAsFloats().fma(numbers, part5);
+        part4 = codes4.selectFrom(values).reinterpretAsFloats().fma(numbers, part4);
         codes5 = codes5.lanewise(VectorOperators.LSHR, CODE_BITS);
-        part6 = codes6.selectFrom(values).reinterpretAsFloats().fma(numbers, part6);
+        part5 = codes5.selectFrom(values).reinterpretAsFloats().fma(numbers, part5);
         codes6 = codes6.lanewise(VectorOperators.LSHR, CODE_BITS);
-        part7 = codes7.selectFrom(values).reinterpretAsFloats().fma(numbers, part7);
+        part6 = codes6.selectFrom(values).reinterpretAsFloats().fma(numbers, part6);
         codes7 = codes7.lanewise(VectorOperators.LSHR, CODE_BITS);
+        part7 = codes7.selectFrom(values).reinterpretAsFloats().fma(numbers, part7);
       }
       int block = firstScale + (chunk * CHUNK >> blockBits);
       sum0 = part0.fma(FloatVector.fromArray(FLOATS, scales, block).rearrange(blockOfLane), sum0);
