@@ -133,22 +133,22 @@ public final class ReportText {
               core can; where its part of B, three megabytes, and A come from the outer caches, 83 to 88 %. Packing A and B takes
               6 % of a product's time, taking sums to C 1 %. Java has no instruction to prefetch; reading the next rows of A a
               little in each step gained a tenth with two threads, reading B ahead too lost as much (see `Gemm`).
-            - **8-bit AdamW.** Sixteen elements take a core 31 ns with everything in its caches: 9 for the update with its root
-              and two divisions, 13 for finding codes, 6 for decoding them. Their 256 bytes of memory traffic would take 12.
+            - **8-bit AdamW.** Sixteen elements take a core 15 to 17 ns with everything in its caches, half of what they took:
+              4 for the update with its root and two divisions, 8 for finding codes, 2 for looking values up. Their 256 bytes of
+              memory traffic take about as long.
             - **Decoding with NF4.** Sixteen weights take four vector instructions: a look-up, the mask that Java's look-up adds,
-              a multiply-add, a shift. From its caches a core goes through 15 to 19 GB/s of NF4 weights that way, 22 without
-              decoding their scales; the same loop in C, with that mask, through 20 to 26. Where the memory delivers more than
-              24 GB/s for each core, two thirds of it are out of reach. Four streams instead of eight, the scales' codes
-              looked up by bytes rather than halves or many at a time, and reading the codes again a byte further on instead of
-              shifting them gained nothing. In a process of its own the 8B model took 207 to 226 ms in four runs, 54 to 67 % of
-              the roof beside them, the 1B model 41 to 48 ms, 50 to 60 %.
-            - **Evaluation.** One scored token still reads and unpacks the whole head: 0.4 s beside the 3.7 s of four layers with
-              512 tokens here, 0.2 s beside 3.3 s in a process of its own, 0.13 s for the product alone. Beside more layers that
-              is lost: with 16 (`--layers 16`) evaluation reached 1.01 of its layers' speed.
+              a multiply-add, a shift. From its caches a core goes through 15 to 19 GB/s of NF4 weights that way, two from memory
+              through 20 to 26. The same loop in C with that mask reads 31 GB/s with two threads where memory delivers 49, 63 %
+              of it; without the mask 29 to 36, 66 % and more. So where memory delivers over 40 GB/s two thirds are out of reach
+              for these instructions. Gained nothing: two or four streams instead of eight, longer rounds, scales looked up by
+              scalar code within the loop or many at a time, reading codes again a byte further on instead of shifting them.
+            - **Evaluation.** One scored token still reads the whole head. It is transposed in registers two numbers at a time
+              (`SkinnyGemm`), 49 to 80 ms instead of the 110 to 127 of packing it, where one that adds in another order needs 28.
+              Beside more layers that is lost: with 16 (`--layers 16`) evaluation reached 1.01 of its layers' speed before.
             - **Loading** all 32 layers' matrices, 14 GB (`--checkpoint-layers 32`), went at 654 MB/s.
             - **RMSNorm's gradient and RoPE**, each in a process of its own, go through 42 and 34 GB/s, 98 and 84 % of the roof.
               Behind other rows, runs gave 18 to 43 and 18 to 46; what differs between them was not found.
-            - **Two threads.** NF4's product missed by a thirtieth here; the table before this one had 1.90.
+            - **Two threads.** In three tables NF4's product had 1.90, 1.79 and what stands above.
 
             ## Kernel by kernel
 

@@ -30,6 +30,8 @@ import jdk.incubator.vector.VectorMask;
  * by 1, 2, 4 and so on. Two at a time need four vectors, so a first pass over the decoded rows does 1 and 2, and a second the others on the way to the panels. That packs
  * three times as many numbers a second as moving one at a time. Each pass is one loop over the summed axis: as a method for
  * each square, which is too large for the compiler to take it into the loop, the second made packing take a third longer.
+ * The loops' segments and extents are local variables: after a store the compiler reads fields again, and with them checks
+ * again what they hold, which took half as long again.
  */
 final class Panels {
   /** Keeps the decoded rows out of each other's cache sets. */
@@ -136,31 +138,31 @@ final class Panels {
     MemorySegment panels = this.panels;
     int depth = this.depth;
     int width = this.width;
-    int padded = this.padded;
+    boolean second = lane + width < padded;
     for (int k = 0; k < depth; k += LANES) {
       for (int row = 0; row < 4; row++) {
         long at = (long) row * stride + k;
         FloatVector v0 = load(scratch, at);
         if (LANES == 4) {
-          put(v0, lane, place, k + row, panels, depth, width, padded);
+          put(v0, panels, place, k + row, depth, width, second);
           continue;
         }
         FloatVector v1 = load(scratch, at + 4L * stride);
         FloatVector w0 = v0.blend(v1.rearrange(BY_4), WITH_4);
         FloatVector w1 = v1.blend(v0.rearrange(BY_4), WITHOUT_4);
         if (LANES == 8) {
-          put(w0, lane, place, k + row, panels, depth, width, padded);
-          put(w1, lane, place, k + row + 4, panels, depth, width, padded);
+          put(w0, panels, place, k + row, depth, width, second);
+          put(w1, panels, place, k + row + 4, depth, width, second);
           continue;
         }
         FloatVector v2 = load(scratch, at + 8L * stride);
         FloatVector v3 = load(scratch, at + 12L * stride);
         FloatVector w2 = v2.blend(v3.rearrange(BY_4), WITH_4);
         FloatVector w3 = v3.blend(v2.rearrange(BY_4), WITHOUT_4);
-        put(w0.blend(w2.rearrange(BY_8), WITH_8), lane, place, k + row, panels, depth, width, padded);
-        put(w1.blend(w3.rearrange(BY_8), WITH_8), lane, place, k + row + 4, panels, depth, width, padded);
-        put(w2.blend(w0.rearrange(BY_8), WITHOUT_8), lane, place, k + row + 8, panels, depth, width, padded);
-        put(w3.blend(w1.rearrange(BY_8), WITHOUT_8), lane, place, k + row + 12, panels, depth, width, padded);
+        put(w0.blend(w2.rearrange(BY_8), WITH_8), panels, place, k + row, depth, width, second);
+        put(w1.blend(w3.rearrange(BY_8), WITH_8), panels, place, k + row + 4, depth, width, second);
+        put(w2.blend(w0.rearrange(BY_8), WITHOUT_8), panels, place, k + row + 8, depth, width, second);
+        put(w3.blend(w1.rearrange(BY_8), WITHOUT_8), panels, place, k + row + 12, depth, width, second);
       }
     }
   }
@@ -181,7 +183,7 @@ final class Panels {
       for (int first = 0; first < padded; first += step) {
         long place = offset + (long) first * depth;
         for (int lane = 0; lane < step; lane += LANES) {
-          put(load(scratch, first + lane), first, place + lane, k, panels, depth, width, padded);
+          put(load(scratch, first + lane), panels, place + lane, k, depth, width, first + width < padded);
         }
       }
     }
@@ -194,8 +196,13 @@ final class Panels {
         : offset + (long) lane * depth;
   }
 
-  /** Stores one number of each of LANES lanes from {@code lane} on; nothing where k is past the depth. */
-  private static void put(FloatVector values, int lane, long place, int k, MemorySegment panels, int depth, int width, int padded) {
+  /**
+   * Stores one number of each of LANES lanes; nothing where k is past the depth.
+   *
+   * @param second where panels are half a vector wide: whether the upper half's exists
+   */
+  private static void put(FloatVector values, MemorySegment panels, long place, int k, int depth, int width,
+      boolean second) {
     if (k >= depth) {
       return;
     }
@@ -205,7 +212,7 @@ final class Panels {
       return;
     }
     store(values, panels, at, LOWER_HALF);
-    if (lane + width < padded) {
+    if (second) {
       store(values, panels, at + (long) width * depth - width, UPPER_HALF);
     }
   }
