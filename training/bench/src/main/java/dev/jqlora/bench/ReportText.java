@@ -133,22 +133,25 @@ public final class ReportText {
               core can; where its part of B, three megabytes, and A come from the outer caches, 83 to 88 %. Packing A and B takes
               6 % of a product's time, taking sums to C 1 %. Java has no instruction to prefetch; reading the next rows of A a
               little in each step gained a tenth with two threads, reading B ahead too lost as much (see `Gemm`).
-            - **8-bit AdamW.** Sixteen elements take a core 15 to 17 ns with everything in its caches, half of what they took:
-              4 for the update with its root and two divisions, 8 for finding codes, 2 for looking values up. Their 256 bytes of
-              memory traffic take about as long.
+            - **8-bit AdamW.** Since the table above was made its kernel takes half the time: sixteen elements take a core 15 to
+              17 ns with everything in its caches, 4 for the update with its root and two divisions, 8 for finding codes, 2 for
+              looking values up. With two threads and memory read anew, processes differed: 22 to 30 ns, 17 to 23 GB/s; behind
+              other rows 13 to 17, 26 to 35 % of the roof.
             - **Decoding with NF4.** Sixteen weights take four vector instructions: a look-up, the mask that Java's look-up adds,
               a multiply-add, a shift. From its caches a core goes through 15 to 19 GB/s of NF4 weights that way, two from memory
               through 20 to 26. The same loop in C with that mask reads 31 GB/s with two threads where memory delivers 49, 63 %
               of it; without the mask 29 to 36, 66 % and more. So where memory delivers over 40 GB/s two thirds are out of reach
               for these instructions. Gained nothing: two or four streams instead of eight, longer rounds, scales looked up by
               scalar code within the loop or many at a time, reading codes again a byte further on instead of shifting them.
-            - **Evaluation.** One scored token still reads the whole head. It is transposed in registers two numbers at a time
-              (`SkinnyGemm`), 49 to 80 ms instead of the 110 to 127 of packing it, where one that adds in another order needs 28.
-              Beside more layers that is lost: with 16 (`--layers 16`) evaluation reached 1.01 of its layers' speed before.
+            - **Evaluation.** One scored token still reads the whole head. Since the table was made it is transposed in registers,
+              two numbers at a time (`SkinnyGemm`): 49 to 80 ms instead of 110 to 127 for packing it, where a product that adds in
+              another order needs 28. In a whole run of the table evaluation then reached 0.97 of its layers' speed.
             - **Loading** all 32 layers' matrices, 14 GB (`--checkpoint-layers 32`), went at 654 MB/s.
             - **RMSNorm's gradient and RoPE**, each in a process of its own, go through 42 and 34 GB/s, 98 and 84 % of the roof.
-              Behind other rows, runs gave 18 to 43 and 18 to 46; what differs between them was not found.
-            - **Two threads.** In three tables NF4's product had 1.90, 1.79 and what stands above.
+              Behind other rows, runs gave 18 to 43 and 18 to 46, and once 2, with SwiGLU's gradient as slow: that looks like a
+              compilation which leaves vectors as objects, but what brings it about was not found.
+            - **Two threads.** In three runs of the whole table NF4's product had 1.90, 1.79 and 1.76, in the last of which the
+              product with float32 had 1.59 and 1.94 in the one before: it is the machine that varies.
 
             ## Kernel by kernel
 
