@@ -136,7 +136,7 @@ public final class ReportText {
             - **8-bit AdamW.** Since the table above was made its kernel takes half the time: sixteen elements take a core 15 to
               17 ns with everything in its caches, 4 for the update with its root and two divisions, 8 for finding codes, 2 for
               looking values up. With two threads and memory read anew, processes differed: 22 to 30 ns, 17 to 23 GB/s; behind
-              other rows 13 to 17, 26 to 35 % of the roof.
+              other rows 14 to 19, 26 to 59 % of the roof.
             - **Decoding with NF4.** Sixteen weights take four vector instructions: a look-up, the mask that Java's look-up adds,
               a multiply-add, a shift. From its caches a core goes through 15 to 19 GB/s of NF4 weights that way, two from memory
               through 20 to 26. The same loop in C with that mask reads 31 GB/s with two threads where memory delivers 49, 63 %
