@@ -27,9 +27,10 @@ import jdk.incubator.vector.VectorMask;
  * A lane is a row or a column of the matrix, whichever does not run along the summed axis.
  *
  * <p>Where rows become lanes, squares of {@link VectorWidth#LANES} rows and columns are transposed by {@link LaneExchange}s
- * by 1, 2, 4 and so on. Two at a time need four vectors, so a first pass over the decoded rows does 1 and 2, and a second the others on the way to the panels. That packs
- * three times as many numbers a second as moving one at a time. Each pass is one loop over the summed axis: as a method for
- * each square, which is too large for the compiler to take it into the loop, the second made packing take a third longer.
+ * by 1, 2, 4 and so on. Two at a time need four vectors, so a first pass over the decoded rows does 1 and 2, and a second the
+ * others on the way to the panels. That packs three times as many numbers a second as moving one at a time. Each pass is one
+ * loop over the summed axis: as a method for each square, which is too large for the compiler to take it into the loop, the
+ * second made packing take a third longer.
  * The loops' segments and extents are local variables: after a store the compiler reads fields again, and with them checks
  * again what they hold, which took half as long again.
  */

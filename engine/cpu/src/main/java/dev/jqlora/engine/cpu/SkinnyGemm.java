@@ -31,15 +31,15 @@ import jdk.incubator.vector.VectorOperators;
  * then widened: a shift brings the even one up, a mask leaves the odd one. A task takes two vectors of columns, and a cut of
  * the summed axis at a time lies in its core's first caches.
  *
- * <p><b>Speed</b>, the head of Llama 3 8B on two cores of an AMD Zen 5: 49 to 66 ms for one to four rows and 60 to 77 for five
- * to eight, where packing took 110; {@link Gemv} 28 to 32 for one. Transposing and reading memory hardly
+ * <p><b>Speed</b>, the head of Llama 3 8B on two cores of an AMD Zen 5: mostly 49 to 80 ms for one to eight rows (two
+ * processes of ten took 120), where packing took 110 to 127; {@link Gemv} 28 to 32 for one. Transposing and reading memory hardly
  * overlap. For a weight in F32, of as many bytes, packing was as fast, 54 ms.
  */
 final class SkinnyGemm {
   /** Most rows of A. */
   static final int MAX_ROWS = 8;
 
-  /** Rows of A that are multiplied together. A single one takes the same time: reading the weight sets the pace. */
+  /** Rows of A that are multiplied together. A single one takes the same time: the weight sets the pace. */
   private static final int ROWS = 4;
   /** Columns of C that a task computes. */
   private static final int COLUMNS = 2 * LANES;
