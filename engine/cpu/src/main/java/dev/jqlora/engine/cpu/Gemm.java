@@ -51,7 +51,7 @@ final class Gemm {
   /** The same where A is read transposed, so that its rows run along memory: long runs, one from each page. */
   private static final int PACK_COLUMNS = 1024;
   /** Where the columns alone give fewer tasks than this for each thread, the rows are shared out too. */
-  private static final int TASKS_PER_THREAD = 4;
+  private static final int TASKS_PER_THREAD = 3;
 
   private final Workers workers;
   /** Each thread's sums, tile by tile. Of the heap, where a vector takes fewer instructions to load and store. */
@@ -301,9 +301,8 @@ final class Gemm {
         }
         long rowPanel = (long) k * paddedRows + (long) row * cut;
         long nextRowPanel = rowTile + 1 < lastTile ? rowPanel + (long) GemmTile.ROWS * cut : rowPanel;
-        int share = GemmTile.ROWS / panels;
         packing.read[0] += GemmTile.add(memory.packedA, rowPanel, packing.panels, packed, cut, width, alpha, sums,
-            at, nextRowPanel + (long) panel * share * cut, share);
+            at, nextRowPanel + (long) panel % MAX_PANELS * GemmTile.AHEAD * cut);
         if (k + cut == depth) {
           write(at, height, width, target);
         }

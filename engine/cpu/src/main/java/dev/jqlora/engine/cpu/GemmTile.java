@@ -30,6 +30,12 @@ final class GemmTile {
   /** Numbers of a tile. */
   static final int SIZE = ROWS * COLUMNS;
 
+  /** Floats of A that each step of the sum reads ahead: four calls bring a panel. */
+  static final int AHEAD = ROWS / 4;
+
+  private static final long A_STEP = (long) ROWS * Float.BYTES;
+  private static final long B_STEP = (long) COLUMNS * Float.BYTES;
+  private static final long AHEAD_STEP = (long) AHEAD * Float.BYTES;
   private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
 
@@ -39,7 +45,7 @@ final class GemmTile {
   static void multiply(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, int columns,
       float[] tile, int tileOffset) {
     Arrays.fill(tile, tileOffset, tileOffset + SIZE, 0f);
-    add(a, aOffset, b, bOffset, depth, columns, 1, tile, tileOffset, aOffset, 0);
+    add(a, aOffset, b, bOffset, depth, columns, 1, tile, tileOffset, aOffset);
   }
 
   /**
@@ -50,17 +56,16 @@ final class GemmTile {
    * number is read in each step of the sum. Spread over the steps that costs nothing, whereas a tile that begins with
    * memory from the outer caches waits for it.
    *
-   * @param next where that memory begins in {@code a}, in floats: {@code depth * share} of them
-   * @param share floats to be brought for each step of the sum; 0 for none
+   * @param next where that memory begins in {@code a}, in floats: {@code depth *} {@link #AHEAD} of them
    * @return a sum of what was read; the caller keeps it, or the compiler would leave the reading out
    */
   static int add(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, int columns,
-      float alpha, float[] tile, int tileOffset, long next, int share) {
+      float alpha, float[] tile, int tileOffset, long next) {
     boolean tall = ROWS == 8;
     if (columns > 2 * LANES) {
       return tall
-          ? eightByThree(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, next, share)
-          : fourByThree(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, next, share);
+          ? eightByThree(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, next)
+          : fourByThree(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, next);
     }
     if (columns > LANES) {
       if (tall) {
@@ -78,7 +83,10 @@ final class GemmTile {
 
   private static int eightByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth,
       float[] tile,
-      int tileOffset, float alpha, long next, int share) {
+      int tileOffset, float alpha, long next) {
+    long aAt = aOffset * Float.BYTES;
+    long bAt = bOffset * Float.BYTES;
+    long nextAt = next * Float.BYTES;
     int read = 0;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
@@ -105,42 +113,42 @@ final class GemmTile {
     FloatVector c71 = FloatVector.zero(FLOATS);
     FloatVector c72 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      read += a.get(I32, (next + (long) k * share) * Float.BYTES);
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS) * Float.BYTES,
+      read += a.get(I32, nextAt + k * AHEAD_STEP);
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP,
           LITTLE_ENDIAN);
-      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS + LANES) * Float.BYTES,
+      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP + LANES * Float.BYTES,
           LITTLE_ENDIAN);
       FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, b,
-          (bOffset + (long) k * COLUMNS + 2 * LANES) * Float.BYTES, LITTLE_ENDIAN);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS) * Float.BYTES));
+          bAt + k * B_STEP + 2 * LANES * Float.BYTES, LITTLE_ENDIAN);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
       c02 = a0.fma(b2, c02);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 1) * Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 1 * Float.BYTES));
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
       c12 = a1.fma(b2, c12);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 2) * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
       c22 = a2.fma(b2, c22);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 3) * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
       c32 = a3.fma(b2, c32);
-      FloatVector a4 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 4) * Float.BYTES));
+      FloatVector a4 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 4 * Float.BYTES));
       c40 = a4.fma(b0, c40);
       c41 = a4.fma(b1, c41);
       c42 = a4.fma(b2, c42);
-      FloatVector a5 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 5) * Float.BYTES));
+      FloatVector a5 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 5 * Float.BYTES));
       c50 = a5.fma(b0, c50);
       c51 = a5.fma(b1, c51);
       c52 = a5.fma(b2, c52);
-      FloatVector a6 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 6) * Float.BYTES));
+      FloatVector a6 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 6 * Float.BYTES));
       c60 = a6.fma(b0, c60);
       c61 = a6.fma(b1, c61);
       c62 = a6.fma(b2, c62);
-      FloatVector a7 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 7) * Float.BYTES));
+      FloatVector a7 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 7 * Float.BYTES));
       c70 = a7.fma(b0, c70);
       c71 = a7.fma(b1, c71);
       c72 = a7.fma(b2, c72);
@@ -182,7 +190,10 @@ final class GemmTile {
   }
 
   private static int fourByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
-      int tileOffset, float alpha, long next, int share) {
+      int tileOffset, float alpha, long next) {
+    long aAt = aOffset * Float.BYTES;
+    long bAt = bOffset * Float.BYTES;
+    long nextAt = next * Float.BYTES;
     int read = 0;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
@@ -197,26 +208,26 @@ final class GemmTile {
     FloatVector c31 = FloatVector.zero(FLOATS);
     FloatVector c32 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      read += a.get(I32, (next + (long) k * share) * Float.BYTES);
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS) * Float.BYTES,
+      read += a.get(I32, nextAt + k * AHEAD_STEP);
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP,
           LITTLE_ENDIAN);
-      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS + LANES) * Float.BYTES,
+      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP + LANES * Float.BYTES,
           LITTLE_ENDIAN);
       FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, b,
-          (bOffset + (long) k * COLUMNS + 2 * LANES) * Float.BYTES, LITTLE_ENDIAN);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS) * Float.BYTES));
+          bAt + k * B_STEP + 2 * LANES * Float.BYTES, LITTLE_ENDIAN);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
       c02 = a0.fma(b2, c02);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 1) * Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 1 * Float.BYTES));
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
       c12 = a1.fma(b2, c12);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 2) * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
       c22 = a2.fma(b2, c22);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 3) * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
       c32 = a3.fma(b2, c32);
@@ -243,6 +254,8 @@ final class GemmTile {
 
   private static void eightByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
       int tileOffset, float alpha) {
+    long aAt = aOffset * Float.BYTES;
+    long bAt = bOffset * Float.BYTES;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
@@ -260,32 +273,32 @@ final class GemmTile {
     FloatVector c70 = FloatVector.zero(FLOATS);
     FloatVector c71 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS) * Float.BYTES,
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP,
           LITTLE_ENDIAN);
-      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS + LANES) * Float.BYTES,
+      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP + LANES * Float.BYTES,
           LITTLE_ENDIAN);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS) * Float.BYTES));
+      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 1) * Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 1 * Float.BYTES));
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 2) * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 3) * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
-      FloatVector a4 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 4) * Float.BYTES));
+      FloatVector a4 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 4 * Float.BYTES));
       c40 = a4.fma(b0, c40);
       c41 = a4.fma(b1, c41);
-      FloatVector a5 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 5) * Float.BYTES));
+      FloatVector a5 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 5 * Float.BYTES));
       c50 = a5.fma(b0, c50);
       c51 = a5.fma(b1, c51);
-      FloatVector a6 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 6) * Float.BYTES));
+      FloatVector a6 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 6 * Float.BYTES));
       c60 = a6.fma(b0, c60);
       c61 = a6.fma(b1, c61);
-      FloatVector a7 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 7) * Float.BYTES));
+      FloatVector a7 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 7 * Float.BYTES));
       c70 = a7.fma(b0, c70);
       c71 = a7.fma(b1, c71);
     }
@@ -318,6 +331,8 @@ final class GemmTile {
 
   private static void fourByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
       int tileOffset, float alpha) {
+    long aAt = aOffset * Float.BYTES;
+    long bAt = bOffset * Float.BYTES;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
@@ -327,20 +342,20 @@ final class GemmTile {
     FloatVector c30 = FloatVector.zero(FLOATS);
     FloatVector c31 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS) * Float.BYTES,
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP,
           LITTLE_ENDIAN);
-      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS + LANES) * Float.BYTES,
+      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP + LANES * Float.BYTES,
           LITTLE_ENDIAN);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS) * Float.BYTES));
+      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 1) * Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 1 * Float.BYTES));
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 2) * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 3) * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
     }
@@ -361,6 +376,8 @@ final class GemmTile {
 
   private static void eightByOne(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
       int tileOffset, float alpha) {
+    long aAt = aOffset * Float.BYTES;
+    long bAt = bOffset * Float.BYTES;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
     FloatVector c20 = FloatVector.zero(FLOATS);
@@ -370,23 +387,23 @@ final class GemmTile {
     FloatVector c60 = FloatVector.zero(FLOATS);
     FloatVector c70 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS) * Float.BYTES,
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP,
           LITTLE_ENDIAN);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS) * Float.BYTES));
+      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 1) * Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 1 * Float.BYTES));
       c10 = a1.fma(b0, c10);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 2) * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 3) * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
-      FloatVector a4 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 4) * Float.BYTES));
+      FloatVector a4 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 4 * Float.BYTES));
       c40 = a4.fma(b0, c40);
-      FloatVector a5 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 5) * Float.BYTES));
+      FloatVector a5 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 5 * Float.BYTES));
       c50 = a5.fma(b0, c50);
-      FloatVector a6 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 6) * Float.BYTES));
+      FloatVector a6 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 6 * Float.BYTES));
       c60 = a6.fma(b0, c60);
-      FloatVector a7 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 7) * Float.BYTES));
+      FloatVector a7 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 7 * Float.BYTES));
       c70 = a7.fma(b0, c70);
     }
     FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
@@ -410,20 +427,22 @@ final class GemmTile {
 
   private static void fourByOne(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
       int tileOffset, float alpha) {
+    long aAt = aOffset * Float.BYTES;
+    long bAt = bOffset * Float.BYTES;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
     FloatVector c20 = FloatVector.zero(FLOATS);
     FloatVector c30 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, (bOffset + (long) k * COLUMNS) * Float.BYTES,
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP,
           LITTLE_ENDIAN);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS) * Float.BYTES));
+      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 1) * Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 1 * Float.BYTES));
       c10 = a1.fma(b0, c10);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 2) * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, (aOffset + (long) k * ROWS + 3) * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
     }
     FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
