@@ -6,6 +6,8 @@ import static dev.jqlora.engine.cpu.FloatMemory.set;
 import static dev.jqlora.engine.cpu.FloatMemory.store;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -226,7 +228,7 @@ final class AttentionKernel {
       for (int key = 1; key < keys; key++) {
         greatest = greatest.max(FloatVector.fromArray(FLOATS, memory.scores, key * GemmTile.COLUMNS + lane));
       }
-      FloatVector before = load(memory.maximum, column + lane);
+      FloatVector before = fromMemorySegment(FLOATS, memory.maximum, (column + lane) * Float.BYTES, LITTLE_ENDIAN);
       FloatVector maximum = before.max(greatest.mul(scale));
       FloatVector sum = FloatVector.zero(FLOATS);
       FloatVector factor = FloatVector.broadcast(FLOATS, scale);
@@ -234,13 +236,14 @@ final class AttentionKernel {
       for (int key = 0; key < keys; key++) {
         int at = key * GemmTile.COLUMNS + lane;
         FloatVector p = VectorExp.exp(FloatVector.fromArray(FLOATS, memory.scores, at).fma(factor, negative));
-        store(p, memory.p, at);
+        p.intoMemorySegment(memory.p, at * Float.BYTES, LITTLE_ENDIAN);
         sum = sum.add(p);
       }
       FloatVector correction = VectorExp.exp(before.sub(maximum));
-      store(maximum, memory.maximum, column + lane);
-      store(correction, memory.correction, lane);
-      store(load(memory.denominator, column + lane).fma(correction, sum), memory.denominator, column + lane);
+      maximum.intoMemorySegment(memory.maximum, (column + lane) * Float.BYTES, LITTLE_ENDIAN);
+      correction.intoMemorySegment(memory.correction, lane * Float.BYTES, LITTLE_ENDIAN);
+      fromMemorySegment(FLOATS, memory.denominator, (column + lane) * Float.BYTES, LITTLE_ENDIAN).fma(correction, sum)
+          .intoMemorySegment(memory.denominator, (column + lane) * Float.BYTES, LITTLE_ENDIAN);
     }
 
     private void accumulate(long out, int width) {

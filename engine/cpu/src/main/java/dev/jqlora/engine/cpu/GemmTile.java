@@ -19,6 +19,11 @@ import jdk.incubator.vector.FloatVector;
  * in memory; and memory is read without helper methods, because the compiler inlines only so much into one method. A method
  * half as long again stayed with the quick compiler in a whole run, which ran out of registers, at a tenth of the speed.
  *
+ * <p>Places in memory are counted in bytes, as a number that the loop does not change and a constant times k. Only then are
+ * the checks of their bounds made once before the loop: a step is 55 instructions, 76 where the sum was multiplied by four as
+ * a whole. That is worth 2 % of a product, and a third of the tile's speed while another guest works on the same core, as
+ * half the instructions are then started in a cycle.
+ *
  * <p>Every number of the tile is a chain of fused multiply-adds over the summed axis in ascending order, whatever the
  * tile's place or the kernel.
  */

@@ -106,7 +106,11 @@ final class Panels {
       scratch.asSlice((long) present * stride * Float.BYTES, (long) (LANES - present) * stride * Float.BYTES)
           .fill((byte) 0);
       exchangeWithinFour(stride);
-      exchangeFours(lane, place(lane), stride);
+      if (width >= LANES) {
+        exchangeFours(place(lane), stride);
+      } else {
+        exchangeFoursHalved(lane, place(lane), stride);
+      }
     }
   }
 
@@ -133,8 +137,42 @@ final class Panels {
     }
   }
 
-  /** The exchanges by 4 and 8, where vectors are that wide, from the scratch rows to the panels. */
-  private void exchangeFours(int lane, long place, int stride) {
+  /** The exchanges by 4 and 8, where vectors are that wide, from the scratch rows to panels of whole vectors. */
+  private void exchangeFours(long place, int stride) {
+    MemorySegment scratch = this.scratch;
+    MemorySegment panels = this.panels;
+    int depth = this.depth;
+    int width = this.width;
+    for (int k = 0; k < depth; k += LANES) {
+      for (int row = 0; row < 4; row++) {
+        long at = (long) row * stride + k;
+        FloatVector v0 = load(scratch, at);
+        if (LANES == 4) {
+          put(v0, panels, place, k + row, depth, width);
+          continue;
+        }
+        FloatVector v1 = load(scratch, at + 4L * stride);
+        FloatVector w0 = v0.blend(v1.rearrange(BY_4), WITH_4);
+        FloatVector w1 = v1.blend(v0.rearrange(BY_4), WITHOUT_4);
+        if (LANES == 8) {
+          put(w0, panels, place, k + row, depth, width);
+          put(w1, panels, place, k + row + 4, depth, width);
+          continue;
+        }
+        FloatVector v2 = load(scratch, at + 8L * stride);
+        FloatVector v3 = load(scratch, at + 12L * stride);
+        FloatVector w2 = v2.blend(v3.rearrange(BY_4), WITH_4);
+        FloatVector w3 = v3.blend(v2.rearrange(BY_4), WITHOUT_4);
+        put(w0.blend(w2.rearrange(BY_8), WITH_8), panels, place, k + row, depth, width);
+        put(w1.blend(w3.rearrange(BY_8), WITH_8), panels, place, k + row + 4, depth, width);
+        put(w2.blend(w0.rearrange(BY_8), WITHOUT_8), panels, place, k + row + 8, depth, width);
+        put(w3.blend(w1.rearrange(BY_8), WITHOUT_8), panels, place, k + row + 12, depth, width);
+      }
+    }
+  }
+
+  /** The same to panels half a vector wide. Both in one method are more than the compiler takes into it. */
+  private void exchangeFoursHalved(int lane, long place, int stride) {
     MemorySegment scratch = this.scratch;
     MemorySegment panels = this.panels;
     int depth = this.depth;
@@ -145,25 +183,25 @@ final class Panels {
         long at = (long) row * stride + k;
         FloatVector v0 = load(scratch, at);
         if (LANES == 4) {
-          put(v0, panels, place, k + row, depth, width, second);
+          putHalves(v0, panels, place, k + row, depth, width, second);
           continue;
         }
         FloatVector v1 = load(scratch, at + 4L * stride);
         FloatVector w0 = v0.blend(v1.rearrange(BY_4), WITH_4);
         FloatVector w1 = v1.blend(v0.rearrange(BY_4), WITHOUT_4);
         if (LANES == 8) {
-          put(w0, panels, place, k + row, depth, width, second);
-          put(w1, panels, place, k + row + 4, depth, width, second);
+          putHalves(w0, panels, place, k + row, depth, width, second);
+          putHalves(w1, panels, place, k + row + 4, depth, width, second);
           continue;
         }
         FloatVector v2 = load(scratch, at + 8L * stride);
         FloatVector v3 = load(scratch, at + 12L * stride);
         FloatVector w2 = v2.blend(v3.rearrange(BY_4), WITH_4);
         FloatVector w3 = v3.blend(v2.rearrange(BY_4), WITHOUT_4);
-        put(w0.blend(w2.rearrange(BY_8), WITH_8), panels, place, k + row, depth, width, second);
-        put(w1.blend(w3.rearrange(BY_8), WITH_8), panels, place, k + row + 4, depth, width, second);
-        put(w2.blend(w0.rearrange(BY_8), WITHOUT_8), panels, place, k + row + 8, depth, width, second);
-        put(w3.blend(w1.rearrange(BY_8), WITHOUT_8), panels, place, k + row + 12, depth, width, second);
+        putHalves(w0.blend(w2.rearrange(BY_8), WITH_8), panels, place, k + row, depth, width, second);
+        putHalves(w1.blend(w3.rearrange(BY_8), WITH_8), panels, place, k + row + 4, depth, width, second);
+        putHalves(w2.blend(w0.rearrange(BY_8), WITHOUT_8), panels, place, k + row + 8, depth, width, second);
+        putHalves(w3.blend(w1.rearrange(BY_8), WITHOUT_8), panels, place, k + row + 12, depth, width, second);
       }
     }
   }
@@ -183,8 +221,11 @@ final class Panels {
       source.read(firstDepth + k, firstLane, lanes, scratch, 0);
       for (int first = 0; first < padded; first += step) {
         long place = offset + (long) first * depth;
-        for (int lane = 0; lane < step; lane += LANES) {
-          put(load(scratch, first + lane), panels, place + lane, k, depth, width, first + width < padded);
+        if (width < LANES) {
+          putHalves(load(scratch, first), panels, place, k, depth, width, first + width < padded);
+        }
+        for (int lane = 0; lane < width / LANES * LANES; lane += LANES) {
+          put(load(scratch, first + lane), panels, place + lane, k, depth, width);
         }
       }
     }
@@ -197,21 +238,24 @@ final class Panels {
         : offset + (long) lane * depth;
   }
 
+  /** Stores one number of each of LANES lanes into a panel of whole vectors; nothing where k is past the depth. */
+  private static void put(FloatVector values, MemorySegment panels, long place, int k, int depth, int width) {
+    if (k < depth) {
+      store(values, panels, place + (long) k * width);
+    }
+  }
+
   /**
-   * Stores one number of each of LANES lanes; nothing where k is past the depth.
+   * The same into panels half a vector wide.
    *
-   * @param second where panels are half a vector wide: whether the upper half's exists
+   * @param second whether the panel of the upper half exists
    */
-  private static void put(FloatVector values, MemorySegment panels, long place, int k, int depth, int width,
+  private static void putHalves(FloatVector values, MemorySegment panels, long place, int k, int depth, int width,
       boolean second) {
     if (k >= depth) {
       return;
     }
     long at = place + (long) k * width;
-    if (width >= LANES) {
-      store(values, panels, at);
-      return;
-    }
     store(values, panels, at, LOWER_HALF);
     if (second) {
       store(values, panels, at + (long) width * depth - width, UPPER_HALF);

@@ -1,15 +1,18 @@
 package dev.jqlora.engine.cpu;
 
-import static dev.jqlora.engine.cpu.FloatMemory.load;
-import static dev.jqlora.engine.cpu.FloatMemory.store;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
-/** Root-mean-square normalization of the rows of x {@code [rows, width]} and its gradients; all F32. */
+/**
+ * Root-mean-square normalization of the rows of x {@code [rows, width]} and its gradients; all F32. Memory is read without
+ * helper methods: see {@link FloatMemory}.
+ */
 final class RmsNormKernel {
   /** Columns of the weight's gradient that one task sums: a page of each row, since processors fetch ahead within pages. */
   private static final int COLUMNS = 1024;
@@ -24,11 +27,15 @@ final class RmsNormKernel {
       FloatVector inverse = FloatVector.broadcast(FLOATS, inverseRms(x, first, width, epsilon));
       int i = 0;
       for (; i < FLOATS.loopBound(width); i += LANES) {
-        store(load(x, first + i).mul(inverse).mul(load(weight, i)), y, first + i);
+        fromMemorySegment(FLOATS, x, (first + i) * Float.BYTES, LITTLE_ENDIAN).mul(inverse)
+            .mul(fromMemorySegment(FLOATS, weight, i * Float.BYTES, LITTLE_ENDIAN))
+            .intoMemorySegment(y, (first + i) * Float.BYTES, LITTLE_ENDIAN);
       }
       if (i < width) {
         VectorMask<Float> tail = FloatMemory.tail(width - i);
-        store(load(x, first + i, tail).mul(inverse).mul(load(weight, i, tail)), y, first + i, tail);
+        fromMemorySegment(FLOATS, x, (first + i) * Float.BYTES, LITTLE_ENDIAN, tail).mul(inverse)
+            .mul(fromMemorySegment(FLOATS, weight, i * Float.BYTES, LITTLE_ENDIAN, tail))
+            .intoMemorySegment(y, (first + i) * Float.BYTES, LITTLE_ENDIAN, tail);
       }
     });
   }
@@ -43,13 +50,17 @@ final class RmsNormKernel {
       FloatVector factor = FloatVector.broadcast(FLOATS, -mean * inverse * inverse);
       int i = 0;
       for (; i < FLOATS.loopBound(width); i += LANES) {
-        FloatVector g = load(dy, first + i).mul(load(weight, i));
-        store(load(x, first + i).fma(factor, g).mul(inverse), dx, first + i);
+        FloatVector g = fromMemorySegment(FLOATS, dy, (first + i) * Float.BYTES, LITTLE_ENDIAN)
+            .mul(fromMemorySegment(FLOATS, weight, i * Float.BYTES, LITTLE_ENDIAN));
+        fromMemorySegment(FLOATS, x, (first + i) * Float.BYTES, LITTLE_ENDIAN).fma(factor, g).mul(inverse)
+            .intoMemorySegment(dx, (first + i) * Float.BYTES, LITTLE_ENDIAN);
       }
       if (i < width) {
         VectorMask<Float> tail = FloatMemory.tail(width - i);
-        FloatVector g = load(dy, first + i, tail).mul(load(weight, i, tail));
-        store(load(x, first + i, tail).fma(factor, g).mul(inverse), dx, first + i, tail);
+        FloatVector g = fromMemorySegment(FLOATS, dy, (first + i) * Float.BYTES, LITTLE_ENDIAN, tail)
+            .mul(fromMemorySegment(FLOATS, weight, i * Float.BYTES, LITTLE_ENDIAN, tail));
+        fromMemorySegment(FLOATS, x, (first + i) * Float.BYTES, LITTLE_ENDIAN, tail).fma(factor, g).mul(inverse)
+            .intoMemorySegment(dx, (first + i) * Float.BYTES, LITTLE_ENDIAN, tail);
       }
     });
   }
@@ -74,12 +85,14 @@ final class RmsNormKernel {
     int i = 0;
     for (; i < FLOATS.loopBound(count); i += LANES) {
       FloatVector sum = FloatVector.fromArray(FLOATS, sums, i);
-      load(dy, at + i).mul(inverse).fma(load(x, at + i), sum).intoArray(sums, i);
+      fromMemorySegment(FLOATS, dy, (at + i) * Float.BYTES, LITTLE_ENDIAN).mul(inverse)
+          .fma(fromMemorySegment(FLOATS, x, (at + i) * Float.BYTES, LITTLE_ENDIAN), sum).intoArray(sums, i);
     }
     if (i < count) {
       VectorMask<Float> tail = FloatMemory.tail(count - i);
       FloatVector sum = FloatVector.fromArray(FLOATS, sums, i);
-      load(dy, at + i, tail).mul(inverse).fma(load(x, at + i, tail), sum).intoArray(sums, i);
+      fromMemorySegment(FLOATS, dy, (at + i) * Float.BYTES, LITTLE_ENDIAN, tail).mul(inverse)
+          .fma(fromMemorySegment(FLOATS, x, (at + i) * Float.BYTES, LITTLE_ENDIAN, tail), sum).intoArray(sums, i);
     }
   }
 
@@ -87,11 +100,12 @@ final class RmsNormKernel {
     FloatVector sum = FloatVector.zero(FLOATS);
     int i = 0;
     for (; i < FLOATS.loopBound(width); i += LANES) {
-      FloatVector value = load(x, first + i);
+      FloatVector value = fromMemorySegment(FLOATS, x, (first + i) * Float.BYTES, LITTLE_ENDIAN);
       sum = value.fma(value, sum);
     }
     if (i < width) {
-      FloatVector value = load(x, first + i, FloatMemory.tail(width - i));
+      FloatVector value = fromMemorySegment(FLOATS, x, (first + i) * Float.BYTES, LITTLE_ENDIAN,
+          FloatMemory.tail(width - i));
       sum = value.fma(value, sum);
     }
     return (float) (1 / Math.sqrt(LaneSum.of(sum) / width + epsilon));
@@ -101,11 +115,15 @@ final class RmsNormKernel {
     FloatVector sum = FloatVector.zero(FLOATS);
     int i = 0;
     for (; i < FLOATS.loopBound(width); i += LANES) {
-      sum = load(dy, first + i).mul(load(weight, i)).fma(load(x, first + i), sum);
+      sum = fromMemorySegment(FLOATS, dy, (first + i) * Float.BYTES, LITTLE_ENDIAN)
+          .mul(fromMemorySegment(FLOATS, weight, i * Float.BYTES, LITTLE_ENDIAN))
+          .fma(fromMemorySegment(FLOATS, x, (first + i) * Float.BYTES, LITTLE_ENDIAN), sum);
     }
     if (i < width) {
       VectorMask<Float> tail = FloatMemory.tail(width - i);
-      sum = load(dy, first + i, tail).mul(load(weight, i, tail)).fma(load(x, first + i, tail), sum);
+      sum = fromMemorySegment(FLOATS, dy, (first + i) * Float.BYTES, LITTLE_ENDIAN, tail)
+          .mul(fromMemorySegment(FLOATS, weight, i * Float.BYTES, LITTLE_ENDIAN, tail))
+          .fma(fromMemorySegment(FLOATS, x, (first + i) * Float.BYTES, LITTLE_ENDIAN, tail), sum);
     }
     return LaneSum.of(sum);
   }

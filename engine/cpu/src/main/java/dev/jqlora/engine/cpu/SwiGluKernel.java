@@ -1,9 +1,9 @@
 package dev.jqlora.engine.cpu;
 
-import static dev.jqlora.engine.cpu.FloatMemory.load;
-import static dev.jqlora.engine.cpu.FloatMemory.store;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -12,7 +12,8 @@ import jdk.incubator.vector.VectorMask;
 /**
  * The gated activation of Llama's feed-forward layer and its gradient, element by element; all F32. The gradient is made in
  * pieces that stay in the first cache and two passes, the sigmoids of the gates first: one pass is more than the compiler
- * takes into one method, and vectors that pass between methods go through memory, which took twice the time.
+ * takes into one method, and vectors that pass between methods go through memory, which took twice the time. Memory is read
+ * without helper methods: see {@link FloatMemory}.
  */
 final class SwiGluKernel {
   /** Elements of a piece. */
@@ -25,13 +26,15 @@ final class SwiGluKernel {
     workers.ranges(count, (first, end) -> {
       long i = first;
       for (; i + LANES <= end; i += LANES) {
-        FloatVector g = load(gate, i);
-        store(g.mul(sigmoid(g)).mul(load(up, i)), y, i);
+        FloatVector g = fromMemorySegment(FLOATS, gate, i * Float.BYTES, LITTLE_ENDIAN);
+        g.mul(sigmoid(g)).mul(fromMemorySegment(FLOATS, up, i * Float.BYTES, LITTLE_ENDIAN)).intoMemorySegment(y,
+            i * Float.BYTES, LITTLE_ENDIAN);
       }
       if (i < end) {
         VectorMask<Float> tail = FloatMemory.tail(end - i);
-        FloatVector g = load(gate, i, tail);
-        store(g.mul(sigmoid(g)).mul(load(up, i, tail)), y, i, tail);
+        FloatVector g = fromMemorySegment(FLOATS, gate, i * Float.BYTES, LITTLE_ENDIAN, tail);
+        g.mul(sigmoid(g)).mul(fromMemorySegment(FLOATS, up, i * Float.BYTES, LITTLE_ENDIAN, tail)).intoMemorySegment(y,
+            i * Float.BYTES, LITTLE_ENDIAN, tail);
       }
     });
   }
@@ -54,23 +57,24 @@ final class SwiGluKernel {
 
   private static void gradient(MemorySegment gate, MemorySegment up, MemorySegment dy, long at, int size,
       float[] sigmoids, MemorySegment dgate, MemorySegment dup) {
+    FloatVector one = FloatVector.broadcast(FLOATS, 1f);
     int i = 0;
     for (; i < FLOATS.loopBound(size); i += LANES) {
-      FloatVector g = load(gate, at + i);
-      FloatVector u = load(up, at + i);
-      FloatVector d = load(dy, at + i);
+      FloatVector g = fromMemorySegment(FLOATS, gate, (at + i) * Float.BYTES, LITTLE_ENDIAN);
+      FloatVector u = fromMemorySegment(FLOATS, up, (at + i) * Float.BYTES, LITTLE_ENDIAN);
+      FloatVector d = fromMemorySegment(FLOATS, dy, (at + i) * Float.BYTES, LITTLE_ENDIAN);
       FloatVector s = FloatVector.fromArray(FLOATS, sigmoids, i);
-      store(d.mul(u).mul(slope(g, s)), dgate, at + i);
-      store(d.mul(g.mul(s)), dup, at + i);
+      d.mul(u).mul(s.mul(g.fma(one.sub(s), one))).intoMemorySegment(dgate, (at + i) * Float.BYTES, LITTLE_ENDIAN);
+      d.mul(g.mul(s)).intoMemorySegment(dup, (at + i) * Float.BYTES, LITTLE_ENDIAN);
     }
     if (i < size) {
       VectorMask<Float> tail = FloatMemory.tail(size - i);
-      FloatVector g = load(gate, at + i, tail);
-      FloatVector u = load(up, at + i, tail);
-      FloatVector d = load(dy, at + i, tail);
+      FloatVector g = fromMemorySegment(FLOATS, gate, (at + i) * Float.BYTES, LITTLE_ENDIAN, tail);
+      FloatVector u = fromMemorySegment(FLOATS, up, (at + i) * Float.BYTES, LITTLE_ENDIAN, tail);
+      FloatVector d = fromMemorySegment(FLOATS, dy, (at + i) * Float.BYTES, LITTLE_ENDIAN, tail);
       FloatVector s = FloatVector.fromArray(FLOATS, sigmoids, i);
-      store(d.mul(u).mul(slope(g, s)), dgate, at + i, tail);
-      store(d.mul(g.mul(s)), dup, at + i, tail);
+      d.mul(u).mul(s.mul(g.fma(one.sub(s), one))).intoMemorySegment(dgate, (at + i) * Float.BYTES, LITTLE_ENDIAN, tail);
+      d.mul(g.mul(s)).intoMemorySegment(dup, (at + i) * Float.BYTES, LITTLE_ENDIAN, tail);
     }
   }
 
@@ -78,19 +82,15 @@ final class SwiGluKernel {
   private static void sigmoids(MemorySegment gate, long at, int size, float[] s) {
     int i = 0;
     for (; i < FLOATS.loopBound(size); i += LANES) {
-      sigmoid(load(gate, at + i)).intoArray(s, i);
+      sigmoid(fromMemorySegment(FLOATS, gate, (at + i) * Float.BYTES, LITTLE_ENDIAN)).intoArray(s, i);
     }
     if (i < size) {
-      sigmoid(load(gate, at + i, FloatMemory.tail(size - i))).intoArray(s, i);
+      sigmoid(fromMemorySegment(FLOATS, gate, (at + i) * Float.BYTES, LITTLE_ENDIAN, FloatMemory.tail(size - i)))
+          .intoArray(s, i);
     }
   }
 
   private static FloatVector sigmoid(FloatVector x) {
     return FloatVector.broadcast(FLOATS, 1f).div(VectorExp.exp(x.neg()).add(1f));
-  }
-
-  private static FloatVector slope(FloatVector gate, FloatVector s) {
-    FloatVector one = FloatVector.broadcast(FLOATS, 1f);
-    return s.mul(gate.fma(one.sub(s), one));
   }
 }
