@@ -67,7 +67,7 @@ final class AttentionGradientKernel {
   /**
    * Memory of one thread.
    *
-   * @param keys and values as columns, {@code [panel][headDim][COLUMNS]}
+   * @param keys and values as columns, {@code [panel][vector][headDim][LANES]}
    * @param keysTransposed as rows, {@code [block][row tile][keys][ROWS]}
    * @param dk and dv {@code [panel][headDim][COLUMNS]}
    */
@@ -122,8 +122,8 @@ final class AttentionGradientKernel {
     void run() {
       MatrixSource keys = shape.keys(tensors.k, tokens, kvHead);
       MatrixSource values = shape.keys(tensors.v, tokens, kvHead);
-      Panels.pack(keys, true, 0, tokens, 0, headDim, GemmTile.COLUMNS, memory.keys, 0, memory.packing);
-      Panels.pack(values, true, 0, tokens, 0, headDim, GemmTile.COLUMNS, memory.values, 0, memory.packing);
+      columns(keys, memory.keys);
+      columns(values, memory.values);
       for (int key = 0; key < tokens; key += KEYS) {
         Panels.pack(keys, false, 0, headDim, key, Math.min(KEYS, tokens - key), GemmTile.ROWS, memory.keysTransposed,
             (long) key * padded, memory.packing);
@@ -139,6 +139,14 @@ final class AttentionGradientKernel {
         write(memory.dk, key, shape.keys(tensors.dk, tokens, kvHead), key);
         write(memory.dv, key, shape.keys(tensors.dv, tokens, kvHead), key);
       }
+    }
+
+    /** Packs rows as the columns of whole panels, with zeros behind the last. */
+    private void columns(MatrixSource source, MemorySegment panels) {
+      Panels.pack(source, true, 0, tokens, 0, headDim, LANES, panels, 0, memory.packing);
+      long packed = (long) Math.ceilDiv(tokens, LANES) * LANES * headDim;
+      long whole = (long) Math.ceilDiv(tokens, GemmTile.COLUMNS) * GemmTile.COLUMNS * headDim;
+      FloatMemory.fill(panels, packed, whole - packed, 0f);
     }
 
     /** One block of rows meets all keys that it sees. */
@@ -192,18 +200,18 @@ final class AttentionGradientKernel {
         for (int row = paddedRows - GemmTile.ROWS; row >= 0; row -= GemmTile.ROWS) {
           if (sees(row, key)) {
             firstSeen = row;
-            scores(row, Math.min(GemmTile.ROWS, rows - row), key, offset + (long) row * GemmTile.COLUMNS);
+            scores(row, rows, key, offset);
           } else {
-            int end = Math.min(row + GemmTile.ROWS, rows);
-            FloatMemory.fill(memory.p, offset + (long) row * GemmTile.COLUMNS, (long) (end - row) * GemmTile.COLUMNS,
-                0f);
-            FloatMemory.fill(memory.ds, offset + (long) row * GemmTile.COLUMNS, (long) (end - row) * GemmTile.COLUMNS,
-                0f);
+            int count = Math.min(GemmTile.ROWS, rows - row);
+            for (int lane = 0; lane < GemmTile.COLUMNS; lane += LANES) {
+              FloatMemory.fill(memory.p, place(offset, lane, rows, row), (long) count * LANES, 0f);
+              FloatMemory.fill(memory.ds, place(offset, lane, rows, row), (long) count * LANES, 0f);
+            }
           }
         }
         int depth = rows - firstSeen;
         if (depth > 0) {
-          long at = offset + (long) firstSeen * GemmTile.COLUMNS;
+          long at = place(offset, 0, rows, firstSeen);
           accumulate(memory.doutTransposed, (long) firstSeen * GemmTile.ROWS, rows, memory.p, at, depth, memory.dv,
               (long) key * padded);
           accumulate(memory.qTransposed, (long) firstSeen * GemmTile.ROWS, rows, memory.ds, at, depth, memory.dk,
@@ -219,6 +227,11 @@ final class AttentionGradientKernel {
       }
     }
 
+    /** Where a row of LANES numbers is in a panel {@code [COLUMNS / LANES][rows][LANES]} that begins at {@code panel}. */
+    private static long place(long panel, int lane, int rows, int row) {
+      return panel + (long) lane * rows + (long) row * LANES;
+    }
+
     /** Whether any row of a tile sees any key of a panel. */
     private boolean sees(int row, int key) {
       for (int r = row; r < row + GemmTile.ROWS; r++) {
@@ -229,15 +242,17 @@ final class AttentionGradientKernel {
       return false;
     }
 
-    /** p and ds of a tile of rows and a panel of keys. */
-    private void scores(int row, int rows, int key, long target) {
-      GemmTile.multiply(memory.q, (long) row * headDim, memory.keys, (long) key * headDim, headDim, GemmTile.COLUMNS,
+    /** p and ds of a tile of rows, of {@code rows} in all, and the panel of keys that begins at {@code panel}. */
+    private void scores(int row, int rows, int key, long panel) {
+      GemmTile.multiply(memory.q, (long) row * headDim, memory.keys, (long) key * headDim, (long) headDim * LANES,
+          headDim, GemmTile.COLUMNS,
           memory.tile, 0);
-      GemmTile.multiply(memory.dout, (long) row * headDim, memory.values, (long) key * headDim, headDim,
+      GemmTile.multiply(memory.dout, (long) row * headDim, memory.values, (long) key * headDim, (long) headDim * LANES,
+          headDim,
           GemmTile.COLUMNS,
           memory.otherTile, 0);
       FloatVector scale = FloatVector.broadcast(FLOATS, shape.scale());
-      for (int r = 0; r < rows; r++) {
+      for (int r = 0; r < Math.min(GemmTile.ROWS, rows - row); r++) {
         FloatVector negative = FloatVector.broadcast(FLOATS, -memory.logSumExp[row + r]);
         boolean whole = memory.first[row + r] <= key && memory.last[row + r] >= key + GemmTile.COLUMNS - 1;
         for (int lane = 0; lane < GemmTile.COLUMNS; lane += LANES) {
@@ -247,8 +262,9 @@ final class AttentionGradientKernel {
             p = p.blend(0f, hidden(memory.first[row + r] - key - lane, memory.last[row + r] - key - lane));
           }
           FloatVector dp = FloatVector.fromArray(FLOATS, memory.otherTile, at);
-          store(p, memory.p, target + at);
-          store(p.mul(dp.sub(memory.delta[row + r])).mul(scale), memory.ds, target + at);
+          long place = place(panel, lane, rows, row + r);
+          store(p, memory.p, place);
+          store(p.mul(dp.sub(memory.delta[row + r])).mul(scale), memory.ds, place);
         }
       }
     }
@@ -260,14 +276,15 @@ final class AttentionGradientKernel {
     }
 
     /**
-     * Adds to {@code target[headDim][COLUMNS]} the product of a packed Aᵀ and the panel {@code b[depth][COLUMNS]}.
+     * Adds to {@code target[headDim][COLUMNS]} the product of a packed Aᵀ and a panel {@code b[COLUMNS / LANES][packed][LANES]}.
      *
-     * @param aStride depth that A was packed with, of which {@code depth} is used from aOffset on
+     * @param packed depth of A and b, of which {@code depth} is used from aOffset and bOffset on
      */
-    private void accumulate(MemorySegment a, long aOffset, int aStride, MemorySegment b, long bOffset, int depth,
+    private void accumulate(MemorySegment a, long aOffset, int packed, MemorySegment b, long bOffset, int depth,
         MemorySegment target, long targetOffset) {
       for (int i = 0; i < headDim; i += GemmTile.ROWS) {
-        GemmTile.multiply(a, aOffset + (long) i * aStride, b, bOffset, depth, GemmTile.COLUMNS, memory.tile, 0);
+        GemmTile.multiply(a, aOffset + (long) i * packed, b, bOffset, (long) packed * LANES, depth, GemmTile.COLUMNS,
+            memory.tile, 0);
         long to = targetOffset + (long) i * GemmTile.COLUMNS;
         for (int at = 0; at < GemmTile.SIZE; at += LANES) {
           store(load(target, to + at).add(FloatVector.fromArray(FLOATS, memory.tile, at)), target, to + at);
@@ -275,16 +292,17 @@ final class AttentionGradientKernel {
       }
     }
 
-    /** A panel of ds, [rows][COLUMNS] at offset, into [panel of rows][keys][COLUMNS]. */
+    /** A panel of ds, its rows being keys' columns, becomes rows of panels whose columns are ds's rows. */
     private void transpose(long offset, int rows, int firstKey, int count, int keys) {
-      for (int panel = 0; panel < rows; panel += GemmTile.COLUMNS) {
-        int width = Math.min(GemmTile.COLUMNS, rows - panel);
+      for (int row = 0; row < Math.ceilDiv(rows, GemmTile.COLUMNS) * GemmTile.COLUMNS; row += LANES) {
+        int width = Math.clamp(rows - row, 0, LANES);
         for (int key = 0; key < count; key++) {
-          long target = (long) panel * keys + (long) (firstKey + key) * GemmTile.COLUMNS;
+          long from = place(offset, key / LANES * LANES, rows, row) + key % LANES;
+          long to = (long) row * keys + (long) (firstKey + key) * LANES;
           for (int r = 0; r < width; r++) {
-            set(memory.dsTransposed, target + r, get(memory.ds, offset + (long) (panel + r) * GemmTile.COLUMNS + key));
+            set(memory.dsTransposed, to + r, get(memory.ds, from + (long) r * LANES));
           }
-          FloatMemory.fill(memory.dsTransposed, target + width, GemmTile.COLUMNS - width, 0f);
+          FloatMemory.fill(memory.dsTransposed, to + width, LANES - width, 0f);
         }
       }
     }

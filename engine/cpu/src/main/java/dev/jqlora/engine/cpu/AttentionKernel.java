@@ -125,7 +125,7 @@ final class AttentionKernel {
 
     void run(MemorySegment q, MemorySegment k, MemorySegment v, int tokens, int keys, AttentionShape.Visible visible,
         MemorySegment out, MemorySegment logSumExp) {
-      Panels.pack(shape.queries(q, tokens, kvHead), true, firstColumn, columns, 0, headDim, GemmTile.COLUMNS,
+      Panels.pack(shape.queries(q, tokens, kvHead), true, firstColumn, columns, 0, headDim, LANES,
           memory.queries, 0, memory.packing);
       FloatMemory.fill(memory.out, 0,
           (long) Math.ceilDiv(columns, GemmTile.COLUMNS) * GemmTile.COLUMNS * padded(headDim), 0f);
@@ -191,7 +191,8 @@ final class AttentionKernel {
     /** One panel of queries meets the keys that any of it sees of the {@code packed} ones. */
     private void attend(int column, int width, int firstKey, int keys, int packed) {
       for (int key = 0; key < keys; key += GemmTile.ROWS) {
-        GemmTile.multiply(memory.keys, (long) key * headDim, memory.queries, (long) column * headDim, headDim, width,
+        GemmTile.multiply(memory.keys, (long) key * headDim, memory.queries, (long) column * headDim,
+            (long) headDim * LANES, headDim, width,
             memory.scores,
             key * GemmTile.COLUMNS);
       }
@@ -204,7 +205,8 @@ final class AttentionKernel {
       }
       long out = (long) column * padded(headDim);
       for (int i = 0; i < headDim; i += GemmTile.ROWS) {
-        GemmTile.multiply(memory.values, (long) i * packed, memory.p, 0, keys, width, memory.tile, 0);
+        GemmTile.multiply(memory.values, (long) i * packed, memory.p, 0, (long) keys * LANES, keys, width, memory.tile,
+            0);
         accumulate(out + (long) i * GemmTile.COLUMNS, width);
       }
     }
@@ -236,7 +238,7 @@ final class AttentionKernel {
       for (int key = 0; key < keys; key++) {
         int at = key * GemmTile.COLUMNS + lane;
         FloatVector p = VectorExp.exp(FloatVector.fromArray(FLOATS, memory.scores, at).fma(factor, negative));
-        p.intoMemorySegment(memory.p, at * Float.BYTES, LITTLE_ENDIAN);
+        p.intoMemorySegment(memory.p, (lane * keys + key * LANES) * Float.BYTES, LITTLE_ENDIAN);
         sum = sum.add(p);
       }
       FloatVector correction = VectorExp.exp(before.sub(maximum));

@@ -19,10 +19,11 @@ import jdk.incubator.vector.FloatVector;
  * in memory; and memory is read without helper methods, because the compiler inlines only so much into one method. A method
  * half as long again stayed with the quick compiler in a whole run, which ran out of registers, at a tenth of the speed.
  *
- * <p>Places in memory are counted in bytes, as a number that the loop does not change and a constant times k. Only then are
- * the checks of their bounds made once before the loop: a step is 55 instructions, 76 where the sum was multiplied by four as
- * a whole. That is worth 2 % of a product, and a third of the tile's speed while another guest works on the same core, as
- * half the instructions are then started in a cycle.
+ * <p>Places in memory are counted in bytes, as a number that the loop does not change and a power of two times k: so B's
+ * vectors of columns lie one behind another. Then the checks of their bounds are made once before the loop, and a step is 48
+ * instructions; 55 where B's rows were 48 numbers long, 76 where the checks stayed in the loop. In a quiet phase of the
+ * machine (AMD Zen 5) that is worth a twentieth of the tile's speed, in a noisy one, probably when another guest shares the
+ * core, a third.
  *
  * <p>Every number of the tile is a chain of fused multiply-adds over the summed axis in ascending order, whatever the
  * tile's place or the kernel.
@@ -30,7 +31,7 @@ import jdk.incubator.vector.FloatVector;
 final class GemmTile {
   /** Rows of a tile, the width of A's panels. */
   static final int ROWS = VectorWidth.MANY_REGISTERS ? 8 : 4;
-  /** Columns of a tile, the width of B's panels. */
+  /** Columns of a tile, the width of a panel of B, which is three of {@link VectorWidth#LANES} columns. */
   static final int COLUMNS = 3 * LANES;
   /** Numbers of a tile. */
   static final int SIZE = ROWS * COLUMNS;
@@ -39,7 +40,7 @@ final class GemmTile {
   static final int AHEAD = ROWS / 4;
 
   private static final long A_STEP = (long) ROWS * Float.BYTES;
-  private static final long B_STEP = (long) COLUMNS * Float.BYTES;
+  private static final long B_STEP = (long) LANES * Float.BYTES;
   private static final long AHEAD_STEP = (long) AHEAD * Float.BYTES;
   private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
@@ -47,36 +48,39 @@ final class GemmTile {
   private GemmTile() {}
 
   /** The product alone: {@link #add} to a tile of zeros. */
-  static void multiply(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, int columns,
+  static void multiply(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
+      int columns,
       float[] tile, int tileOffset) {
     Arrays.fill(tile, tileOffset, tileOffset + SIZE, 0f);
-    add(a, aOffset, b, bOffset, depth, columns, 1, tile, tileOffset, aOffset);
+    add(a, aOffset, b, bOffset, bStride, depth, columns, 1, tile, tileOffset, aOffset);
   }
 
   /**
    * Adds to {@code [ROWS][COLUMNS]} of {@code tile} alpha times the product of {@code a[depth][ROWS]} transposed and
-   * {@code b[depth][COLUMNS]}. Vectors of columns beyond {@code columns} are left as they are.
+   * {@code b[COLUMNS / LANES][depth][LANES]}. Vectors of columns beyond {@code columns} are left as they are.
    *
    * <p>Meanwhile memory of A that is needed next is brought into the cache. Java has no instruction to prefetch, so a
    * number is read in each step of the sum. Spread over the steps that costs nothing, whereas a tile that begins with
    * memory from the outer caches waits for it.
    *
+   * @param bStride floats from one of b's vectors of columns to the next: {@code depth * LANES}, or more where only a run of
+   *     a longer sum is taken
    * @param next where that memory begins in {@code a}, in floats: {@code depth *} {@link #AHEAD} of them
    * @return a sum of what was read; the caller keeps it, or the compiler would leave the reading out
    */
-  static int add(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, int columns,
+  static int add(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth, int columns,
       float alpha, float[] tile, int tileOffset, long next) {
     boolean tall = ROWS == 8;
     if (columns > 2 * LANES) {
       return tall
-          ? eightByThree(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, next)
-          : fourByThree(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha, next);
+          ? eightByThree(a, aOffset, b, bOffset, bStride, depth, tile, tileOffset, alpha, next)
+          : fourByThree(a, aOffset, b, bOffset, bStride, depth, tile, tileOffset, alpha, next);
     }
     if (columns > LANES) {
       if (tall) {
-        eightByTwo(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha);
+        eightByTwo(a, aOffset, b, bOffset, bStride, depth, tile, tileOffset, alpha);
       } else {
-        fourByTwo(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha);
+        fourByTwo(a, aOffset, b, bOffset, bStride, depth, tile, tileOffset, alpha);
       }
     } else if (tall) {
       eightByOne(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha);
@@ -86,11 +90,13 @@ final class GemmTile {
     return 0;
   }
 
-  private static int eightByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth,
+  private static int eightByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
       float[] tile,
       int tileOffset, float alpha, long next) {
     long aAt = aOffset * Float.BYTES;
-    long bAt = bOffset * Float.BYTES;
+    long b0At = bOffset * Float.BYTES;
+    long b1At = b0At + bStride * Float.BYTES;
+    long b2At = b1At + bStride * Float.BYTES;
     long nextAt = next * Float.BYTES;
     int read = 0;
     FloatVector c00 = FloatVector.zero(FLOATS);
@@ -119,12 +125,12 @@ final class GemmTile {
     FloatVector c72 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
       read += a.get(I32, nextAt + k * AHEAD_STEP);
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP,
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, b0At + k * B_STEP,
           LITTLE_ENDIAN);
-      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP + LANES * Float.BYTES,
+      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, b1At + k * B_STEP,
           LITTLE_ENDIAN);
       FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, b,
-          bAt + k * B_STEP + 2 * LANES * Float.BYTES, LITTLE_ENDIAN);
+          b2At + k * B_STEP, LITTLE_ENDIAN);
       FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
@@ -194,10 +200,13 @@ final class GemmTile {
     return read;
   }
 
-  private static int fourByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
+  private static int fourByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
+      float[] tile,
       int tileOffset, float alpha, long next) {
     long aAt = aOffset * Float.BYTES;
-    long bAt = bOffset * Float.BYTES;
+    long b0At = bOffset * Float.BYTES;
+    long b1At = b0At + bStride * Float.BYTES;
+    long b2At = b1At + bStride * Float.BYTES;
     long nextAt = next * Float.BYTES;
     int read = 0;
     FloatVector c00 = FloatVector.zero(FLOATS);
@@ -214,12 +223,12 @@ final class GemmTile {
     FloatVector c32 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
       read += a.get(I32, nextAt + k * AHEAD_STEP);
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP,
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, b0At + k * B_STEP,
           LITTLE_ENDIAN);
-      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP + LANES * Float.BYTES,
+      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, b1At + k * B_STEP,
           LITTLE_ENDIAN);
       FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, b,
-          bAt + k * B_STEP + 2 * LANES * Float.BYTES, LITTLE_ENDIAN);
+          b2At + k * B_STEP, LITTLE_ENDIAN);
       FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
@@ -257,10 +266,12 @@ final class GemmTile {
     return read;
   }
 
-  private static void eightByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
+  private static void eightByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
+      float[] tile,
       int tileOffset, float alpha) {
     long aAt = aOffset * Float.BYTES;
-    long bAt = bOffset * Float.BYTES;
+    long b0At = bOffset * Float.BYTES;
+    long b1At = b0At + bStride * Float.BYTES;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
@@ -278,9 +289,9 @@ final class GemmTile {
     FloatVector c70 = FloatVector.zero(FLOATS);
     FloatVector c71 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP,
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, b0At + k * B_STEP,
           LITTLE_ENDIAN);
-      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP + LANES * Float.BYTES,
+      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, b1At + k * B_STEP,
           LITTLE_ENDIAN);
       FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
@@ -334,10 +345,12 @@ final class GemmTile {
     c71.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
   }
 
-  private static void fourByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
+  private static void fourByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
+      float[] tile,
       int tileOffset, float alpha) {
     long aAt = aOffset * Float.BYTES;
-    long bAt = bOffset * Float.BYTES;
+    long b0At = bOffset * Float.BYTES;
+    long b1At = b0At + bStride * Float.BYTES;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
@@ -347,9 +360,9 @@ final class GemmTile {
     FloatVector c30 = FloatVector.zero(FLOATS);
     FloatVector c31 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP,
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, b0At + k * B_STEP,
           LITTLE_ENDIAN);
-      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP + LANES * Float.BYTES,
+      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, b1At + k * B_STEP,
           LITTLE_ENDIAN);
       FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
@@ -382,7 +395,7 @@ final class GemmTile {
   private static void eightByOne(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
       int tileOffset, float alpha) {
     long aAt = aOffset * Float.BYTES;
-    long bAt = bOffset * Float.BYTES;
+    long b0At = bOffset * Float.BYTES;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
     FloatVector c20 = FloatVector.zero(FLOATS);
@@ -392,7 +405,7 @@ final class GemmTile {
     FloatVector c60 = FloatVector.zero(FLOATS);
     FloatVector c70 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP,
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, b0At + k * B_STEP,
           LITTLE_ENDIAN);
       FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
@@ -433,13 +446,13 @@ final class GemmTile {
   private static void fourByOne(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
       int tileOffset, float alpha) {
     long aAt = aOffset * Float.BYTES;
-    long bAt = bOffset * Float.BYTES;
+    long b0At = bOffset * Float.BYTES;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
     FloatVector c20 = FloatVector.zero(FLOATS);
     FloatVector c30 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, bAt + k * B_STEP,
+      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, b0At + k * B_STEP,
           LITTLE_ENDIAN);
       FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);

@@ -83,7 +83,7 @@ final class Panels {
    * @param lanesAreRows whether rows of the matrix become lanes (the summed axis runs along a row), else columns do
    * @param firstLane first row or column taken, {@code lanes} of them
    * @param firstDepth first index taken of the summed axis, {@code depth} of them
-   * @param width of a panel: {@link GemmTile#ROWS} or {@link GemmTile#COLUMNS}
+   * @param width of a panel: {@link GemmTile#ROWS} or {@link VectorWidth#LANES}
    * @param offset where in {@code panels} the first begins, in floats
    */
   static void pack(MatrixSource source, boolean lanesAreRows, int firstLane, int lanes, int firstDepth, int depth,
