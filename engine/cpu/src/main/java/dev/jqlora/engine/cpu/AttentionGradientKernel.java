@@ -245,14 +245,12 @@ final class AttentionGradientKernel {
     /** p and ds of a tile of rows, of {@code rows} in all, and the panel of keys that begins at {@code panel}. */
     private void scores(int row, int rows, int key, long panel) {
       GemmTile.multiply(memory.q, (long) row * headDim, memory.keys, (long) key * headDim, (long) headDim * LANES,
-          headDim, GemmTile.COLUMNS,
-          memory.tile, 0);
+          headDim, GemmTile.COLUMNS, memory.tile, 0);
       GemmTile.multiply(memory.dout, (long) row * headDim, memory.values, (long) key * headDim, (long) headDim * LANES,
-          headDim,
-          GemmTile.COLUMNS,
-          memory.otherTile, 0);
+          headDim, GemmTile.COLUMNS, memory.otherTile, 0);
       FloatVector scale = FloatVector.broadcast(FLOATS, shape.scale());
-      for (int r = 0; r < Math.min(GemmTile.ROWS, rows - row); r++) {
+      int count = Math.min(GemmTile.ROWS, rows - row);
+      for (int r = 0; r < count; r++) {
         FloatVector negative = FloatVector.broadcast(FLOATS, -memory.logSumExp[row + r]);
         boolean whole = memory.first[row + r] <= key && memory.last[row + r] >= key + GemmTile.COLUMNS - 1;
         for (int lane = 0; lane < GemmTile.COLUMNS; lane += LANES) {

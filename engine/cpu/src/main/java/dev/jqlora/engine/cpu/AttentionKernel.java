@@ -125,8 +125,8 @@ final class AttentionKernel {
 
     void run(MemorySegment q, MemorySegment k, MemorySegment v, int tokens, int keys, AttentionShape.Visible visible,
         MemorySegment out, MemorySegment logSumExp) {
-      Panels.pack(shape.queries(q, tokens, kvHead), true, firstColumn, columns, 0, headDim, LANES,
-          memory.queries, 0, memory.packing);
+      Panels.pack(shape.queries(q, tokens, kvHead), true, firstColumn, columns, 0, headDim, LANES, memory.queries,
+          0, memory.packing);
       FloatMemory.fill(memory.out, 0,
           (long) Math.ceilDiv(columns, GemmTile.COLUMNS) * GemmTile.COLUMNS * padded(headDim), 0f);
       FloatMemory.fill(memory.maximum, 0, MAX_COLUMNS, NO_MAXIMUM);
@@ -192,9 +192,7 @@ final class AttentionKernel {
     private void attend(int column, int width, int firstKey, int keys, int packed) {
       for (int key = 0; key < keys; key += GemmTile.ROWS) {
         GemmTile.multiply(memory.keys, (long) key * headDim, memory.queries, (long) column * headDim,
-            (long) headDim * LANES, headDim, width,
-            memory.scores,
-            key * GemmTile.COLUMNS);
+            (long) headDim * LANES, headDim, width, memory.scores, key * GemmTile.COLUMNS);
       }
       for (int lane = 0; lane < width; lane += LANES) {
         if (least(memory.last, column + lane, LANES) < firstKey + keys - 1

@@ -268,8 +268,8 @@ final class Gemm {
 
       /** Packs a cut of B, {@code [panel][vector][depth][LANES]}. */
       private void packB(int k, long packed) {
-        Panels.pack(b.matrix, b.transposed, firstColumn, columns, firstDepth + k, cut(k), LANES,
-            packing.panels, packed, packing.rows);
+        Panels.pack(b.matrix, b.transposed, firstColumn, columns, firstDepth + k, cut(k), LANES, packing.panels,
+            packed, packing.rows);
       }
 
       /** Adds a cut of the summed axis, of which B lies at {@code packed}, to the sums of some tiles of rows. */
@@ -302,8 +302,7 @@ final class Gemm {
         long rowPanel = (long) k * paddedRows + (long) row * cut;
         long nextRowPanel = rowTile + 1 < lastTile ? rowPanel + (long) GemmTile.ROWS * cut : rowPanel;
         packing.read[0] += GemmTile.add(memory.packedA, rowPanel, packing.panels, packed, (long) cut * LANES, cut,
-            width, alpha, sums,
-            at, nextRowPanel + (long) panel % MAX_PANELS * GemmTile.AHEAD * cut);
+            width, alpha, sums, at, nextRowPanel + (long) panel % MAX_PANELS * GemmTile.AHEAD * cut);
         if (k + cut == depth) {
           write(at, height, width, target);
         }

@@ -49,8 +49,7 @@ final class GemmTile {
 
   /** The product alone: {@link #add} to a tile of zeros. */
   static void multiply(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
-      int columns,
-      float[] tile, int tileOffset) {
+      int columns, float[] tile, int tileOffset) {
     Arrays.fill(tile, tileOffset, tileOffset + SIZE, 0f);
     add(a, aOffset, b, bOffset, bStride, depth, columns, 1, tile, tileOffset, aOffset);
   }
@@ -91,8 +90,7 @@ final class GemmTile {
   }
 
   private static int eightByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
-      float[] tile,
-      int tileOffset, float alpha, long next) {
+      float[] tile, int tileOffset, float alpha, long next) {
     long aAt = aOffset * Float.BYTES;
     long b0At = bOffset * Float.BYTES;
     long b1At = b0At + bStride * Float.BYTES;
@@ -201,8 +199,7 @@ final class GemmTile {
   }
 
   private static int fourByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
-      float[] tile,
-      int tileOffset, float alpha, long next) {
+      float[] tile, int tileOffset, float alpha, long next) {
     long aAt = aOffset * Float.BYTES;
     long b0At = bOffset * Float.BYTES;
     long b1At = b0At + bStride * Float.BYTES;
