@@ -130,28 +130,34 @@ public final class ReportText {
             here or there:
 
             - **Products.** The register tile alone, its operands in the nearest caches, does 97 % of the multiply-adds that the
-              core can; where its part of B, three megabytes, and A come from the outer caches, 83 to 88 %. Packing A and B takes
-              6 % of a product's time, taking sums to C 1 %. Java has no instruction to prefetch; reading the next rows of A a
-              little in each step gained a tenth with two threads, reading B ahead too lost as much (see `Gemm`).
-            - **8-bit AdamW.** Since the table above was made its kernel takes half the time: sixteen elements take a core 15 to
-              17 ns with everything in its caches, 4 for the update with its root and two divisions, 8 for finding codes, 2 for
-              looking values up. With two threads and memory read anew, processes differed: 22 to 30 ns, 17 to 23 GB/s; behind
-              other rows 14 to 19, 26 to 59 % of the roof.
+              core can; where its part of B, three megabytes, and A come from the outer caches, 93 to 95. It was 67 to 91 while
+              bounds were checked within its loop: 76 instructions a step instead of 48, of which a core that another guest
+              shares, as it seems, starts only half as many at once. Packing A and B takes 6 % of a product's time, taking sums
+              to C 1 %. Java has no instruction to prefetch; reading the next rows of A a little in each step gained a tenth
+              with two threads, reading B ahead too lost as much, and so did a part of B small enough for the nearest cache
+              (see `Gemm`).
+            - **8-bit AdamW.** Sixteen elements take a core 15 to 17 ns with everything in its caches, 4 for the update with its
+              root and two divisions, 8 for finding codes, 2 for looking values up. With two threads and memory read anew,
+              processes differed: 22 to 30 ns, 17 to 23 GB/s; behind other rows 14 to 19, 26 to 59 % of the roof.
             - **Decoding with NF4.** Sixteen weights take four vector instructions: a look-up, the mask that Java's look-up adds,
-              a multiply-add, a shift. From its caches a core goes through 15 to 19 GB/s of NF4 weights that way, two from memory
-              through 20 to 26. The same loop in C with that mask reads 31 GB/s with two threads where memory delivers 49, 63 %
-              of it; without the mask 29 to 36, 66 % and more. So where memory delivers over 40 GB/s two thirds are out of reach
-              for these instructions. Gained nothing: two or four streams instead of eight, longer rounds, scales looked up by
-              scalar code within the loop or many at a time, reading codes again a byte further on instead of shifting them.
-            - **Evaluation.** One scored token still reads the whole head. Since the table was made it is transposed in registers,
-              two numbers at a time (`SkinnyGemm`): 49 to 80 ms instead of 110 to 127 for packing it, where a product that adds in
-              another order needs 28. In a whole run of the table evaluation then reached 0.97 of its layers' speed.
+              a multiply-add, a shift. From its caches a core goes through 12 to 19 GB/s of NF4 weights that way, two from memory
+              through 20 to 26, which is 47 to 82 % of a roof that went from 29 to 43 GB/s. The same loop in C with that mask
+              reads 31 GB/s with two threads where memory delivers 49, 63 % of it; without the mask 29 to 36, 66 % and more. So
+              where memory delivers over 40 GB/s two thirds are out of reach for these instructions. Gained nothing: two or four
+              streams instead of eight, longer rounds, a round written out (a quarter fewer instructions), reading ahead, scales
+              looked up by scalar code within the loop or many at a time, reading codes again a byte further on instead of
+              shifting them.
+            - **Evaluation.** One scored token still reads the whole head. It is transposed in registers, two numbers at a time
+              (`SkinnyGemm`): 49 to 80 ms instead of 110 to 127 for packing it, where a product that adds in another order needs
+              28.
             - **Loading** all 32 layers' matrices, 14 GB (`--checkpoint-layers 32`), went at 654 MB/s.
-            - **RMSNorm's gradient and RoPE**, each in a process of its own, go through 42 and 34 GB/s, 98 and 84 % of the roof.
-              Behind other rows, runs gave 18 to 43 and 18 to 46, and once 2, with SwiGLU's gradient as slow: that looks like a
-              compilation which leaves vectors as objects, but what brings it about was not found.
-            - **Two threads.** In three runs of the whole table NF4's product had 1.90, 1.79 and 1.76, in the last of which the
-              product with float32 had 1.59 and 1.94 in the one before: it is the machine that varies.
+            - **RMSNorm's gradient and RoPE**, each in a process of its own, go through 36 to 42 and 34 GB/s. Behind other rows,
+              runs gave 18 to 43 and 18 to 46, once RMSNorm's gradient and SwiGLU's only 2: likely since the compiler had spent
+              its budget of 18,000 nodes and left vectors as objects (see [adding-an-op.md](adding-an-op.md)). That was not seen
+              again, neither before nor after these kernels read memory without methods of ours.
+            - **Two threads.** In four runs of the whole table NF4's product had 1.90, 1.79, 1.76 and 1.83, in the last three of
+              which the product with float32 had 1.94, 1.59 and 1.80 and attention 1.86, 1.83 and 1.57: it is the machine that
+              varies.
 
             ## Kernel by kernel
 
