@@ -138,7 +138,7 @@ public final class ReportText {
               (see `Gemm`).
             - **8-bit AdamW.** Sixteen elements take a core 15 to 17 ns with everything in its caches, 4 for the update with its
               root and two divisions, 8 for finding codes, 2 for looking values up. With two threads and memory read anew,
-              processes differed: 22 to 30 ns, 17 to 23 GB/s; behind other rows 14 to 19, 26 to 59 % of the roof.
+              processes differed: 22 to 30 ns, 17 to 23 GB/s; behind other rows 11 to 19, 26 to 59 % of the roof.
             - **Decoding with NF4.** Sixteen weights take four vector instructions: a look-up, the mask that Java's look-up adds,
               a multiply-add, a shift. From its caches a core goes through 12 to 19 GB/s of NF4 weights that way, two from memory
               through 20 to 26, which is 47 to 82 % of a roof that went from 29 to 43 GB/s. The same loop in C with that mask
