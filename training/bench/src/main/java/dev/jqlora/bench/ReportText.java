@@ -134,8 +134,8 @@ public final class ReportText {
               bounds were checked within its loop: 76 instructions a step instead of 48, of which a core that another guest
               shares, as it seems, starts only half as many at once. Packing A and B takes 6 % of a product's time, taking sums
               to C 1 %. Java has no instruction to prefetch; reading the next rows of A a little in each step gained a tenth
-              with two threads, reading B ahead too lost as much, and so did a part of B small enough for the nearest cache
-              (see `Gemm`).
+              with two threads, reading B ahead too lost as much, a part of B small enough for the nearest cache more (see
+              `Gemm`).
             - **8-bit AdamW.** Sixteen elements take a core 15 to 17 ns with everything in its caches, 4 for the update with its
               root and two divisions, 8 for finding codes, 2 for looking values up. With two threads and memory read anew,
               processes differed: 22 to 30 ns, 17 to 23 GB/s; behind other rows 11 to 19, 26 to 59 % of the roof.
@@ -144,7 +144,7 @@ public final class ReportText {
               through 20 to 26, which is 47 to 82 % of a roof that went from 29 to 43 GB/s. The same loop in C with that mask
               reads 31 GB/s with two threads where memory delivers 49, 63 % of it; without the mask 29 to 36, 66 % and more. So
               where memory delivers over 40 GB/s two thirds are out of reach for these instructions. Gained nothing: two or four
-              streams instead of eight, longer rounds, a round written out (a quarter fewer instructions), reading ahead, scales
+              streams instead of eight, with four a round written out (a fifth fewer instructions), longer rounds, reading ahead, scales
               looked up by scalar code within the loop or many at a time, reading codes again a byte further on instead of
               shifting them.
             - **Evaluation.** One scored token still reads the whole head. It is transposed in registers, two numbers at a time

@@ -15,8 +15,8 @@ import jdk.incubator.vector.VectorMask;
  * what kind of segment they meet. Once a Java array was among them, RMSNorm's gradient took 2.2 ms instead of 1.1, after four
  * kinds of arrays 5.3 (1024 × 4096, AMD Zen 5, two threads).
  *
- * <p>Loops that are compiled together with many others read vectors without these methods. The compiler makes some 500 to
- * 1,000 nodes of its graph out of each operation on vectors, 11,000 out of {@link VectorExp}; beyond 18,000 in one
+ * <p>Loops that are compiled together with many others read vectors without these methods. The compiler makes some
+ * hundreds of nodes of its graph out of each operation on vectors, 11,000 out of {@link VectorExp}; beyond 18,000 in one
  * compilation it takes no method in any more but Java's own, and a vector that passes between methods is an object. What is
  * compiled together differs from run to run.
  */

@@ -83,8 +83,8 @@ final class Panels {
    * @param lanesAreRows whether rows of the matrix become lanes (the summed axis runs along a row), else columns do
    * @param firstLane first row or column taken, {@code lanes} of them
    * @param firstDepth first index taken of the summed axis, {@code depth} of them
-   * @param width lanes of a panel: {@link GemmTile#ROWS} of A's, and {@link VectorWidth#LANES} of B's, three of which stand
-   *     side by side in a tile
+   * @param width of a panel: whole vectors or, of eight lanes and more, half of one: {@link GemmTile#ROWS} for A,
+   *     {@link VectorWidth#LANES} for B
    * @param offset where in {@code panels} the first begins, in floats
    */
   static void pack(MatrixSource source, boolean lanesAreRows, int firstLane, int lanes, int firstDepth, int depth,
@@ -107,7 +107,7 @@ final class Panels {
       scratch.asSlice((long) present * stride * Float.BYTES, (long) (LANES - present) * stride * Float.BYTES)
           .fill((byte) 0);
       exchangeWithinFour(stride);
-      if (width == LANES) {
+      if (width >= LANES) {
         exchangeFours(place(lane), stride);
       } else {
         exchangeFoursHalved(lane, place(lane), stride);
@@ -138,40 +138,44 @@ final class Panels {
     }
   }
 
-  /** The exchanges by 4 and 8, where vectors are that wide, from the scratch rows to a panel of LANES lanes. */
+  /** The exchanges by 4 and 8, where vectors are that wide, from the scratch rows to panels of whole vectors. */
   private void exchangeFours(long place, int stride) {
     MemorySegment scratch = this.scratch;
     MemorySegment panels = this.panels;
     int depth = this.depth;
+    int width = this.width;
     for (int k = 0; k < depth; k += LANES) {
       for (int row = 0; row < 4; row++) {
         long at = (long) row * stride + k;
         FloatVector v0 = load(scratch, at);
         if (LANES == 4) {
-          put(v0, panels, place, k + row, depth);
+          put(v0, panels, place, k + row, depth, width);
           continue;
         }
         FloatVector v1 = load(scratch, at + 4L * stride);
         FloatVector w0 = v0.blend(v1.rearrange(BY_4), WITH_4);
         FloatVector w1 = v1.blend(v0.rearrange(BY_4), WITHOUT_4);
         if (LANES == 8) {
-          put(w0, panels, place, k + row, depth);
-          put(w1, panels, place, k + row + 4, depth);
+          put(w0, panels, place, k + row, depth, width);
+          put(w1, panels, place, k + row + 4, depth, width);
           continue;
         }
         FloatVector v2 = load(scratch, at + 8L * stride);
         FloatVector v3 = load(scratch, at + 12L * stride);
         FloatVector w2 = v2.blend(v3.rearrange(BY_4), WITH_4);
         FloatVector w3 = v3.blend(v2.rearrange(BY_4), WITHOUT_4);
-        put(w0.blend(w2.rearrange(BY_8), WITH_8), panels, place, k + row, depth);
-        put(w1.blend(w3.rearrange(BY_8), WITH_8), panels, place, k + row + 4, depth);
-        put(w2.blend(w0.rearrange(BY_8), WITHOUT_8), panels, place, k + row + 8, depth);
-        put(w3.blend(w1.rearrange(BY_8), WITHOUT_8), panels, place, k + row + 12, depth);
+        put(w0.blend(w2.rearrange(BY_8), WITH_8), panels, place, k + row, depth, width);
+        put(w1.blend(w3.rearrange(BY_8), WITH_8), panels, place, k + row + 4, depth, width);
+        put(w2.blend(w0.rearrange(BY_8), WITHOUT_8), panels, place, k + row + 8, depth, width);
+        put(w3.blend(w1.rearrange(BY_8), WITHOUT_8), panels, place, k + row + 12, depth, width);
       }
     }
   }
 
-  /** The same to two panels of half as many. Both in one method are more than the compiler takes into it. */
+  /**
+   * The same to panels half a vector wide, which those of four lanes do not have. Both in one method are more than the
+   * compiler takes into it.
+   */
   private void exchangeFoursHalved(int lane, long place, int stride) {
     MemorySegment scratch = this.scratch;
     MemorySegment panels = this.panels;
@@ -182,10 +186,6 @@ final class Panels {
       for (int row = 0; row < 4; row++) {
         long at = (long) row * stride + k;
         FloatVector v0 = load(scratch, at);
-        if (LANES == 4) {
-          putHalves(v0, panels, place, k + row, depth, width, second);
-          continue;
-        }
         FloatVector v1 = load(scratch, at + 4L * stride);
         FloatVector w0 = v0.blend(v1.rearrange(BY_4), WITH_4);
         FloatVector w1 = v1.blend(v0.rearrange(BY_4), WITHOUT_4);
@@ -207,6 +207,7 @@ final class Panels {
   }
 
   private void columns() {
+    int step = Math.max(width, LANES);
     MemorySegment scratch = this.scratch;
     MemorySegment panels = this.panels;
     int depth = this.depth;
@@ -218,32 +219,37 @@ final class Panels {
     scratch.asSlice((long) lanes * Float.BYTES, (end - lanes) * Float.BYTES).fill((byte) 0);
     for (int k = 0; k < depth; k++) {
       source.read(firstDepth + k, firstLane, lanes, scratch, 0);
-      for (int lane = 0; lane < padded; lane += LANES) {
-        if (width == LANES) {
-          put(load(scratch, lane), panels, place(lane), k, depth);
-        } else {
-          putHalves(load(scratch, lane), panels, place(lane), k, depth, width, lane + width < padded);
+      for (int first = 0; first < padded; first += step) {
+        long place = offset + (long) first * depth;
+        if (width < LANES) {
+          putHalves(load(scratch, first), panels, place, k, depth, width, first + width < padded);
+          continue;
+        }
+        for (int lane = 0; lane < width; lane += LANES) {
+          put(load(scratch, first + lane), panels, place + lane, k, depth, width);
         }
       }
     }
   }
 
-  /** Where in the panels the numbers of LANES lanes begin. */
+  /** Where in the panels the numbers of LANES lanes begin. A panel is whole vectors wide, or half of one. */
   private long place(int lane) {
-    return offset + (long) lane * depth;
+    return width >= LANES
+        ? offset + (long) (lane / width) * width * depth + lane % width
+        : offset + (long) lane * depth;
   }
 
-  /** Stores one number of each of LANES lanes into a panel as wide; nothing where k is past the depth. */
-  private static void put(FloatVector values, MemorySegment panels, long place, int k, int depth) {
+  /** Stores one number of each of LANES lanes into a panel of whole vectors; nothing where k is past the depth. */
+  private static void put(FloatVector values, MemorySegment panels, long place, int k, int depth, int width) {
     if (k < depth) {
-      store(values, panels, place + (long) k * LANES);
+      store(values, panels, place + (long) k * width);
     }
   }
 
   /**
-   * The same into two panels half as wide.
+   * The same into panels half a vector wide.
    *
-   * @param second whether the upper half's exists
+   * @param second whether the panel of the upper half exists
    */
   private static void putHalves(FloatVector values, MemorySegment panels, long place, int k, int depth, int width,
       boolean second) {
