@@ -26,7 +26,9 @@ final class Pace {
   private static double best(ProgramRun product) {
     double best = Double.POSITIVE_INFINITY;
     for (int run = 0; run < RUNS; run++) {
-      best = Math.min(best, Stopwatch.time(product::run, 1));
+      long start = System.nanoTime();
+      product.run();
+      best = Math.min(best, (System.nanoTime() - start) * 1e-9);
     }
     return best;
   }

@@ -110,7 +110,7 @@ public final class ReportText {
         : "The peer is %s on the same threads of the same process. ".formatted(report.peer()));
     page.append(
         """
-            Each row is warmed up until it gets no faster and then run in
+            Each row is warmed up until it gets no faster and nothing was compiled for a while, then run in
             turn with what it is compared with and with its roof, so that a machine that slows down does so for all of them.
             The time is the median; ± is the distance from the first to the third quartile as a share of it. A peer's results
             are compared with ours on the same numbers before it is timed; the greatest difference stands in the table. The

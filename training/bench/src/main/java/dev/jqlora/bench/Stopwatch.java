@@ -1,21 +1,26 @@
 package dev.jqlora.bench;
 
+import java.lang.management.CompilationMXBean;
+import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongSupplier;
 
 /**
- * Times runs. Each contender is warmed up until it gets no faster; then all run in turn, so that a machine that slows down
- * or speeds up does so for all of them.
+ * Times runs. Each contender is warmed up until it gets no faster and nothing was compiled for a while; then all run in turn,
+ * so that a machine that slows down or speeds up does so for all of them.
+ *
+ * <p>Getting no faster is not enough: with its threads at work there is little time for the compiler, and code that waits
+ * for it, some fifty times slower where it is vectors', takes equally long again and again.
  */
 final class Stopwatch {
   /** A run is repeated until the clock and a moment's disturbance no longer matter. */
   private static final double SHORTEST_SAMPLE = 0.02;
   private static final int MOST_RUNS = 100;
-  /** Runs in a row that are no faster than the best before, after which code counts as compiled; of long runs one. */
-  private static final int STABLE_RUNS = 3;
-  private static final int MOST_WARM_UPS = 10_000;
+  /** Something is always compiled: so many times the seconds without are waited for at most. */
+  private static final int MOST_WAITS = 10;
   /** Of anything that is timed, however long it takes: two to see that it gets no faster, and the samples. */
   static final int FEWEST_RUNS = 2 + Effort.FEWEST_RUNS;
   private static final double FASTER = 0.98;
@@ -23,9 +28,28 @@ final class Stopwatch {
   private static final long PAUSE_NANOS = 20_000_000;
 
   private final Effort effort;
+  private final LongSupplier nanos;
+  private final LongSupplier compiled;
 
   Stopwatch(Effort effort) {
+    this(effort, System::nanoTime, compiler());
+  }
+
+  /**
+   * @param nanos the clock
+   * @param compiled changes whenever something has been compiled
+   */
+  Stopwatch(Effort effort, LongSupplier nanos, LongSupplier compiled) {
     this.effort = effort;
+    this.nanos = nanos;
+    this.compiled = compiled;
+  }
+
+  private static LongSupplier compiler() {
+    CompilationMXBean compiler = ManagementFactory.getCompilationMXBean();
+    return compiler != null && compiler.isCompilationTimeMonitoringSupported()
+        ? compiler::getTotalCompilationTime
+        : () -> 0;
   }
 
   /** The times of each contender. */
@@ -62,25 +86,26 @@ final class Stopwatch {
   private int warmUp(Runnable contender) {
     double best = time(contender, 1);
     double total = best;
-    int stable = 0;
-    for (int runs = 1; runs < MOST_WARM_UPS && !warm(stable, total); runs++) {
+    double quiet = 0;
+    boolean faster = true;
+    long known = compiled.getAsLong();
+    while ((faster || quiet < effort.seconds()) && total < MOST_WAITS * Math.max(effort.seconds(), best)) {
       double seconds = time(contender, 1);
       total += seconds;
-      stable = seconds > best * FASTER ? stable + 1 : 0;
+      faster = seconds < best * FASTER;
+      long now = compiled.getAsLong();
+      quiet = now == known || seconds >= effort.seconds() ? quiet + seconds : 0;
+      known = now;
       best = Math.min(best, seconds);
     }
     return (int) Math.clamp(Math.ceil(SHORTEST_SAMPLE / best), 1, 1_000_000);
   }
 
-  private boolean warm(int stable, double seconds) {
-    return stable >= STABLE_RUNS || stable > 0 && seconds >= effort.seconds();
-  }
-
-  static double time(Runnable contender, int repeats) {
-    long start = System.nanoTime();
+  private double time(Runnable contender, int repeats) {
+    long start = nanos.getAsLong();
     for (int i = 0; i < repeats; i++) {
       contender.run();
     }
-    return (System.nanoTime() - start) * 1e-9;
+    return (nanos.getAsLong() - start) * 1e-9;
   }
 }
