@@ -45,8 +45,25 @@ final class RmsNormKernel {
       int width, float epsilon, MemorySegment dx) {
     workers.rows(rows, width, row -> {
       long first = (long) row * width;
-      float inverse = inverseRms(x, first, width, epsilon);
-      float mean = weightedDot(x, weight, dy, first, width) / width;
+      // Both sums in one pass, which is when the row comes from memory.
+      FloatVector squares = FloatVector.zero(FLOATS);
+      FloatVector products = FloatVector.zero(FLOATS);
+      int j = 0;
+      for (; j < FLOATS.loopBound(width); j += LANES) {
+        FloatVector value = fromMemorySegment(FLOATS, x, (first + j) * Float.BYTES, LITTLE_ENDIAN);
+        squares = value.fma(value, squares);
+        products = fromMemorySegment(FLOATS, dy, (first + j) * Float.BYTES, LITTLE_ENDIAN)
+            .mul(fromMemorySegment(FLOATS, weight, j * Float.BYTES, LITTLE_ENDIAN)).fma(value, products);
+      }
+      if (j < width) {
+        VectorMask<Float> tail = FloatMemory.tail(width - j);
+        FloatVector value = fromMemorySegment(FLOATS, x, (first + j) * Float.BYTES, LITTLE_ENDIAN, tail);
+        squares = value.fma(value, squares);
+        products = fromMemorySegment(FLOATS, dy, (first + j) * Float.BYTES, LITTLE_ENDIAN, tail)
+            .mul(fromMemorySegment(FLOATS, weight, j * Float.BYTES, LITTLE_ENDIAN, tail)).fma(value, products);
+      }
+      float inverse = inverse(squares, width, epsilon);
+      float mean = LaneSum.of(products) / width;
       FloatVector factor = FloatVector.broadcast(FLOATS, -mean * inverse * inverse);
       int i = 0;
       for (; i < FLOATS.loopBound(width); i += LANES) {
@@ -108,23 +125,10 @@ final class RmsNormKernel {
           FloatMemory.tail(width - i));
       sum = value.fma(value, sum);
     }
-    return (float) (1 / Math.sqrt(LaneSum.of(sum) / width + epsilon));
+    return inverse(sum, width, epsilon);
   }
 
-  private static float weightedDot(MemorySegment x, MemorySegment weight, MemorySegment dy, long first, int width) {
-    FloatVector sum = FloatVector.zero(FLOATS);
-    int i = 0;
-    for (; i < FLOATS.loopBound(width); i += LANES) {
-      sum = fromMemorySegment(FLOATS, dy, (first + i) * Float.BYTES, LITTLE_ENDIAN)
-          .mul(fromMemorySegment(FLOATS, weight, i * Float.BYTES, LITTLE_ENDIAN))
-          .fma(fromMemorySegment(FLOATS, x, (first + i) * Float.BYTES, LITTLE_ENDIAN), sum);
-    }
-    if (i < width) {
-      VectorMask<Float> tail = FloatMemory.tail(width - i);
-      sum = fromMemorySegment(FLOATS, dy, (first + i) * Float.BYTES, LITTLE_ENDIAN, tail)
-          .mul(fromMemorySegment(FLOATS, weight, i * Float.BYTES, LITTLE_ENDIAN, tail))
-          .fma(fromMemorySegment(FLOATS, x, (first + i) * Float.BYTES, LITTLE_ENDIAN, tail), sum);
-    }
-    return LaneSum.of(sum);
+  private static float inverse(FloatVector squares, int width, float epsilon) {
+    return (float) (1 / Math.sqrt(LaneSum.of(squares) / width + epsilon));
   }
 }
