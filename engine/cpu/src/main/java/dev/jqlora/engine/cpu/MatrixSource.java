@@ -16,6 +16,7 @@ import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
+import org.jspecify.annotations.Nullable;
 
 /** A row-major matrix in whatever form it is stored, read as runs of float32. */
 sealed interface MatrixSource {
@@ -25,6 +26,11 @@ sealed interface MatrixSource {
 
   /** Decodes {@code count} values of a row, from a column on, to {@code target} from float {@code index} on. */
   void read(int row, int column, int count, MemorySegment target, long index);
+
+  /** The numbers where they lie as float32 outside the heap, row after row; null where only {@link #read} brings them. */
+  default @Nullable MemorySegment floats() {
+    return null;
+  }
 
   /** A matrix of F32, F16 or BF16; leading axes are folded into rows. */
   static MatrixSource of(Tensor tensor) {
@@ -48,6 +54,12 @@ sealed interface MatrixSource {
     /** As many shorts as there are floats in a vector. */
     private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_PREFERRED
         .withShape(VectorShape.forBitSize(LANES * Short.SIZE));
+
+    @Override
+    public @Nullable MemorySegment floats() {
+      MemorySegment data = tensor.data();
+      return tensor.type().dtype() == DType.F32 && data.isNative() ? data : null;
+    }
 
     @Override
     public void read(int row, int column, int count, MemorySegment target, long index) {

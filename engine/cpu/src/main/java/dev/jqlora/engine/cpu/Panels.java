@@ -32,11 +32,14 @@ import jdk.incubator.vector.VectorMask;
  * loop over the summed axis: as a method for each square, which is too large for the compiler to take it into the loop, the
  * second made packing take a third longer.
  * The loops' segments and extents are local variables: after a store the compiler reads fields again, and with them checks
- * again what they hold, which took half as long again.
+ * again what they hold, which took half as long again. Vectors of 512 bits are left to {@link WidePanels}, but for what is
+ * no multiple of them.
  */
 final class Panels {
   /** Keeps the decoded rows out of each other's cache sets. */
   private static final int PADDING = 16;
+  /** Places of the summed axis that {@link #wideColumns(int)} takes at a time. */
+  private static final int ROWS_TOGETHER = 16;
 
   private static final VectorMask<Float> LOWER_HALF = LaneExchange.with(LANES / 2).not();
   private static final VectorMask<Float> UPPER_HALF = LaneExchange.with(LANES / 2);
@@ -98,20 +101,45 @@ final class Panels {
   }
 
   private void rows() {
+    boolean wide = WidePanels.fits(width) && depth % LANES == 0;
+    MemorySegment floats = wide ? source.floats() : null;
     int stride = stride(depth);
     for (int lane = 0; lane < padded; lane += LANES) {
       int present = Math.clamp(lanes - lane, 0, LANES);
+      if (floats != null && present == LANES) {
+        wideRows(floats, (long) (firstLane + lane) * source.columns() + firstDepth, source.columns(), lane);
+        continue;
+      }
       for (int row = 0; row < present; row++) {
         source.read(firstLane + lane + row, firstDepth, depth, scratch, (long) row * stride);
       }
       scratch.asSlice((long) present * stride * Float.BYTES, (long) (LANES - present) * stride * Float.BYTES)
           .fill((byte) 0);
+      if (wide) {
+        wideRows(scratch, 0, stride, lane);
+        continue;
+      }
       exchangeWithinFour(stride);
       if (width >= LANES) {
         exchangeFours(place(lane), stride);
       } else {
         exchangeFoursHalved(lane, place(lane), stride);
       }
+    }
+  }
+
+  /**
+   * LANES rows by {@link WidePanels}.
+   *
+   * @param at where the first begins, in floats; the next {@code pitch} behind
+   */
+  private void wideRows(MemorySegment rows, long at, long pitch, int lane) {
+    if (width == LANES) {
+      WidePanels.rowsToWhole(rows, at, pitch, depth, panels, place(lane));
+      return;
+    }
+    for (int first = 0; first < LANES && lane + first < padded; first += width) {
+      WidePanels.rowsToHalf(rows, at + first * pitch, pitch, depth, panels, place(lane + first), LANES);
     }
   }
 
@@ -207,6 +235,11 @@ final class Panels {
   }
 
   private void columns() {
+    int together = (int) Math.min(ROWS_TOGETHER, scratch.byteSize() / Float.BYTES / lanes / 2 * 2);
+    if (WidePanels.fits(width) && lanes % LANES == 0 && (width == LANES || depth % 2 == 0) && together > 0) {
+      wideColumns(together);
+      return;
+    }
     int step = Math.max(width, LANES);
     MemorySegment scratch = this.scratch;
     MemorySegment panels = this.panels;
@@ -228,6 +261,34 @@ final class Panels {
         for (int lane = 0; lane < width; lane += LANES) {
           put(load(scratch, first + lane), panels, place + lane, k, depth, width);
         }
+      }
+    }
+  }
+
+  /** Columns by {@link WidePanels}, a few places of the summed axis at a time, whose numbers then still are in the cache. */
+  private void wideColumns(int together) {
+    MemorySegment floats = source.floats();
+    for (int k = 0; k < depth; k += together) {
+      int count = Math.min(together, depth - k);
+      if (floats != null) {
+        wideColumns(floats, (long) (firstDepth + k) * source.columns() + firstLane, source.columns(), k, count);
+        continue;
+      }
+      for (int row = 0; row < count; row++) {
+        source.read(firstDepth + k + row, firstLane, lanes, scratch, (long) row * lanes);
+      }
+      wideColumns(scratch, 0, lanes, k, count);
+    }
+  }
+
+  /** @param at where the numbers of place {@code k} of the summed axis begin, in floats; the next {@code pitch} behind */
+  private void wideColumns(MemorySegment rows, long at, long pitch, int k, int count) {
+    for (int lane = 0; lane < lanes; lane += LANES) {
+      long place = place(lane) + (long) k * width;
+      if (width == LANES) {
+        WidePanels.columnsToWhole(rows, at + lane, pitch, count, panels, place);
+      } else {
+        WidePanels.columnsToHalves(rows, at + lane, pitch, count, panels, place, (long) width * depth);
       }
     }
   }

@@ -30,9 +30,9 @@ class GemmTest {
 
   /** Ways to store an operand of the given extents. */
   enum Storage {
-    F32((values, shape) -> MatrixSource.of(Tensor.of(new TensorType(DType.F32, shape), values))), BF16(
-        (values, shape) -> half(values, new TensorType(DType.BF16, shape))), F16(
-            (values, shape) -> half(values, new TensorType(DType.F16, shape))), NF4(
+    F32((values, shape) -> stored(values, new TensorType(DType.F32, shape))), BF16(
+        (values, shape) -> stored(values, new TensorType(DType.BF16, shape))), F16(
+            (values, shape) -> stored(values, new TensorType(DType.F16, shape))), NF4(
                 (values, shape) -> MatrixSource.of(quantized(values, shape))), NF4_DOUBLE((values, shape) -> {
                   Nf4Tensor plain = quantized(values, shape);
                   Absmax nested = DoubleQuantization.quantize(plain.absmax(), Arena.ofAuto());
@@ -51,7 +51,7 @@ class GemmTest {
       return new Gemm.Operand(store.apply(Guarded.normal(rows * columns, seed), shape), transposed);
     }
 
-    private static MatrixSource half(float[] values, TensorType type) {
+    private static MatrixSource stored(float[] values, TensorType type) {
       Tensor tensor = Tensor.allocate(Arena.ofAuto(), type);
       for (int i = 0; i < values.length; i++) {
         tensor.set(i, values[i]);
