@@ -182,9 +182,9 @@ final class AdamW8bitKernel {
 
     /** Returns absmax. */
     private float quantize(float[] values, float absmax, Moment moment, byte[] codes, int firstCode) {
-      boolean known = moment.decades != null && absmax >= LEAST_ABSMAX && absmax <= GREATEST_ABSMAX
-          && moment.decades.quantize(values, absmax, encoding, codes, firstCode);
-      if (!known) {
+      if (moment.decades != null && absmax >= LEAST_ABSMAX && absmax <= GREATEST_ABSMAX) {
+        moment.decades.quantize(values, absmax, encoding, codes, firstCode);
+      } else {
         moment.nearest.quantize(values, absmax == 0 ? 1 : absmax, bits, entries, codes, firstCode);
       }
       return absmax;

@@ -5,6 +5,10 @@ import static dev.jqlora.engine.cpu.VectorWidth.INTS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
 import dev.jqlora.engine.tensor.DynamicMap;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -21,9 +25,11 @@ import jdk.incubator.vector.VectorSpecies;
  * lower line goes on until it has counted one place more than there are steps: the step before the border has two places. A
  * place is a step plus the number of such borders below it. One line more, steeper than the last decade's, ends at 1.
  *
- * <p>The lines are taken times 1 / divisor, and their offsets are so large that a sum's last bit is 2⁻¹⁴ of a place. It comes
- * nearer than two of those to the exact place. Where a number is no farther from a midpoint, one in 5,000, nothing is decided
- * here: {@link NearestCodes} divides exactly.
+ * <p>Between two powers of two no more than two of the lines are the least, so the exponent looks these two up. Their offsets
+ * are so large that a sum's last bit is 2⁻¹⁴ of a place. It comes nearer than two of those to the exact place. Numbers that
+ * are no farther from a midpoint, one in 5,000, are divided and looked up one by one.
+ *
+ * <p>With all lines at once and blocks with such a number left to {@link NearestCodes}, an AdamW step took a third longer.
  */
 final class DecadeCodes {
   /** Whether vectors are of 512 bits. */
@@ -34,9 +40,14 @@ final class DecadeCodes {
   private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_512;
   private static final VectorSpecies<Short> HALF_SHORTS = ShortVector.SPECIES_256;
   private static final int DECADES = 7;
-  private static final int LINES = 9;
-  /** Room for a whole vector of slopes. */
-  private static final int SLOPES = 16;
+  /** Powers of two that the two vectors of a table have lines for: the last five bits of a float's exponent. */
+  private static final int OCTAVES = 32;
+  /** Bits of a float behind its exponent. */
+  private static final int SIGNIFICAND_BITS = 23;
+  /** The exponent of 1, as a float has it. */
+  private static final int EXPONENT_OF_ONE = 127;
+  /** Added to each number, so that the least still has one of these exponents. */
+  private static final float FLOOR = 0x1p-27f;
   /** Borders of decades at which a step has two places. */
   private static final int BORDERS = 5;
   /** Bits of a place's fraction in a sum. */
@@ -52,8 +63,14 @@ final class DecadeCodes {
   private final int zero;
   /** The step of 1. */
   private final int last;
-  private final float[] slopes = new float[SLOPES];
-  private final float[] offsets = new float[LINES];
+  private final DynamicMap map;
+  /** Of the two lines that may be the least in an octave. */
+  private final int[] slopesA = new int[OCTAVES];
+  private final int[] slopesB = new int[OCTAVES];
+  private final int[] offsetsA = new int[OCTAVES];
+  private final int[] offsetsB = new int[OCTAVES];
+  /** The line that ends at 1. */
+  private final Line lastLine;
   /** First places of the steps before borders. */
   private final short[] borders = new short[BORDERS];
 
@@ -62,6 +79,7 @@ final class DecadeCodes {
     if (map != DynamicMap.SIGNED && map != DynamicMap.UNSIGNED) {
       throw new IllegalArgumentException("only the two maps of bitsandbytes divide decades evenly");
     }
+    this.map = map;
     boolean signed = map == DynamicMap.SIGNED;
     zero = map.nearest(0f);
     float[] all = map.midpoints();
@@ -70,94 +88,125 @@ final class DecadeCodes {
     for (int step = 1; step <= last; step++) {
       midpoints[step] = all[zero + step - 1];
     }
+    List<Line> lines = new ArrayList<>();
     // The first four midpoints lie in more than one decade; two lines take them without places to spare.
-    line(0, midpoints[1], 1, midpoints[2], 2);
-    line(1, midpoints[3], 3, midpoints[4], 4);
-    int line = 2;
+    lines.add(Line.through(midpoints[1], 1, midpoints[2], 2));
+    lines.add(Line.through(midpoints[3], 3, midpoints[4], 4));
     int passed = 0;
     int first = signed ? 4 : 3;
     for (int decade = signed ? 2 : 1; decade < DECADES; decade++) {
       int next = signed ? 2 * first : 2 * first + 1;
-      line(line++, midpoints[first + 1], first + 1 + passed, midpoints[next - 1], next - 1 + passed);
+      lines.add(Line.through(midpoints[first + 1], first + 1 + passed, midpoints[next - 1], next - 1 + passed));
       if (decade < DECADES - 1) {
         borders[passed] = (short) (next + passed);
         passed++;
       }
       first = next;
     }
-    line(LINES - 1, midpoints[last], last + passed, 1, last + passed + 0.5);
-    for (; line < LINES - 1; line++) {
-      slopes[line] = slopes[0];
-      offsets[line] = offsets[0];
-    }
+    lastLine = Line.through(midpoints[last], last + passed, 1, last + passed + 0.5);
     for (; passed < BORDERS; passed++) {
       borders[passed] = PLACES;
     }
+    for (int octave = 0; octave < OCTAVES; octave++) {
+      lookUp(octave, lines);
+    }
   }
 
-  /** A line through two points. */
-  private void line(int index, double x0, double place0, double x1, double place1) {
-    double slope = (place1 - place0) / (x1 - x0);
-    slopes[index] = (float) slope;
-    offsets[index] = (float) (place0 - slope * x0 + BASE + Math.scalb((double) DOUBT, -FRACTION_BITS));
+  /** Which lines may be the least in an octave: those that are at its ends. */
+  private void lookUp(int octave, List<Line> lines) {
+    double begin = Math.scalb(1.0, octave + EXPONENT_OF_ONE / OCTAVES * OCTAVES - EXPONENT_OF_ONE);
+    double end = 2 * begin;
+    Line a = least(lines, begin);
+    Line b = least(lines, end);
+    if (a != b) {
+      double meeting = (b.offset - a.offset) / (a.slope - b.slope);
+      if (least(lines, meeting).at(meeting) < a.at(meeting) - 1e-6) {
+        throw new IllegalArgumentException("three lines count between %s and %s".formatted(begin, end));
+      }
+    }
+    slopesA[octave] = a.slopeBits();
+    slopesB[octave] = b.slopeBits();
+    offsetsA[octave] = a.offsetBits();
+    offsetsB[octave] = b.offsetBits();
+  }
+
+  private static Line least(List<Line> lines, double x) {
+    return Collections.min(lines, Comparator.comparingDouble(line -> line.at(x)));
+  }
+
+  /** Counts places of a number to which {@link #FLOOR} has been added. */
+  private record Line(double slope, double offset) {
+    static Line through(double x0, double place0, double x1, double place1) {
+      double slope = (place1 - place0) / (x1 - x0);
+      return new Line(slope, place0 - slope * (x0 + FLOOR) + BASE + Math.scalb((double) DOUBT, -FRACTION_BITS));
+    }
+
+    double at(double x) {
+      return slope * x + offset;
+    }
+
+    int slopeBits() {
+      return Float.floatToRawIntBits((float) slope);
+    }
+
+    int offsetBits() {
+      return Float.floatToRawIntBits((float) offset);
+    }
   }
 
   /** Memory for the numbers of one thread. */
   static final class Buffers {
+    private final int[] sums = new int[RUN];
     private final short[] places = new short[RUN];
-    private final float[] slopes = new float[SLOPES];
   }
 
   /**
    * Codes of {@code values[i] / divisor}, of {@value #RUN} values, finite and of magnitudes up to the divisor.
    *
    * @param divisor from 2⁻¹⁰⁰ to 2¹⁰⁰
-   * @return whether the codes are known; if not, none has been written
+   * @return how many numbers were too near a midpoint for lines to tell
    */
-  boolean quantize(float[] values, float divisor, Buffers buffers, byte[] codes, int firstCode) {
-    FloatVector.fromArray(FLOATS, slopes, 0).mul(1 / divisor).intoArray(buffers.slopes, 0);
-    if (places(values, buffers.slopes, buffers.places) <= 2 * DOUBT) {
-      return false;
-    }
+  int quantize(float[] values, float divisor, Buffers buffers, byte[] codes, int firstCode) {
+    int leastFraction = places(values, 1 / divisor, buffers.sums, buffers.places);
     codes(buffers.places, codes, firstCode);
-    return true;
+    int near = 0;
+    for (int i = 0; i < RUN && leastFraction <= 2 * DOUBT; i++) {
+      if ((buffers.sums[i] & FRACTION) <= 2 * DOUBT) {
+        codes[firstCode + i] = (byte) map.nearest(values[i] / divisor);
+        near++;
+      }
+    }
+    return near;
   }
 
-  /** Places, with all bits inverted for negative numbers; returns the least fraction. */
-  private int places(float[] values, float[] slopes, short[] places) {
-    FloatVector offset0 = FloatVector.broadcast(FLOATS, offsets[0]);
-    FloatVector offset1 = FloatVector.broadcast(FLOATS, offsets[1]);
-    FloatVector offset2 = FloatVector.broadcast(FLOATS, offsets[2]);
-    FloatVector offset3 = FloatVector.broadcast(FLOATS, offsets[3]);
-    FloatVector offset4 = FloatVector.broadcast(FLOATS, offsets[4]);
-    FloatVector offset5 = FloatVector.broadcast(FLOATS, offsets[5]);
-    FloatVector offset6 = FloatVector.broadcast(FLOATS, offsets[6]);
-    FloatVector offset7 = FloatVector.broadcast(FLOATS, offsets[7]);
-    FloatVector offset8 = FloatVector.broadcast(FLOATS, offsets[8]);
-    FloatVector slope0 = FloatVector.broadcast(FLOATS, slopes[0]);
-    FloatVector slope1 = FloatVector.broadcast(FLOATS, slopes[1]);
-    FloatVector slope2 = FloatVector.broadcast(FLOATS, slopes[2]);
-    FloatVector slope3 = FloatVector.broadcast(FLOATS, slopes[3]);
-    FloatVector slope4 = FloatVector.broadcast(FLOATS, slopes[4]);
-    FloatVector slope5 = FloatVector.broadcast(FLOATS, slopes[5]);
-    FloatVector slope6 = FloatVector.broadcast(FLOATS, slopes[6]);
-    FloatVector slope7 = FloatVector.broadcast(FLOATS, slopes[7]);
-    FloatVector slope8 = FloatVector.broadcast(FLOATS, slopes[8]);
+  /** Sums and places, these with all bits inverted for negative numbers; returns the least fraction. */
+  private int places(float[] values, float inverse, int[] sums, short[] places) {
+    FloatVector factor = FloatVector.broadcast(FLOATS, inverse);
+    FloatVector floor = FloatVector.broadcast(FLOATS, FLOOR);
+    IntVector slopesA0 = IntVector.fromArray(INTS, slopesA, 0);
+    IntVector slopesA1 = IntVector.fromArray(INTS, slopesA, LANES);
+    IntVector slopesB0 = IntVector.fromArray(INTS, slopesB, 0);
+    IntVector slopesB1 = IntVector.fromArray(INTS, slopesB, LANES);
+    IntVector offsetsA0 = IntVector.fromArray(INTS, offsetsA, 0);
+    IntVector offsetsA1 = IntVector.fromArray(INTS, offsetsA, LANES);
+    IntVector offsetsB0 = IntVector.fromArray(INTS, offsetsB, 0);
+    IntVector offsetsB1 = IntVector.fromArray(INTS, offsetsB, LANES);
+    FloatVector lastSlope = FloatVector.broadcast(FLOATS, (float) lastLine.slope);
+    FloatVector lastOffset = FloatVector.broadcast(FLOATS, (float) lastLine.offset);
     IntVector fraction = IntVector.broadcast(INTS, FRACTION);
     for (int i = 0; i < RUN; i += LANES) {
       FloatVector value = FloatVector.fromArray(FLOATS, values, i);
-      FloatVector x = value.abs();
+      FloatVector x = value.abs().fma(factor, floor);
+      IntVector octave = x.reinterpretAsInts().lanewise(VectorOperators.LSHR, SIGNIFICAND_BITS);
+      FloatVector a = x.fma(octave.selectFrom(slopesA0, slopesA1).reinterpretAsFloats(),
+          octave.selectFrom(offsetsA0, offsetsA1).reinterpretAsFloats());
+      FloatVector b = x.fma(octave.selectFrom(slopesB0, slopesB1).reinterpretAsFloats(),
+          octave.selectFrom(offsetsB0, offsetsB1).reinterpretAsFloats());
       // Positive floats are in order as ints, whose minimum is one instruction.
-      IntVector sum = x.fma(slope0, offset0).reinterpretAsInts();
-      sum = sum.min(x.fma(slope1, offset1).reinterpretAsInts());
-      sum = sum.min(x.fma(slope2, offset2).reinterpretAsInts());
-      sum = sum.min(x.fma(slope3, offset3).reinterpretAsInts());
-      sum = sum.min(x.fma(slope4, offset4).reinterpretAsInts());
-      sum = sum.min(x.fma(slope5, offset5).reinterpretAsInts());
-      sum = sum.min(x.fma(slope6, offset6).reinterpretAsInts());
-      sum = sum.min(x.fma(slope7, offset7).reinterpretAsInts());
-      sum = sum.max(x.fma(slope8, offset8).reinterpretAsInts());
+      IntVector sum = a.reinterpretAsInts().min(b.reinterpretAsInts())
+          .max(x.fma(lastSlope, lastOffset).reinterpretAsInts());
       fraction = fraction.min(sum.and(FRACTION));
+      sum.intoArray(sums, i);
       IntVector place = sum.lanewise(VectorOperators.LSHR, FRACTION_BITS).lanewise(VectorOperators.XOR,
           value.reinterpretAsInts().lanewise(VectorOperators.ASHR, Integer.SIZE - 1));
       ((ShortVector) place.castShape(HALF_SHORTS, 0)).intoArray(places, i);
