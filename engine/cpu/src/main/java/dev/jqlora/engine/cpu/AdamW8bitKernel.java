@@ -22,9 +22,10 @@ import org.jspecify.annotations.Nullable;
  * AdamW with 8-bit moments over the blocks of one or more stacked tensors, in parallel: {@link BlockwiseAdamW} to the byte.
  * Whole blocks are done with vectors, the rest by the plain code.
  *
- * <p>With vectors of 512 bits, 16 elements in the caches take one core 15 to 17 ns (AMD Zen 5): by itself the update with its
- * root and two divisions takes 4, finding both codes 8 ({@link DecadeCodes}), looking up both values 2 ({@link CodeTable}).
- * Their 256 bytes of memory traffic take about as long. Narrower vectors look codes up one by one.
+ * <p>With vectors of 512 bits, 16 elements in the caches take one core 15 ns (AMD Zen 5; 19 to 20 in phases when another
+ * guest shared the core, as it seems) and 147 instructions: 35 for the update, whose root and two divisions take 4 ns by
+ * themselves, 31 for each moment's place among the codes and 13 for its code ({@link DecadeCodes}), 13 for looking each up
+ * ({@link CodeTable}). Their 256 bytes of memory traffic take about as long. Narrower vectors look codes up one by one.
  */
 final class AdamW8bitKernel {
   /** Blocks that a task takes. */
@@ -113,12 +114,10 @@ final class AdamW8bitKernel {
     int step(int tensor, long begin, int count) {
       long at = tensor * state.size + begin;
       long block = tensor * Blockwise8bit.blocks(state.size) + begin / Blockwise8bit.BLOCK;
-      MemorySegment.copy(state.codes1, ValueLayout.JAVA_BYTE, at, codes1, 0, count);
-      MemorySegment.copy(state.codes2, ValueLayout.JAVA_BYTE, at, codes2, 0, count);
       int skipped = 0;
       for (int done = 0; done < count; done += Blockwise8bit.BLOCK, block++) {
-        Moment.FIRST.values.look(codes1, done, Blockwise8bit.BLOCK, first, 0);
-        Moment.SECOND.values.look(codes2, done, Blockwise8bit.BLOCK, second, 0);
+        Moment.FIRST.values.look(state.codes1, at + done, Blockwise8bit.BLOCK, first, 0);
+        Moment.SECOND.values.look(state.codes2, at + done, Blockwise8bit.BLOCK, second, 0);
         skipped += update(at + done, FloatMemory.get(state.absmax1, block), FloatMemory.get(state.absmax2, block));
         FloatMemory.set(state.absmax1, block, quantize(first, absmax(0), Moment.FIRST, codes1, done));
         FloatMemory.set(state.absmax2, block, quantize(second, absmax(LANES), Moment.SECOND, codes2, done));

@@ -3,6 +3,9 @@ package dev.jqlora.engine.cpu;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
 import dev.jqlora.engine.tensor.DynamicMap;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorMask;
@@ -59,18 +62,18 @@ final class CodeTable {
     return ShortVector.fromArray(SHORTS, lanes, 0);
   }
 
-  /** Looks up {@code count} codes. */
-  void look(byte[] codes, int firstCode, int count, float[] target, int first) {
+  /** Looks up {@code count} codes of memory outside the heap. */
+  void look(MemorySegment codes, long firstCode, int count, float[] target, int first) {
     int whole = WIDE ? count / STEP * STEP : 0;
     if (whole > 0) {
       lookWide(codes, firstCode, whole, target, first);
     }
     for (int i = whole; i < count; i++) {
-      target[first + i] = values[codes[firstCode + i] & 0xff];
+      target[first + i] = values[codes.get(ValueLayout.JAVA_BYTE, firstCode + i) & 0xff];
     }
   }
 
-  private void lookWide(byte[] codes, int firstCode, int count, float[] target, int first) {
+  private void lookWide(MemorySegment codes, long firstCode, int count, float[] target, int first) {
     ByteVector table00 = table(0, 0);
     ByteVector table01 = table(0, 1);
     ByteVector table02 = table(0, 2);
@@ -88,7 +91,7 @@ final class CodeTable {
     ByteVector table32 = table(3, 2);
     ByteVector table33 = table(3, 3);
     for (int i = 0; i < count; i += STEP) {
-      ByteVector code = ByteVector.fromArray(BYTES, codes, firstCode + i);
+      ByteVector code = ByteVector.fromMemorySegment(BYTES, codes, firstCode + i, ByteOrder.LITTLE_ENDIAN);
       VectorMask<Byte> upper = code.compare(VectorOperators.LT, 0);
       ByteVector byte0 = code.selectFrom(table00, table01).blend(code.selectFrom(table02, table03), upper);
       ByteVector byte1 = code.selectFrom(table10, table11).blend(code.selectFrom(table12, table13), upper);

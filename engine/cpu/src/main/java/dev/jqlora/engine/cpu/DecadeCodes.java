@@ -29,7 +29,8 @@ import jdk.incubator.vector.VectorSpecies;
  * are so large that a sum's last bit is 2⁻¹⁴ of a place. It comes nearer than two of those to the exact place. Numbers that
  * are no farther from a midpoint, one in 5,000, are divided and looked up one by one.
  *
- * <p>With all lines at once and blocks with such a number left to {@link NearestCodes}, an AdamW step took a third longer.
+ * <p>With all lines at once, 46 instructions for 16 numbers instead of 31, and blocks with such a number left to
+ * {@link NearestCodes}, an AdamW step in the caches took 18 ns for 16 numbers instead of 15 (AMD Zen 5).
  */
 final class DecadeCodes {
   /** Whether vectors are of 512 bits. */

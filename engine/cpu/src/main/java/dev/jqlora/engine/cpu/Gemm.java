@@ -22,9 +22,9 @@ import jdk.incubator.vector.FloatVector;
  *
  * <p><b>Speed</b>, 1024 × 4096 × 4096 with B transposed on two cores with AVX-512 and a roof of about 475 GFLOP/s: 300 where
  * each cut is added to C, 304 with the sums in cache, 331 with the next rows of A read ahead (best of 20), 7 %
- * more since the register tile adds to the sums itself, and 2 % more since bounds
- * are checked before its loop. What each part costs one thread, by leaving it out: packing 6 %, A
- * from the outer caches 4 %, taking the sums to C 1 %. A register tile with its operands in cache reaches 97 % of the roof,
+ * more since the register tile adds to the sums itself, 2 % more since bounds are checked before its loop, and 3 % more
+ * with {@link WidePanels}. Of a thread's time packing A now takes 1 %, packing B 3 (4 where it is not transposed), waiting
+ * for the other thread 1 to 3; by leaving it out, A from the outer caches takes 4 % and taking the sums to C 1. A register tile with its operands in cache reaches 97 % of the roof,
  * 93 to 95 with several megabytes of B packed in turn. Tiles three vectors wide are faster than those of one by about a third;
  * packed memory that begins at cache lines gives the tile a tenth more.
  *

@@ -5,8 +5,6 @@ import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
 import dev.jqlora.engine.tensor.Absmax;
 import dev.jqlora.engine.tensor.Blockwise8bit;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
 import org.jspecify.annotations.Nullable;
 
@@ -25,12 +23,10 @@ final class Nf4Scales {
 
   /** Memory for ranges of up to {@code blocks} blocks. */
   static final class Range {
-    private final byte[] codes;
     /** The scales, with room for a vector more behind them. */
     final float[] scales;
 
     Range(int blocks) {
-      codes = new byte[blocks];
       scales = new float[blocks + LANES];
     }
   }
@@ -38,12 +34,11 @@ final class Nf4Scales {
   /** Decodes the scales of {@code count} blocks. */
   void decode(long firstBlock, int count, Range range) {
     if (table != null && absmax instanceof Absmax.Nested nested) {
-      MemorySegment.copy(nested.codes(), ValueLayout.JAVA_BYTE, firstBlock, range.codes, 0, count);
       int begin = 0;
       while (begin < count) {
         long group = (firstBlock + begin) / Blockwise8bit.BLOCK;
         int end = (int) Math.min(count, (group + 1) * Blockwise8bit.BLOCK - firstBlock);
-        table.look(range.codes, begin, end - begin, range.scales, begin);
+        table.look(nested.codes(), firstBlock + begin, end - begin, range.scales, begin);
         scale(range.scales, begin, end, FloatMemory.get(nested.nestedAbsmax(), group), nested.offset());
         begin = end;
       }

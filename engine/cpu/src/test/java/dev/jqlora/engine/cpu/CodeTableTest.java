@@ -3,6 +3,9 @@ package dev.jqlora.engine.cpu;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import dev.jqlora.engine.tensor.DynamicMap;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -16,6 +19,7 @@ class CodeTableTest {
     }
     CodeTable table = new CodeTable(values);
     byte[] codes = new byte[DynamicMap.SIZE + 7];
+    MemorySegment memory = Arena.ofAuto().allocate(codes.length);
     for (int run = 0; run < 300; run++) {
       new Random(run).nextBytes(codes);
       for (int i = 0; run == 0 && i < DynamicMap.SIZE; i++) {
@@ -23,7 +27,8 @@ class CodeTableTest {
       }
       int count = run == 0 ? DynamicMap.SIZE : run % (DynamicMap.SIZE + 1);
       float[] target = new float[count + 3];
-      table.look(codes, 3, count, target, 2);
+      MemorySegment.copy(codes, 0, memory, ValueLayout.JAVA_BYTE, 0, codes.length);
+      table.look(memory, 3, count, target, 2);
       for (int i = 0; i < count; i++) {
         assertEquals(Float.floatToRawIntBits(values[codes[i + 3] & 0xff]), Float.floatToRawIntBits(target[i + 2]));
       }
