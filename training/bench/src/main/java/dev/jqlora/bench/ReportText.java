@@ -132,13 +132,16 @@ public final class ReportText {
             - **Products.** The register tile alone, its operands in the nearest caches, does 97 % of the multiply-adds that the
               core can; where its part of B, three megabytes, and A come from the outer caches, 93 to 95. It was 67 to 91 while
               bounds were checked within its loop: 76 instructions a step instead of 48, of which a core that another guest
-              shares, as it seems, starts only half as many at once. Packing A and B takes 6 % of a product's time, taking sums
-              to C 1 %. Java has no instruction to prefetch; reading the next rows of A a little in each step gained a tenth
-              with two threads, reading B ahead too lost as much, a part of B small enough for the nearest cache more (see
-              `Gemm`).
-            - **8-bit AdamW.** Sixteen elements take a core 15 to 17 ns with everything in its caches, 4 for the update with its
-              root and two divisions, 8 for finding codes, 2 for looking values up. With two threads and memory read anew,
-              processes differed: 22 to 30 ns, 17 to 23 GB/s; behind other rows 11 to 19, 26 to 59 % of the roof.
+              shares, as it seems, starts only half as many at once. Packing A takes 1 % of a thread's time (4 where C has
+              1,024 columns), packing B 3, or 4 where it is not transposed, waiting for the other thread 1 to 4, taking sums
+              to C 1. Packing took up to four times as long while two vectors were exchanged by four instructions and stored by
+              halves (see `WidePanels`). Gained nothing: tasks that get smaller towards the end, by columns or by rows;
+              reading the first lines of A's next pages all at once. Java has no
+              instruction to prefetch; reading the next rows of A a little in each step gained a tenth with two threads,
+              reading B ahead too lost as much, a part of B small enough for the nearest cache more (see `Gemm`).
+            - **8-bit AdamW.** Sixteen elements take 147 instructions, 256 bytes of traffic, and a core 15 ns with everything
+              in its caches, or 19 to 20 in phases when another guest shares it, as it seems. Two cores are thereby held
+              below 26 to 34 GB/s. In memory two threads took 18 ns, 28 GB/s, at best, and 23 to 32 in those phases.
             - **Decoding with NF4.** Sixteen weights take four vector instructions: a look-up, the mask that Java's look-up adds,
               a multiply-add, a shift. From its caches a core goes through 12 to 19 GB/s of NF4 weights that way, two from memory
               through 20 to 26, which is 47 to 82 % of a roof that went from 29 to 43 GB/s. The same loop in C with that mask
@@ -151,10 +154,10 @@ public final class ReportText {
               (`SkinnyGemm`): 49 to 80 ms instead of 110 to 127 for packing it, where a product that adds in another order needs
               28.
             - **Loading** all 32 layers' matrices, 14 GB (`--checkpoint-layers 32`), went at 654 MB/s.
-            - **RMSNorm's gradient and RoPE**, each in a process of its own, go through 36 to 42 and 34 GB/s. Behind other rows,
-              runs gave 18 to 43 and 18 to 46, once RMSNorm's gradient and SwiGLU's only 2: likely since the compiler had spent
-              its budget of 18,000 nodes and left vectors as objects (see [adding-an-op.md](adding-an-op.md)). That was not seen
-              again, neither before nor after these kernels read memory without methods of ours.
+            - **Short rows.** Until 28 November 2026 a row counted as warm after three runs that were no faster. With two threads
+              at work on two processors the compiler had not always finished by then: RMSNorm's gradient and RoPE gave 52 and
+              58 % of the roof behind other rows, in another run 2 GB/s, and 70 to 146 % in three runs since the compiler
+              must have rested for a while, too.
             - **Two threads.** In four runs of the whole table NF4's product had 1.90, 1.79, 1.76 and 1.83, in the last three of
               which the product with float32 had 1.94, 1.59 and 1.80 and attention 1.86, 1.83 and 1.57: it is the machine that
               varies.

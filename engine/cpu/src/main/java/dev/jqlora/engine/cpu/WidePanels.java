@@ -9,7 +9,7 @@ import jdk.incubator.vector.VectorSpecies;
 
 /**
  * What {@link Panels} does with vectors of 512 bits, panels one vector or half a vector wide. Two vectors are merged by one
- * instruction, where a {@link LaneExchange} of a pair takes six for two, and every vector is stored whole. Numbers are moved
+ * instruction, where a {@link LaneExchange} takes two, and every vector is stored whole. Numbers are moved
  * as ints: it is their bits that matter.
  *
  * <p>Eight rows become a panel half a vector wide, each of whose vectors holds two places of the summed axis. Three merges
