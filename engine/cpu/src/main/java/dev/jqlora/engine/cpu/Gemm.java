@@ -20,13 +20,14 @@ import jdk.incubator.vector.FloatVector;
  * there are no more tiles than that, one cut of B is packed at a time, each into the place of the one before: an eighth less
  * time for a single row and the head of Llama 3 8B. Few rows and a weight in BF16 are left to {@link SkinnyGemm}.
  *
- * <p><b>Speed</b>, 1024 × 4096 × 4096 with B transposed on two cores with AVX-512 and a roof of about 475 GFLOP/s: 300 where
- * each cut is added to C, 304 with the sums in cache, 331 with the next rows of A read ahead (best of 20), 7 %
- * more since the register tile adds to the sums itself, 2 % more since bounds are checked before its loop, and 3 % more
- * with {@link WidePanels}. Of a thread's time packing A now takes 1 %, packing B 3 (4 where it is not transposed), waiting
- * for the other thread 1 to 3; by leaving it out, A from the outer caches takes 4 % and taking the sums to C 1. A register tile with its operands in cache reaches 97 % of the roof,
- * 93 to 95 with several megabytes of B packed in turn. Tiles three vectors wide are faster than those of one by about a third;
- * packed memory that begins at cache lines gives the tile a tenth more.
+ * <p><b>Speed</b>, 1024 × 4096 × 4096 with B transposed on two cores with AVX-512 and a roof of about 475 GFLOP/s: 300
+ * where each cut is added to C, 304 with the sums in cache, 331 with the next rows of A read ahead (best of 20), 7 %
+ * more since the register tile adds to the sums itself, 2 % more since bounds are checked before its loop, and 3 to 4 %
+ * more with {@link WidePanels}. Of a thread's time packing A now takes 1 %, packing B 3 (4 where it is not transposed),
+ * waiting for the other thread 1 to 3; by leaving it out, A from the outer caches takes 4 % and taking the sums to C 1.
+ * A register tile with its operands in cache reaches 97 % of the roof, 93 to 95 with several megabytes of B packed in
+ * turn. Tiles three vectors wide are faster than those of one by about a third; packed memory that begins at cache lines
+ * gives the tile a tenth more.
  *
  * <p><b>Order of sums.</b> The summed axis is cut at multiples of {@link #DEPTH}. Within a cut each number is a chain of
  * fused multiply-adds in ascending order from 0; the first cut is stored times alpha (or added to C), the others are
