@@ -156,8 +156,9 @@ public final class ReportText {
             - **Loading** all 32 layers' matrices, 14 GB (`--checkpoint-layers 32`), went at 654 MB/s.
             - **Short rows.** Until 28 November 2026 a row counted as warm after three runs that were no faster. With two threads
               at work on two processors the compiler had not always finished by then: AdamW was seen to count as warm at 8.5 ms,
-              of which 2 were left a second later. That is likely why behind other rows RMSNorm's gradient and RoPE gave 52
-              and 58 % of the roof, and in another run 2 GB/s. In three runs since, of these rows alone, they gave 70 to 120 %.
+              of which 2 were left a second later. Since then nothing may have been compiled for a while either.
+            - **RMSNorm's gradient** reaches 75 to 120 % of the roof in runs of a few rows, beside PyTorch too, and 52 and 54 in
+              two runs of the whole table. Why is not known.
             - **Two threads.** In five runs of the whole table NF4's product had 1.90, 1.79, 1.76, 1.83 and 1.73, in the last four
               of which the product with float32 had 1.94, 1.59, 1.80 and 1.92 and attention 1.86, 1.83, 1.57 and 1.96: it is the
               machine that varies. So it is with decoding: 8B's row with a spread of 101 % stands beside 198 and 227 ms, 57
