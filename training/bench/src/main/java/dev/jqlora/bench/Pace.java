@@ -26,9 +26,7 @@ final class Pace {
   private static double best(ProgramRun product) {
     double best = Double.POSITIVE_INFINITY;
     for (int run = 0; run < RUNS; run++) {
-      long start = System.nanoTime();
-      product.run();
-      best = Math.min(best, (System.nanoTime() - start) * 1e-9);
+      best = Math.min(best, Stopwatch.time(product::run, 1, System::nanoTime));
     }
     return best;
   }

@@ -157,7 +157,7 @@ public final class ReportText {
             - **Short rows.** Until 28 November 2026 a row counted as warm after three runs that were no faster. With two threads
               at work on two processors the compiler had not always finished by then: AdamW was seen to count as warm at 8.5 ms,
               of which 2 were left a second later. Since then nothing may have been compiled for a while either.
-            - **RMSNorm's gradient** reaches 75 to 120 % of the roof in runs of a few rows, beside PyTorch too, and 52 and 54 in
+            - **RMSNorm's gradient** reaches 63 to 120 % of the roof in runs of a few rows, beside PyTorch too, and 52 and 54 in
               two runs of the whole table. Why is not known.
             - **Two threads.** In five runs of the whole table NF4's product had 1.90, 1.79, 1.76, 1.83 and 1.73, in the last four
               of which the product with float32 had 1.94, 1.59, 1.80 and 1.92 and attention 1.86, 1.83, 1.57 and 1.96: it is the

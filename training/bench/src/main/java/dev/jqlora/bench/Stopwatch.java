@@ -102,6 +102,11 @@ final class Stopwatch {
   }
 
   private double time(Runnable contender, int repeats) {
+    return time(contender, repeats, nanos);
+  }
+
+  /** The seconds that some runs take by a clock. */
+  static double time(Runnable contender, int repeats, LongSupplier nanos) {
     long start = nanos.getAsLong();
     for (int i = 0; i < repeats; i++) {
       contender.run();
