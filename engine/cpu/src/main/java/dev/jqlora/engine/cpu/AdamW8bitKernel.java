@@ -1,7 +1,9 @@
 package dev.jqlora.engine.cpu;
 
-import static dev.jqlora.engine.cpu.FloatMemory.load;
-import static dev.jqlora.engine.cpu.FloatMemory.store;
+import static dev.jqlora.engine.cpu.FloatMemory.STEP;
+import static dev.jqlora.engine.cpu.FloatMemory.address;
+import static dev.jqlora.engine.cpu.FloatMemory.loadAt;
+import static dev.jqlora.engine.cpu.FloatMemory.storeAt;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.INTS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
@@ -14,7 +16,6 @@ import java.lang.foreign.ValueLayout;
 import java.util.concurrent.atomic.LongAdder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import org.jspecify.annotations.Nullable;
 
@@ -22,10 +23,9 @@ import org.jspecify.annotations.Nullable;
  * AdamW with 8-bit moments over the blocks of one or more stacked tensors, in parallel: {@link BlockwiseAdamW} to the byte.
  * Whole blocks are done with vectors, the rest by the plain code.
  *
- * <p>With vectors of 512 bits, 16 elements in the caches take one core 15 ns (AMD Zen 5; 19 to 20 in phases when another
- * guest shared the core, as it seems) and 147 instructions: 35 for the update, whose root and two divisions take 4 ns by
- * themselves, 31 for each moment's place among the codes and 13 for its code ({@link DecadeCodes}), 13 for looking each up
- * ({@link CodeTable}). Their 256 bytes of memory traffic take about as long. Narrower vectors look codes up one by one.
+ * <p>With vectors of 512 bits, 16 elements in the caches take one core 30 ns (Intel Xeon of 2023), of which its root and
+ * division take 12. They took 35 while the root was divided by the correction ({@link ConstantDivisor}), and codes of the
+ * second moment, which is never negative, minded a sign. Narrower vectors look codes up one by one.
  */
 final class AdamW8bitKernel {
   /** Blocks that a task takes. */
@@ -34,6 +34,8 @@ final class AdamW8bitKernel {
   /** Numbers that {@link DecadeCodes} takes as divisors. */
   private static final float LEAST_ABSMAX = 0x1p-100f;
   private static final float GREATEST_ABSMAX = 0x1p100f;
+  /** Gradients and second moments up to this have sums of squares that are finite, as is all that is made of them. */
+  private static final float LARGE = 0x1p60f;
 
   private AdamW8bitKernel() {}
 
@@ -94,6 +96,7 @@ final class AdamW8bitKernel {
     private final State state;
     private final float scale;
     private final BlockwiseAdamW.Coefficients c;
+    private final @Nullable ConstantDivisor correction;
     private final byte[] codes1 = new byte[TASK_SIZE];
     private final byte[] codes2 = new byte[TASK_SIZE];
     private final float[] first = new float[Blockwise8bit.BLOCK];
@@ -108,6 +111,7 @@ final class AdamW8bitKernel {
       this.state = state;
       this.scale = scale;
       c = coefficients;
+      correction = ConstantDivisor.fits(c.correction()) ? new ConstantDivisor(c.correction()) : null;
     }
 
     /** Updates {@code count} elements, whole blocks, of a tensor; returns the number left alone. */
@@ -116,9 +120,15 @@ final class AdamW8bitKernel {
       long block = tensor * Blockwise8bit.blocks(state.size) + begin / Blockwise8bit.BLOCK;
       int skipped = 0;
       for (int done = 0; done < count; done += Blockwise8bit.BLOCK, block++) {
+        float absmax2 = FloatMemory.get(state.absmax2, block);
+        ConstantDivisor correction = this.correction;
+        if (correction == null || !(absmax2 <= LARGE && greatestGradient(at + done) <= LARGE)) {
+          skipped += plainly(tensor, begin, done);
+          continue;
+        }
         Moment.FIRST.values.look(state.codes1, at + done, Blockwise8bit.BLOCK, first, 0);
         Moment.SECOND.values.look(state.codes2, at + done, Blockwise8bit.BLOCK, second, 0);
-        skipped += update(at + done, FloatMemory.get(state.absmax1, block), FloatMemory.get(state.absmax2, block));
+        update(at + done, FloatMemory.get(state.absmax1, block), absmax2, correction);
         FloatMemory.set(state.absmax1, block, quantize(first, absmax(0), Moment.FIRST, codes1, done));
         FloatMemory.set(state.absmax2, block, quantize(second, absmax(LANES), Moment.SECOND, codes2, done));
       }
@@ -127,11 +137,30 @@ final class AdamW8bitKernel {
       return skipped;
     }
 
+    /** A block by the plain code: where a gradient is NaN or infinite, or squares of such numbers may overflow. */
+    private int plainly(int tensor, long begin, int done) {
+      int skipped = AdamW8bitKernel.step(state, tensor, begin + done, Blockwise8bit.BLOCK, scale, c);
+      long at = tensor * state.size + begin + done;
+      MemorySegment.copy(state.codes1, ValueLayout.JAVA_BYTE, at, codes1, done, Blockwise8bit.BLOCK);
+      MemorySegment.copy(state.codes2, ValueLayout.JAVA_BYTE, at, codes2, done, Blockwise8bit.BLOCK);
+      return skipped;
+    }
+
+    /** The greatest magnitude among a block's scaled gradients, or NaN. Magnitudes are in order as ints, NaN above all. */
+    private float greatestGradient(long at) {
+      long gradientAt = address(state.gradient, at, Blockwise8bit.BLOCK);
+      IntVector greatest = IntVector.zero(INTS);
+      for (int i = 0; i < Blockwise8bit.BLOCK; i += LANES) {
+        greatest = greatest.max(loadAt(gradientAt + i * STEP).reinterpretAsInts().and(Integer.MAX_VALUE));
+      }
+      return Float.intBitsToFloat(greatest.reduceLanes(VectorOperators.MAX)) * Math.abs(scale);
+    }
+
     /** Updates a block's parameters and its moments, which come without their absmax, and finds their new ones. */
-    private int update(long at, float absmax1, float absmax2) {
+    private void update(long at, float absmax1, float absmax2, ConstantDivisor correction) {
       // Of what is read in the loop, copies: the compiler reads fields again after each access to a segment.
-      MemorySegment gradient = state.gradient;
-      MemorySegment parameter = state.parameter;
+      long gradientAt = address(state.gradient, at, Blockwise8bit.BLOCK);
+      long parameterAt = address(state.parameter, at, Blockwise8bit.BLOCK);
       float[] first = this.first;
       float[] second = this.second;
       float scale = this.scale;
@@ -139,38 +168,25 @@ final class AdamW8bitKernel {
       float gradient1 = c.gradient1();
       float beta2 = c.beta2();
       float gradient2 = c.gradient2();
-      float correction = c.correction();
       float epsilon = c.epsilon();
       float decay = c.decay();
       float stepSize = c.stepSize();
-      int skipped = 0;
-      // Magnitudes are in order as ints, NaN above all.
       IntVector greatest1 = IntVector.zero(INTS);
       IntVector greatest2 = greatest1;
       for (int i = 0; i < Blockwise8bit.BLOCK; i += LANES) {
-        FloatVector g = load(gradient, at + i).mul(scale);
-        VectorMask<Float> bad = g.abs().compare(VectorOperators.LE, Float.MAX_VALUE).not();
+        FloatVector g = loadAt(gradientAt + i * STEP).mul(scale);
         FloatVector m = FloatVector.fromArray(FLOATS, first, i).mul(absmax1).mul(beta1).add(g.mul(gradient1));
         FloatVector v = FloatVector.fromArray(FLOATS, second, i).mul(absmax2).mul(beta2)
             .add(g.mul(g).mul(gradient2));
-        FloatVector update = m.div(v.sqrt().div(correction).add(epsilon));
-        FloatVector p = load(parameter, at + i);
-        FloatVector moved = p.mul(decay).add(update.mul(stepSize));
-        if (bad.anyTrue()) {
-          skipped += bad.trueCount();
-          m = m.blend(0, bad);
-          v = v.blend(0, bad);
-          moved = moved.blend(p, bad);
-        }
+        FloatVector update = m.div(correction.divide(v.sqrt()).add(epsilon));
+        storeAt(loadAt(parameterAt + i * STEP).mul(decay).add(update.mul(stepSize)), parameterAt + i * STEP);
         greatest1 = greatest1.max(m.reinterpretAsInts().and(Integer.MAX_VALUE));
-        greatest2 = greatest2.max(v.reinterpretAsInts().and(Integer.MAX_VALUE));
+        greatest2 = greatest2.max(v.reinterpretAsInts());
         m.intoArray(first, i);
         v.intoArray(second, i);
-        store(moved, parameter, at + i);
       }
       greatest1.intoArray(greatest, 0);
       greatest2.intoArray(greatest, LANES);
-      return skipped;
     }
 
     /** The greatest of some lanes of {@link #greatest}. */

@@ -1,7 +1,9 @@
 package dev.jqlora.engine.cpu;
 
-import static dev.jqlora.engine.cpu.FloatMemory.load;
-import static dev.jqlora.engine.cpu.FloatMemory.store;
+import static dev.jqlora.engine.cpu.FloatMemory.STEP;
+import static dev.jqlora.engine.cpu.FloatMemory.address;
+import static dev.jqlora.engine.cpu.FloatMemory.loadAt;
+import static dev.jqlora.engine.cpu.FloatMemory.storeAt;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
 import dev.jqlora.engine.tensor.BlockwiseAdamW;
@@ -22,16 +24,24 @@ final class AdamWKernel {
   static void step(Workers workers, MemorySegment parameter, MemorySegment gradient, MemorySegment m, MemorySegment v,
       long count, float scale, BlockwiseAdamW.Coefficients coefficients) {
     workers.ranges(count, (first, end) -> {
-      for (long i = first; i < end; i += LANES) {
-        VectorMask<Float> present = FloatMemory.tail(end - i);
-        FloatVector g = load(gradient, i, present).mul(scale);
-        FloatVector newM = load(m, i, present).mul(coefficients.beta1()).add(g.mul(coefficients.gradient1()));
-        FloatVector newV = load(v, i, present).mul(coefficients.beta2()).add(g.mul(g).mul(coefficients.gradient2()));
+      int size = (int) (end - first);
+      long parameterAt = address(parameter, first, size);
+      long gradientAt = address(gradient, first, size);
+      long mAt = address(m, first, size);
+      long vAt = address(v, first, size);
+      for (int i = 0; i < size; i += LANES) {
+        VectorMask<Float> present = FloatMemory.tail(size - i);
+        FloatVector g = loadAt(gradientAt + i * STEP, present).mul(scale);
+        FloatVector newM = loadAt(mAt + i * STEP, present).mul(coefficients.beta1())
+            .add(g.mul(coefficients.gradient1()));
+        FloatVector newV = loadAt(vAt + i * STEP, present).mul(coefficients.beta2())
+            .add(g.mul(g).mul(coefficients.gradient2()));
         FloatVector update = newM.div(newV.sqrt().div(coefficients.correction()).add(coefficients.epsilon()));
-        FloatVector p = load(parameter, i, present).mul(coefficients.decay()).add(update.mul(coefficients.stepSize()));
-        store(newM, m, i, present);
-        store(newV, v, i, present);
-        store(p, parameter, i, present);
+        FloatVector p = loadAt(parameterAt + i * STEP, present).mul(coefficients.decay())
+            .add(update.mul(coefficients.stepSize()));
+        storeAt(newM, mAt + i * STEP, present);
+        storeAt(newV, vAt + i * STEP, present);
+        storeAt(p, parameterAt + i * STEP, present);
       }
     });
   }

@@ -2,6 +2,8 @@ package dev.jqlora.engine.cpu;
 
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Session;
+import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.TensorType;
@@ -12,8 +14,14 @@ public final class CpuBackend implements Backend {
   private final Workers workers;
   private final CpuContext context;
 
-  /** @param threads how many threads compute, the caller among them; results do not depend on it */
+  /**
+   * @param threads how many threads compute, the caller among them; results do not depend on it
+   * @throws JqloraException if this Java denies the engine native access
+   */
   public CpuBackend(int threads) {
+    if (!FloatMemory.isAccessible()) {
+      throw new JqloraException(Kind.BACKEND, "the cpu backend cannot run: " + CpuBackendProvider.NO_ACCESS);
+    }
     workers = new Workers(threads);
     context = CpuContext.of(workers);
   }

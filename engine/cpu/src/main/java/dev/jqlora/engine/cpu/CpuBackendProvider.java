@@ -3,8 +3,10 @@ package dev.jqlora.engine.cpu;
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.BackendProvider;
 
-/** The backend that is always there. */
+/** The backend that is there wherever Java may use memory outside its heap. */
 public final class CpuBackendProvider implements BackendProvider {
+  static final String NO_ACCESS = "Java denies it native access; start it with --enable-native-access=ALL-UNNAMED";
+
   @Override
   public String name() {
     return "cpu";
@@ -12,7 +14,7 @@ public final class CpuBackendProvider implements BackendProvider {
 
   @Override
   public String unavailable() {
-    return "";
+    return FloatMemory.isAccessible() ? "" : NO_ACCESS;
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.jqlora.engine.cpu;
 
+import static dev.jqlora.engine.cpu.FloatMemory.STEP;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
@@ -86,21 +87,20 @@ public final class CpuRoof implements AutoCloseable {
   /** Reads all of the memory once on all threads; returns the bytes. */
   public double read() {
     int chunks = Math.toIntExact(memory.byteSize() / ((long) CHUNK * Float.BYTES));
-    workers.parallel(chunks, task -> sums[task] = sum(memory.asSlice((long) task * CHUNK * Float.BYTES,
-        (long) CHUNK * Float.BYTES)));
+    workers.parallel(chunks, task -> sums[task] = sum(FloatMemory.address(memory, (long) task * CHUNK, CHUNK)));
     return memory.byteSize();
   }
 
-  private static float sum(MemorySegment chunk) {
+  private static float sum(long at) {
     FloatVector s0 = FloatVector.zero(FLOATS);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
     FloatVector s3 = s0;
     for (int i = 0; i < CHUNK; i += 4 * LANES) {
-      s0 = s0.add(FloatMemory.load(chunk, i));
-      s1 = s1.add(FloatMemory.load(chunk, i + LANES));
-      s2 = s2.add(FloatMemory.load(chunk, i + 2 * LANES));
-      s3 = s3.add(FloatMemory.load(chunk, i + 3 * LANES));
+      s0 = s0.add(FloatMemory.loadAt(at + i * STEP));
+      s1 = s1.add(FloatMemory.loadAt(at + (i + LANES) * STEP));
+      s2 = s2.add(FloatMemory.loadAt(at + (i + 2 * LANES) * STEP));
+      s3 = s3.add(FloatMemory.loadAt(at + (i + 3 * LANES) * STEP));
     }
     return LaneSum.of(s0.add(s1).add(s2.add(s3)));
   }
@@ -111,19 +111,19 @@ public final class CpuRoof implements AutoCloseable {
    */
   public double triad() {
     int chunks = Math.toIntExact(memory.byteSize() / ((long) CHUNK * Float.BYTES) / 3);
-    long part = (long) chunks * CHUNK * Float.BYTES;
+    long part = (long) chunks * CHUNK;
     workers.parallel(chunks, task -> {
-      long at = (long) task * CHUNK * Float.BYTES;
-      long bytes = (long) CHUNK * Float.BYTES;
-      triad(memory.asSlice(at, bytes), memory.asSlice(part + at, bytes), memory.asSlice(2 * part + at, bytes));
+      long first = (long) task * CHUNK;
+      triad(FloatMemory.address(memory, first, CHUNK), FloatMemory.address(memory, part + first, CHUNK),
+          FloatMemory.address(memory, 2 * part + first, CHUNK));
     });
-    return 3.0 * part;
+    return 3.0 * part * Float.BYTES;
   }
 
-  private static void triad(MemorySegment a, MemorySegment b, MemorySegment c) {
+  private static void triad(long a, long b, long c) {
     FloatVector s = FloatVector.broadcast(FLOATS, 3f);
     for (int i = 0; i < CHUNK; i += LANES) {
-      FloatMemory.store(FloatMemory.load(c, i).fma(s, FloatMemory.load(b, i)), a, i);
+      FloatMemory.storeAt(FloatMemory.loadAt(c + i * STEP).fma(s, FloatMemory.loadAt(b + i * STEP)), a + i * STEP);
     }
   }
 

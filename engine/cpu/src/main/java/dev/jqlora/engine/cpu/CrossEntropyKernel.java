@@ -1,7 +1,9 @@
 package dev.jqlora.engine.cpu;
 
-import static dev.jqlora.engine.cpu.FloatMemory.load;
-import static dev.jqlora.engine.cpu.FloatMemory.store;
+import static dev.jqlora.engine.cpu.FloatMemory.STEP;
+import static dev.jqlora.engine.cpu.FloatMemory.address;
+import static dev.jqlora.engine.cpu.FloatMemory.loadAt;
+import static dev.jqlora.engine.cpu.FloatMemory.storeAt;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
@@ -37,57 +39,59 @@ final class CrossEntropyKernel {
         }
         return;
       }
-      double logSumExp = logSumExp(logits, first, width);
+      long at = address(logits, first, width);
+      double logSumExp = logSumExp(at, width);
       FloatMemory.set(nll, row, (float) (logSumExp - FloatMemory.get(logits, first + label)));
       if (gradient) {
-        probabilities(logits, first, width, (float) logSumExp, logits);
+        probabilities(at, width, (float) logSumExp);
         FloatMemory.set(logits, first + label, FloatMemory.get(logits, first + label) - 1f);
       }
     });
   }
 
-  private static void probabilities(MemorySegment x, long first, int width, float logSumExp, MemorySegment y) {
+  /** In place. */
+  private static void probabilities(long at, int width, float logSumExp) {
     int i = 0;
     for (; i < FLOATS.loopBound(width); i += LANES) {
-      store(VectorExp.exp(load(x, first + i).sub(logSumExp)), y, first + i);
+      storeAt(VectorExp.exp(loadAt(at + i * STEP).sub(logSumExp)), at + i * STEP);
     }
     if (i < width) {
       VectorMask<Float> tail = FloatMemory.tail(width - i);
-      store(VectorExp.exp(load(x, first + i, tail).sub(logSumExp)), y, first + i, tail);
+      storeAt(VectorExp.exp(loadAt(at + i * STEP, tail).sub(logSumExp)), at + i * STEP, tail);
     }
   }
 
-  private static double logSumExp(MemorySegment x, long first, int width) {
-    float max = max(x, first, width);
+  private static double logSumExp(long at, int width) {
+    float max = max(at, width);
     double sum = 0;
     for (int chunk = 0; chunk < width; chunk += CHUNK) {
-      sum += sumExp(x, first + chunk, Math.min(CHUNK, width - chunk), max);
+      sum += sumExp(at + chunk * STEP, Math.min(CHUNK, width - chunk), max);
     }
     return max + Math.log(sum);
   }
 
-  private static float max(MemorySegment x, long first, int width) {
+  private static float max(long at, int width) {
     FloatVector max = FloatVector.broadcast(FLOATS, Float.NEGATIVE_INFINITY);
     int i = 0;
     for (; i < FLOATS.loopBound(width); i += LANES) {
-      max = max.max(load(x, first + i));
+      max = max.max(loadAt(at + i * STEP));
     }
     if (i < width) {
       VectorMask<Float> tail = FloatMemory.tail(width - i);
-      max = max.lanewise(VectorOperators.MAX, load(x, first + i, tail), tail);
+      max = max.lanewise(VectorOperators.MAX, loadAt(at + i * STEP, tail), tail);
     }
     return max.reduceLanes(VectorOperators.MAX);
   }
 
-  private static float sumExp(MemorySegment x, long first, int count, float max) {
+  private static float sumExp(long at, int count, float max) {
     FloatVector sum = FloatVector.zero(FLOATS);
     int i = 0;
     for (; i < FLOATS.loopBound(count); i += LANES) {
-      sum = sum.add(VectorExp.exp(load(x, first + i).sub(max)));
+      sum = sum.add(VectorExp.exp(loadAt(at + i * STEP).sub(max)));
     }
     if (i < count) {
       VectorMask<Float> tail = FloatMemory.tail(count - i);
-      sum = sum.add(VectorExp.exp(load(x, first + i, tail).sub(max)), tail);
+      sum = sum.add(VectorExp.exp(loadAt(at + i * STEP, tail).sub(max)), tail);
     }
     return LaneSum.of(sum);
   }

@@ -65,6 +65,7 @@ final class DecadeCodes {
   /** The step of 1. */
   private final int last;
   private final DynamicMap map;
+  private final boolean signed;
   /** Of the two lines that may be the least in an octave. */
   private final int[] slopesA = new int[OCTAVES];
   private final int[] slopesB = new int[OCTAVES];
@@ -81,7 +82,7 @@ final class DecadeCodes {
       throw new IllegalArgumentException("only the two maps of bitsandbytes divide decades evenly");
     }
     this.map = map;
-    boolean signed = map == DynamicMap.SIGNED;
+    signed = map == DynamicMap.SIGNED;
     zero = map.nearest(0f);
     float[] all = map.midpoints();
     last = all.length - zero;
@@ -169,7 +170,11 @@ final class DecadeCodes {
    */
   int quantize(float[] values, float divisor, Buffers buffers, byte[] codes, int firstCode) {
     int leastFraction = places(values, 1 / divisor, buffers.sums, buffers.places);
-    codes(buffers.places, codes, firstCode);
+    if (signed) {
+      signedCodes(buffers.places, codes, firstCode);
+    } else {
+      unsignedCodes(buffers.places, codes, firstCode);
+    }
     int near = 0;
     for (int i = 0; i < RUN && leastFraction <= 2 * DOUBT; i++) {
       if ((buffers.sums[i] & FRACTION) <= 2 * DOUBT) {
@@ -208,19 +213,21 @@ final class DecadeCodes {
           .max(x.fma(lastSlope, lastOffset).reinterpretAsInts());
       fraction = fraction.min(sum.and(FRACTION));
       sum.intoArray(sums, i);
-      IntVector place = sum.lanewise(VectorOperators.LSHR, FRACTION_BITS).lanewise(VectorOperators.XOR,
-          value.reinterpretAsInts().lanewise(VectorOperators.ASHR, Integer.SIZE - 1));
+      IntVector place = sum.lanewise(VectorOperators.LSHR, FRACTION_BITS);
+      if (signed) {
+        place = place.lanewise(VectorOperators.XOR,
+            value.reinterpretAsInts().lanewise(VectorOperators.ASHR, Integer.SIZE - 1));
+      }
       ((ShortVector) place.castShape(HALF_SHORTS, 0)).intoArray(places, i);
     }
     return fraction.reduceLanes(VectorOperators.MIN);
   }
 
-  private void codes(short[] places, byte[] codes, int firstCode) {
+  private void signedCodes(short[] places, byte[] codes, int firstCode) {
     ShortVector border0 = ShortVector.broadcast(SHORTS, borders[0]);
     ShortVector border1 = ShortVector.broadcast(SHORTS, borders[1]);
     ShortVector border2 = ShortVector.broadcast(SHORTS, borders[2]);
     ShortVector border3 = ShortVector.broadcast(SHORTS, borders[3]);
-    ShortVector border4 = ShortVector.broadcast(SHORTS, borders[4]);
     ShortVector one = ShortVector.broadcast(SHORTS, 1);
     // Negative numbers count downwards from zero, and there is no code for -1.
     for (int i = 0; i < RUN; i += SHORTS.length()) {
@@ -229,11 +236,28 @@ final class DecadeCodes {
       ShortVector place = signedPlace.lanewise(VectorOperators.XOR, minusOneIfNegative).and(PLACES);
       ShortVector step = place.sub(one, place.compare(VectorOperators.GE, border0))
           .sub(one, place.compare(VectorOperators.GE, border1)).sub(one, place.compare(VectorOperators.GE, border2))
-          .sub(one, place.compare(VectorOperators.GE, border3)).sub(one, place.compare(VectorOperators.GE, border4))
-          .min(minusOneIfNegative.add((short) last));
+          .sub(one, place.compare(VectorOperators.GE, border3)).min(minusOneIfNegative.add((short) last));
       ShortVector code = step.lanewise(VectorOperators.XOR, minusOneIfNegative).sub(minusOneIfNegative)
           .add((short) zero);
       ((ByteVector) code.castShape(ByteVector.SPECIES_256, 0)).intoArray(codes, firstCode + i);
+    }
+  }
+
+  /** There are no negative numbers, and the code of zero is 0. */
+  private void unsignedCodes(short[] places, byte[] codes, int firstCode) {
+    ShortVector border0 = ShortVector.broadcast(SHORTS, borders[0]);
+    ShortVector border1 = ShortVector.broadcast(SHORTS, borders[1]);
+    ShortVector border2 = ShortVector.broadcast(SHORTS, borders[2]);
+    ShortVector border3 = ShortVector.broadcast(SHORTS, borders[3]);
+    ShortVector border4 = ShortVector.broadcast(SHORTS, borders[4]);
+    ShortVector one = ShortVector.broadcast(SHORTS, 1);
+    for (int i = 0; i < RUN; i += SHORTS.length()) {
+      ShortVector place = ShortVector.fromArray(SHORTS, places, i).and(PLACES);
+      ShortVector step = place.sub(one, place.compare(VectorOperators.GE, border0))
+          .sub(one, place.compare(VectorOperators.GE, border1)).sub(one, place.compare(VectorOperators.GE, border2))
+          .sub(one, place.compare(VectorOperators.GE, border3)).sub(one, place.compare(VectorOperators.GE, border4))
+          .min((short) last);
+      ((ByteVector) step.castShape(ByteVector.SPECIES_256, 0)).intoArray(codes, firstCode + i);
     }
   }
 }

@@ -1,7 +1,9 @@
 package dev.jqlora.engine.cpu;
 
-import static dev.jqlora.engine.cpu.FloatMemory.load;
-import static dev.jqlora.engine.cpu.FloatMemory.store;
+import static dev.jqlora.engine.cpu.FloatMemory.STEP;
+import static dev.jqlora.engine.cpu.FloatMemory.address;
+import static dev.jqlora.engine.cpu.FloatMemory.loadAt;
+import static dev.jqlora.engine.cpu.FloatMemory.storeAt;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
@@ -16,13 +18,17 @@ final class ElementwiseKernel {
   /** {@code z = x + y} */
   static void add(Workers workers, MemorySegment x, MemorySegment y, long count, MemorySegment z) {
     workers.ranges(count, (first, end) -> {
-      long i = first;
-      for (; i + LANES <= end; i += LANES) {
-        store(load(x, i).add(load(y, i)), z, i);
+      int size = (int) (end - first);
+      long xAt = address(x, first, size);
+      long yAt = address(y, first, size);
+      long zAt = address(z, first, size);
+      int i = 0;
+      for (; i < FLOATS.loopBound(size); i += LANES) {
+        storeAt(loadAt(xAt + i * STEP).add(loadAt(yAt + i * STEP)), zAt + i * STEP);
       }
-      if (i < end) {
-        VectorMask<Float> tail = FloatMemory.tail(end - i);
-        store(load(x, i, tail).add(load(y, i, tail)), z, i, tail);
+      if (i < size) {
+        VectorMask<Float> tail = FloatMemory.tail(size - i);
+        storeAt(loadAt(xAt + i * STEP, tail).add(loadAt(yAt + i * STEP, tail)), zAt + i * STEP, tail);
       }
     });
   }
@@ -30,13 +36,17 @@ final class ElementwiseKernel {
   /** {@code z = x · y} */
   static void multiply(Workers workers, MemorySegment x, MemorySegment y, long count, MemorySegment z) {
     workers.ranges(count, (first, end) -> {
-      long i = first;
-      for (; i + LANES <= end; i += LANES) {
-        store(load(x, i).mul(load(y, i)), z, i);
+      int size = (int) (end - first);
+      long xAt = address(x, first, size);
+      long yAt = address(y, first, size);
+      long zAt = address(z, first, size);
+      int i = 0;
+      for (; i < FLOATS.loopBound(size); i += LANES) {
+        storeAt(loadAt(xAt + i * STEP).mul(loadAt(yAt + i * STEP)), zAt + i * STEP);
       }
-      if (i < end) {
-        VectorMask<Float> tail = FloatMemory.tail(end - i);
-        store(load(x, i, tail).mul(load(y, i, tail)), z, i, tail);
+      if (i < size) {
+        VectorMask<Float> tail = FloatMemory.tail(size - i);
+        storeAt(loadAt(xAt + i * STEP, tail).mul(loadAt(yAt + i * STEP, tail)), zAt + i * STEP, tail);
       }
     });
   }
@@ -46,13 +56,16 @@ final class ElementwiseKernel {
     FloatVector factors = FloatVector.broadcast(FLOATS, factor);
     FloatVector terms = FloatVector.broadcast(FLOATS, term);
     workers.ranges(count, (first, end) -> {
-      long i = first;
-      for (; i + LANES <= end; i += LANES) {
-        store(load(x, i).fma(factors, terms), z, i);
+      int size = (int) (end - first);
+      long xAt = address(x, first, size);
+      long zAt = address(z, first, size);
+      int i = 0;
+      for (; i < FLOATS.loopBound(size); i += LANES) {
+        storeAt(loadAt(xAt + i * STEP).fma(factors, terms), zAt + i * STEP);
       }
-      if (i < end) {
-        VectorMask<Float> tail = FloatMemory.tail(end - i);
-        store(load(x, i, tail).fma(factors, terms), z, i, tail);
+      if (i < size) {
+        VectorMask<Float> tail = FloatMemory.tail(size - i);
+        storeAt(loadAt(xAt + i * STEP, tail).fma(factors, terms), zAt + i * STEP, tail);
       }
     });
   }

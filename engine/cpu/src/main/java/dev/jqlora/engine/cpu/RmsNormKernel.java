@@ -1,17 +1,18 @@
 package dev.jqlora.engine.cpu;
 
+import static dev.jqlora.engine.cpu.FloatMemory.STEP;
+import static dev.jqlora.engine.cpu.FloatMemory.address;
+import static dev.jqlora.engine.cpu.FloatMemory.loadAt;
+import static dev.jqlora.engine.cpu.FloatMemory.storeAt;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
-import static java.nio.ByteOrder.LITTLE_ENDIAN;
-import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
 /**
- * Root-mean-square normalization of the rows of x {@code [rows, width]} and its gradients; all F32. Memory is read without
- * helper methods: see {@link FloatMemory}.
+ * Root-mean-square normalization of the rows of x {@code [rows, width]} and its gradients; all F32.
  */
 final class RmsNormKernel {
   /** Columns of the weight's gradient that one task sums: a page of each row, since processors fetch ahead within pages. */
@@ -24,18 +25,17 @@ final class RmsNormKernel {
       MemorySegment y) {
     workers.rows(rows, width, row -> {
       long first = (long) row * width;
-      FloatVector inverse = FloatVector.broadcast(FLOATS, inverseRms(x, first, width, epsilon));
+      long xAt = address(x, first, width);
+      long weightAt = address(weight, 0, width);
+      long yAt = address(y, first, width);
+      FloatVector inverse = FloatVector.broadcast(FLOATS, inverseRms(xAt, width, epsilon));
       int i = 0;
       for (; i < FLOATS.loopBound(width); i += LANES) {
-        fromMemorySegment(FLOATS, x, (first + i) * Float.BYTES, LITTLE_ENDIAN).mul(inverse)
-            .mul(fromMemorySegment(FLOATS, weight, i * Float.BYTES, LITTLE_ENDIAN))
-            .intoMemorySegment(y, (first + i) * Float.BYTES, LITTLE_ENDIAN);
+        storeAt(loadAt(xAt + i * STEP).mul(inverse).mul(loadAt(weightAt + i * STEP)), yAt + i * STEP);
       }
       if (i < width) {
         VectorMask<Float> tail = FloatMemory.tail(width - i);
-        fromMemorySegment(FLOATS, x, (first + i) * Float.BYTES, LITTLE_ENDIAN, tail).mul(inverse)
-            .mul(fromMemorySegment(FLOATS, weight, i * Float.BYTES, LITTLE_ENDIAN, tail))
-            .intoMemorySegment(y, (first + i) * Float.BYTES, LITTLE_ENDIAN, tail);
+        storeAt(loadAt(xAt + i * STEP, tail).mul(inverse).mul(loadAt(weightAt + i * STEP, tail)), yAt + i * STEP, tail);
       }
     });
   }
@@ -45,39 +45,37 @@ final class RmsNormKernel {
       int width, float epsilon, MemorySegment dx) {
     workers.rows(rows, width, row -> {
       long first = (long) row * width;
+      long xAt = address(x, first, width);
+      long weightAt = address(weight, 0, width);
+      long dyAt = address(dy, first, width);
+      long dxAt = address(dx, first, width);
       // Both sums in one pass, which is when the row comes from memory.
       FloatVector squares = FloatVector.zero(FLOATS);
       FloatVector products = FloatVector.zero(FLOATS);
       int j = 0;
       for (; j < FLOATS.loopBound(width); j += LANES) {
-        FloatVector value = fromMemorySegment(FLOATS, x, (first + j) * Float.BYTES, LITTLE_ENDIAN);
+        FloatVector value = loadAt(xAt + j * STEP);
         squares = value.fma(value, squares);
-        products = fromMemorySegment(FLOATS, dy, (first + j) * Float.BYTES, LITTLE_ENDIAN)
-            .mul(fromMemorySegment(FLOATS, weight, j * Float.BYTES, LITTLE_ENDIAN)).fma(value, products);
+        products = loadAt(dyAt + j * STEP).mul(loadAt(weightAt + j * STEP)).fma(value, products);
       }
       if (j < width) {
         VectorMask<Float> tail = FloatMemory.tail(width - j);
-        FloatVector value = fromMemorySegment(FLOATS, x, (first + j) * Float.BYTES, LITTLE_ENDIAN, tail);
+        FloatVector value = loadAt(xAt + j * STEP, tail);
         squares = value.fma(value, squares);
-        products = fromMemorySegment(FLOATS, dy, (first + j) * Float.BYTES, LITTLE_ENDIAN, tail)
-            .mul(fromMemorySegment(FLOATS, weight, j * Float.BYTES, LITTLE_ENDIAN, tail)).fma(value, products);
+        products = loadAt(dyAt + j * STEP, tail).mul(loadAt(weightAt + j * STEP, tail)).fma(value, products);
       }
       float inverse = inverse(squares, width, epsilon);
       float mean = LaneSum.of(products) / width;
       FloatVector factor = FloatVector.broadcast(FLOATS, -mean * inverse * inverse);
       int i = 0;
       for (; i < FLOATS.loopBound(width); i += LANES) {
-        FloatVector g = fromMemorySegment(FLOATS, dy, (first + i) * Float.BYTES, LITTLE_ENDIAN)
-            .mul(fromMemorySegment(FLOATS, weight, i * Float.BYTES, LITTLE_ENDIAN));
-        fromMemorySegment(FLOATS, x, (first + i) * Float.BYTES, LITTLE_ENDIAN).fma(factor, g).mul(inverse)
-            .intoMemorySegment(dx, (first + i) * Float.BYTES, LITTLE_ENDIAN);
+        FloatVector g = loadAt(dyAt + i * STEP).mul(loadAt(weightAt + i * STEP));
+        storeAt(loadAt(xAt + i * STEP).fma(factor, g).mul(inverse), dxAt + i * STEP);
       }
       if (i < width) {
         VectorMask<Float> tail = FloatMemory.tail(width - i);
-        FloatVector g = fromMemorySegment(FLOATS, dy, (first + i) * Float.BYTES, LITTLE_ENDIAN, tail)
-            .mul(fromMemorySegment(FLOATS, weight, i * Float.BYTES, LITTLE_ENDIAN, tail));
-        fromMemorySegment(FLOATS, x, (first + i) * Float.BYTES, LITTLE_ENDIAN, tail).fma(factor, g).mul(inverse)
-            .intoMemorySegment(dx, (first + i) * Float.BYTES, LITTLE_ENDIAN, tail);
+        FloatVector g = loadAt(dyAt + i * STEP, tail).mul(loadAt(weightAt + i * STEP, tail));
+        storeAt(loadAt(xAt + i * STEP, tail).fma(factor, g).mul(inverse), dxAt + i * STEP, tail);
       }
     });
   }
@@ -86,43 +84,41 @@ final class RmsNormKernel {
   static void weightGradient(Workers workers, MemorySegment x, MemorySegment dy, int rows, int width, float epsilon,
       MemorySegment dweight) {
     float[] inverse = new float[rows];
-    workers.rows(rows, width, row -> inverse[row] = inverseRms(x, (long) row * width, width, epsilon));
+    workers.rows(rows, width, row -> inverse[row] = inverseRms(address(x, (long) row * width, width), width, epsilon));
     workers.parallel(Math.ceilDiv(width, COLUMNS), task -> {
       int first = task * COLUMNS;
       int count = Math.min(width - first, COLUMNS);
       float[] sums = new float[Math.ceilDiv(count, LANES) * LANES];
       for (int row = 0; row < rows; row++) {
-        addRow(x, dy, (long) row * width + first, count, inverse[row], sums);
+        long at = (long) row * width + first;
+        addRow(address(x, at, count), address(dy, at, count), count, inverse[row], sums);
       }
       FloatMemory.write(sums, 0, dweight, first, count);
     });
   }
 
-  private static void addRow(MemorySegment x, MemorySegment dy, long at, int count, float inverse, float[] sums) {
+  private static void addRow(long xAt, long dyAt, int count, float inverse, float[] sums) {
     int i = 0;
     for (; i < FLOATS.loopBound(count); i += LANES) {
-      FloatVector sum = FloatVector.fromArray(FLOATS, sums, i);
-      fromMemorySegment(FLOATS, dy, (at + i) * Float.BYTES, LITTLE_ENDIAN).mul(inverse)
-          .fma(fromMemorySegment(FLOATS, x, (at + i) * Float.BYTES, LITTLE_ENDIAN), sum).intoArray(sums, i);
+      loadAt(dyAt + i * STEP).mul(inverse).fma(loadAt(xAt + i * STEP), FloatVector.fromArray(FLOATS, sums, i))
+          .intoArray(sums, i);
     }
     if (i < count) {
       VectorMask<Float> tail = FloatMemory.tail(count - i);
-      FloatVector sum = FloatVector.fromArray(FLOATS, sums, i);
-      fromMemorySegment(FLOATS, dy, (at + i) * Float.BYTES, LITTLE_ENDIAN, tail).mul(inverse)
-          .fma(fromMemorySegment(FLOATS, x, (at + i) * Float.BYTES, LITTLE_ENDIAN, tail), sum).intoArray(sums, i);
+      loadAt(dyAt + i * STEP, tail).mul(inverse)
+          .fma(loadAt(xAt + i * STEP, tail), FloatVector.fromArray(FLOATS, sums, i)).intoArray(sums, i);
     }
   }
 
-  private static float inverseRms(MemorySegment x, long first, int width, float epsilon) {
+  private static float inverseRms(long xAt, int width, float epsilon) {
     FloatVector sum = FloatVector.zero(FLOATS);
     int i = 0;
     for (; i < FLOATS.loopBound(width); i += LANES) {
-      FloatVector value = fromMemorySegment(FLOATS, x, (first + i) * Float.BYTES, LITTLE_ENDIAN);
+      FloatVector value = loadAt(xAt + i * STEP);
       sum = value.fma(value, sum);
     }
     if (i < width) {
-      FloatVector value = fromMemorySegment(FLOATS, x, (first + i) * Float.BYTES, LITTLE_ENDIAN,
-          FloatMemory.tail(width - i));
+      FloatVector value = loadAt(xAt + i * STEP, FloatMemory.tail(width - i));
       sum = value.fma(value, sum);
     }
     return inverse(sum, width, epsilon);

@@ -1,7 +1,9 @@
 package dev.jqlora.engine.cpu;
 
-import static dev.jqlora.engine.cpu.FloatMemory.load;
-import static dev.jqlora.engine.cpu.FloatMemory.store;
+import static dev.jqlora.engine.cpu.FloatMemory.STEP;
+import static dev.jqlora.engine.cpu.FloatMemory.address;
+import static dev.jqlora.engine.cpu.FloatMemory.loadAt;
+import static dev.jqlora.engine.cpu.FloatMemory.storeAt;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
@@ -30,25 +32,33 @@ final class RopeKernel {
     float sign = inverse ? -1f : 1f;
     workers.rows(rows, heads * headDim, row -> {
       long angle = (long) FloatMemory.getInt(positions, row) * half;
+      long cosAt = address(cos, angle, half);
+      long sinAt = address(sin, angle, half);
+      long first = (long) row * heads * headDim;
+      long xRowAt = address(x, first, heads * headDim);
+      long yRowAt = address(y, first, heads * headDim);
       for (int head = 0; head < heads; head++) {
-        long at = ((long) row * heads + head) * headDim;
+        long xAt = xRowAt + head * headDim * STEP;
+        long x2At = xAt + half * STEP;
+        long yAt = yRowAt + head * headDim * STEP;
+        long y2At = yAt + half * STEP;
         int i = 0;
         for (; i < FLOATS.loopBound(half); i += LANES) {
-          FloatVector c = load(cos, angle + i);
-          FloatVector s = load(sin, angle + i).mul(sign);
-          FloatVector x1 = load(x, at + i);
-          FloatVector x2 = load(x, at + half + i);
-          store(x1.mul(c).sub(x2.mul(s)), y, at + i);
-          store(x2.mul(c).add(x1.mul(s)), y, at + half + i);
+          FloatVector c = loadAt(cosAt + i * STEP);
+          FloatVector s = loadAt(sinAt + i * STEP).mul(sign);
+          FloatVector x1 = loadAt(xAt + i * STEP);
+          FloatVector x2 = loadAt(x2At + i * STEP);
+          storeAt(x1.mul(c).sub(x2.mul(s)), yAt + i * STEP);
+          storeAt(x2.mul(c).add(x1.mul(s)), y2At + i * STEP);
         }
         if (i < half) {
           VectorMask<Float> tail = FloatMemory.tail(half - i);
-          FloatVector c = load(cos, angle + i, tail);
-          FloatVector s = load(sin, angle + i, tail).mul(sign);
-          FloatVector x1 = load(x, at + i, tail);
-          FloatVector x2 = load(x, at + half + i, tail);
-          store(x1.mul(c).sub(x2.mul(s)), y, at + i, tail);
-          store(x2.mul(c).add(x1.mul(s)), y, at + half + i, tail);
+          FloatVector c = loadAt(cosAt + i * STEP, tail);
+          FloatVector s = loadAt(sinAt + i * STEP, tail).mul(sign);
+          FloatVector x1 = loadAt(xAt + i * STEP, tail);
+          FloatVector x2 = loadAt(x2At + i * STEP, tail);
+          storeAt(x1.mul(c).sub(x2.mul(s)), yAt + i * STEP, tail);
+          storeAt(x2.mul(c).add(x1.mul(s)), y2At + i * STEP, tail);
         }
       }
     });

@@ -1,6 +1,8 @@
 package dev.jqlora.engine.cpu;
 
-import static dev.jqlora.engine.cpu.FloatMemory.load;
+import static dev.jqlora.engine.cpu.FloatMemory.STEP;
+import static dev.jqlora.engine.cpu.FloatMemory.address;
+import static dev.jqlora.engine.cpu.FloatMemory.loadAt;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
@@ -23,7 +25,8 @@ final class SumOfSquaresKernel {
     workers.parallel(sums.length, task -> {
       long end = Math.min(count, (task + 1) * perTask);
       for (long first = task * perTask; first < end; first += CHUNK) {
-        sums[task] += sumChunk(x, first, (int) Math.min(CHUNK, end - first));
+        int size = (int) Math.min(CHUNK, end - first);
+        sums[task] += sumChunk(address(x, first, size), size);
       }
     });
     double total = 0;
@@ -33,15 +36,15 @@ final class SumOfSquaresKernel {
     return total;
   }
 
-  private static float sumChunk(MemorySegment x, long first, int count) {
+  private static float sumChunk(long at, int count) {
     FloatVector sum = FloatVector.zero(FLOATS);
     int i = 0;
     for (; i < FLOATS.loopBound(count); i += LANES) {
-      FloatVector value = load(x, first + i);
+      FloatVector value = loadAt(at + i * STEP);
       sum = value.fma(value, sum);
     }
     if (i < count) {
-      FloatVector value = load(x, first + i, FloatMemory.tail(count - i));
+      FloatVector value = loadAt(at + i * STEP, FloatMemory.tail(count - i));
       sum = value.fma(value, sum);
     }
     return LaneSum.of(sum);

@@ -7,6 +7,7 @@ import dev.jqlora.engine.tensor.Blockwise8bit;
 import dev.jqlora.engine.tensor.BlockwiseAdamW;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.function.IntFunction;
 import org.junit.jupiter.api.Test;
 
 class AdamWKernelTest {
@@ -55,55 +56,73 @@ class AdamWKernelTest {
   @Test
   void eightBitMomentsOfStackedTensorsEqualTheReferenceToTheBit() {
     for (int size : new int[]{1, 255, 256, 257, 5000, 40_001}) {
-      int tensors = 3;
-      int blocks = (int) Blockwise8bit.blocks(size);
-      float[] start = Guarded.normal(tensors * size, 1);
-      float[] expected = new float[tensors * size];
-      byte[] expectedCodes = new byte[tensors * size];
-      byte[] expectedCodes2 = new byte[tensors * size];
-      float[] expectedAbsmax1 = new float[tensors * blocks];
-      float[] expectedAbsmax2 = new float[tensors * blocks];
-      for (int tensor = 0; tensor < tensors; tensor++) {
-        float[] p = Arrays.copyOfRange(start, tensor * size, (tensor + 1) * size);
-        byte[] codes1 = new byte[size];
-        byte[] codes2 = new byte[size];
-        float[] absmax1 = new float[blocks];
-        float[] absmax2 = new float[blocks];
-        for (int step = 1; step <= 3; step++) {
-          float[] gradient = Arrays.copyOfRange(gradient(tensors * size, step), tensor * size, (tensor + 1) * size);
-          for (int i = 0; i < size; i++) {
-            gradient[i] *= 0.5f;
-          }
-          BlockwiseAdamW.step(p, gradient, codes1, absmax1, codes2, absmax2, BlockwiseAdamW.Maps.DEFAULT,
-              BlockwiseAdamW.Coefficients.of(1e-3, 0.9, 0.999, 1e-8, 0.1, step));
-        }
-        System.arraycopy(p, 0, expected, tensor * size, size);
-        System.arraycopy(codes1, 0, expectedCodes, tensor * size, size);
-        System.arraycopy(codes2, 0, expectedCodes2, tensor * size, size);
-        System.arraycopy(absmax1, 0, expectedAbsmax1, tensor * blocks, blocks);
-        System.arraycopy(absmax2, 0, expectedAbsmax2, tensor * blocks, blocks);
-      }
-      assertArrayEquals(expected, Kernels.onAnyThreads(workers -> {
-        Guarded p = Guarded.of(start);
-        byte[] codes1 = new byte[tensors * size];
-        byte[] codes2 = new byte[tensors * size];
-        Guarded absmax1 = Guarded.of(new float[tensors * blocks]);
-        Guarded absmax2 = Guarded.of(new float[tensors * blocks]);
-        for (int step = 1; step <= 3; step++) {
-          long skipped = AdamW8bitKernel.step(workers,
-              new AdamW8bitKernel.State(p.data(), Guarded.of(gradient(tensors * size, step)).data(),
-                  MemorySegment.ofArray(codes1), absmax1.data(), MemorySegment.ofArray(codes2), absmax2.data(), tensors,
-                  size),
-              0.5f, BlockwiseAdamW.Coefficients.of(1e-3, 0.9, 0.999, 1e-8, 0.1, step));
-          assertEquals(step == 2 ? 1 : 0, skipped);
-        }
-        assertArrayEquals(expectedCodes, codes1);
-        assertArrayEquals(expectedCodes2, codes2);
-        assertArrayEquals(expectedAbsmax1, absmax1.floats());
-        assertArrayEquals(expectedAbsmax2, absmax2.floats());
-        return p.floats();
-      }));
+      checkEightBit(3, size, step -> gradient(3 * size, step), 0, 1, 0);
     }
+  }
+
+  /** Squares overflow from the second on, so that the second moment is infinite; the third is left alone. */
+  @Test
+  void gradientsWhoseSquaresOverflowEqualTheReferenceToTheBit() {
+    int size = 5 * Blockwise8bit.BLOCK;
+    checkEightBit(1, size, step -> {
+      float[] gradient = Guarded.normal(size, 10 + step);
+      if (step == 2) {
+        gradient[3] = 0x1p61f;
+        gradient[Blockwise8bit.BLOCK + 3] = 1e30f;
+        gradient[2 * Blockwise8bit.BLOCK + 3] = Float.NEGATIVE_INFINITY;
+      }
+      return gradient;
+    }, 0, 1, 0);
+  }
+
+  private static void checkEightBit(int tensors, int size, IntFunction<float[]> gradients, int... skipped) {
+    int blocks = (int) Blockwise8bit.blocks(size);
+    float[] start = Guarded.normal(tensors * size, 1);
+    float[] expected = new float[tensors * size];
+    byte[] expectedCodes = new byte[tensors * size];
+    byte[] expectedCodes2 = new byte[tensors * size];
+    float[] expectedAbsmax1 = new float[tensors * blocks];
+    float[] expectedAbsmax2 = new float[tensors * blocks];
+    for (int tensor = 0; tensor < tensors; tensor++) {
+      float[] p = Arrays.copyOfRange(start, tensor * size, (tensor + 1) * size);
+      byte[] codes1 = new byte[size];
+      byte[] codes2 = new byte[size];
+      float[] absmax1 = new float[blocks];
+      float[] absmax2 = new float[blocks];
+      for (int step = 1; step <= 3; step++) {
+        float[] gradient = Arrays.copyOfRange(gradients.apply(step), tensor * size, (tensor + 1) * size);
+        for (int i = 0; i < size; i++) {
+          gradient[i] *= 0.5f;
+        }
+        BlockwiseAdamW.step(p, gradient, codes1, absmax1, codes2, absmax2, BlockwiseAdamW.Maps.DEFAULT,
+            BlockwiseAdamW.Coefficients.of(1e-3, 0.9, 0.999, 1e-8, 0.1, step));
+      }
+      System.arraycopy(p, 0, expected, tensor * size, size);
+      System.arraycopy(codes1, 0, expectedCodes, tensor * size, size);
+      System.arraycopy(codes2, 0, expectedCodes2, tensor * size, size);
+      System.arraycopy(absmax1, 0, expectedAbsmax1, tensor * blocks, blocks);
+      System.arraycopy(absmax2, 0, expectedAbsmax2, tensor * blocks, blocks);
+    }
+    assertArrayEquals(expected, Kernels.onAnyThreads(workers -> {
+      Guarded p = Guarded.of(start);
+      byte[] codes1 = new byte[tensors * size];
+      byte[] codes2 = new byte[tensors * size];
+      Guarded absmax1 = Guarded.of(new float[tensors * blocks]);
+      Guarded absmax2 = Guarded.of(new float[tensors * blocks]);
+      for (int step = 1; step <= 3; step++) {
+        long leftAlone = AdamW8bitKernel.step(workers,
+            new AdamW8bitKernel.State(p.data(), Guarded.of(gradients.apply(step)).data(),
+                MemorySegment.ofArray(codes1), absmax1.data(), MemorySegment.ofArray(codes2), absmax2.data(), tensors,
+                size),
+            0.5f, BlockwiseAdamW.Coefficients.of(1e-3, 0.9, 0.999, 1e-8, 0.1, step));
+        assertEquals(skipped[step - 1], leftAlone);
+      }
+      assertArrayEquals(expectedCodes, codes1);
+      assertArrayEquals(expectedCodes2, codes2);
+      assertArrayEquals(expectedAbsmax1, absmax1.floats());
+      assertArrayEquals(expectedAbsmax2, absmax2.floats());
+      return p.floats();
+    }));
   }
 
   /** The second step's last gradient is not a number. */

@@ -1,0 +1,79 @@
+package dev.jqlora.engine.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Kernels in a program that also has memory of other kinds. Java's compiler learns about memory from the whole program; where
+ * that misleads it about a kernel, it must not compile the kernel over and over (see {@link FloatMemory}). Counted in a
+ * process of its own.
+ */
+class OtherMemoryTest {
+  /** The compiled code of a kernel was left since what was checked before its loop did not hold. */
+  private static final Pattern TRAP = Pattern
+      .compile("dev\\.jqlora\\.engine\\.cpu\\.(RmsNorm|SwiGlu)Kernel.* profile_predicate ");
+  /** Once or twice is learning. It was ten times in these runs, five times as long, and hundreds of times in longer ones. */
+  private static final int MOST = 4;
+
+  @Test
+  void kernelsAreNotCompiledOverAndOver() throws IOException, InterruptedException {
+    Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "-Xlog:deoptimization=debug", "-Djqlora.cpu.vectorBits=" + VectorWidth.LANES * Float.SIZE,
+        "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-cp",
+        System.getProperty("java.class.path"), Program.class.getName()).redirectErrorStream(true).start();
+    List<String> lines;
+    try (var output = process.inputReader(StandardCharsets.UTF_8)) {
+      lines = output.lines().toList();
+    }
+    assertEquals(0, process.waitFor(), () -> String.join("\n", lines));
+    long traps = lines.stream().filter(line -> TRAP.matcher(line).find()).count();
+    assertTrue(traps <= MOST, () -> traps + " times:\n" + String.join("\n", lines));
+  }
+
+  /** Reads memory of several kinds, then runs kernels. */
+  static final class Program {
+    private static final int ROWS = 64;
+    private static final int WIDTH = 1024;
+    private static final int FLOATS = ROWS * WIDTH;
+
+    private Program() {}
+
+    public static void main(String[] arguments) {
+      MemorySegment heap = MemorySegment.ofArray(new float[FLOATS]);
+      try (Arena shared = Arena.ofShared(); Workers workers = new Workers(1)) {
+        MemorySegment[] memory = new MemorySegment[5];
+        for (int i = 0; i < memory.length; i++) {
+          memory[i] = shared.allocate(FLOATS * (long) Float.BYTES, 64);
+        }
+        float sum = 0;
+        for (int i = 0; i < 200; i++) {
+          try (Arena confined = Arena.ofConfined()) {
+            sum += sum(confined.allocate(FLOATS * (long) Float.BYTES, 64)) + sum(heap) + sum(memory[0]);
+          }
+        }
+        for (int i = 0; i < 3000; i++) {
+          RmsNormKernel.inputGradient(workers, memory[0], memory[1], memory[2], ROWS, WIDTH, 1e-5f, memory[3]);
+          SwiGluKernel.gradient(workers, memory[0], memory[1], memory[2], FLOATS, memory[3], memory[4]);
+        }
+        System.out.println(sum);
+      }
+    }
+
+    private static float sum(MemorySegment memory) {
+      var sum = FloatMemory.load(memory, 0);
+      for (long i = VectorWidth.LANES; i < FLOATS; i += VectorWidth.LANES) {
+        sum = sum.add(FloatMemory.load(memory, i));
+      }
+      return sum.lane(0);
+    }
+  }
+}
