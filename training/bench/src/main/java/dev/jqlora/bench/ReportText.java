@@ -82,8 +82,7 @@ public final class ReportText {
         """
             # Benchmarks
 
-            This page is written by `./jqlora bench --peers --json docs/benchmarks.json --markdown docs/benchmarks.md`; a test
-            compares it with `docs/benchmarks.json`.
+            This page is what `./jqlora bench --markdown FILE` writes.
 
             """);
     page.append(String.format(Locale.ROOT,
@@ -124,45 +123,7 @@ public final class ReportText {
     page.append(
         """
 
-            ## What sets the pace
-
-            Measured by itself on an AMD Zen 5 with vectors of 512 bits, one thread (27 and 28 November 2026), for what misses its goal
-            here or there:
-
-            - **Products.** The register tile alone, its operands in the nearest caches, does 97 % of the multiply-adds that the
-              core can; where its part of B, three megabytes, and A come from the outer caches, 93 to 95. It was 67 to 91 while
-              bounds were checked within its loop: 76 instructions a step instead of 48, of which a core that another guest
-              shares, as it seems, starts only half as many at once. Packing A takes 1 % of a thread's time (4 where C has
-              1,024 columns), packing B 3, or 4 where it is not transposed, waiting for the other thread 1 to 4, taking sums
-              to C 1. Packing took up to four times as long while two vectors were exchanged by four instructions and stored by
-              halves (see `WidePanels`). Gained nothing: tasks that get smaller towards the end, by columns or by rows;
-              reading the first lines of A's next pages all at once. Java has no
-              instruction to prefetch; reading the next rows of A a little in each step gained a tenth with two threads,
-              reading B ahead too lost as much, a part of B small enough for the nearest cache more (see `Gemm`).
-            - **8-bit AdamW.** Sixteen elements take 147 instructions, 256 bytes of traffic, and a core 15 ns with everything
-              in its caches, or 19 to 20 in phases when another guest shares it, as it seems. Two cores are thereby held
-              below 26 to 34 GB/s. In memory two threads took 18 ns, 28 GB/s, at best, and 23 to 32 in those phases.
-            - **Decoding with NF4.** Sixteen weights take four vector instructions: a look-up, the mask that Java's look-up adds,
-              a multiply-add, a shift. From its caches a core goes through 12 to 19 GB/s of NF4 weights that way, two from memory
-              through 20 to 26, which is 47 to 82 % of a roof that went from 29 to 43 GB/s. The same loop in C with that mask
-              reads 31 GB/s with two threads where memory delivers 49, 63 % of it; without the mask 29 to 36, 66 % and more. So
-              where memory delivers over 40 GB/s two thirds are out of reach for these instructions. Gained nothing: two or four
-              streams instead of eight, with four a round written out (a fifth fewer instructions), longer rounds, reading ahead, scales
-              looked up by scalar code within the loop or many at a time, reading codes again a byte further on instead of
-              shifting them.
-            - **Evaluation.** One scored token still reads the whole head. It is transposed in registers, two numbers at a time
-              (`SkinnyGemm`): 49 to 80 ms instead of 110 to 127 for packing it, where a product that adds in another order needs
-              28.
-            - **Loading** all 32 layers' matrices, 14 GB (`--checkpoint-layers 32`), went at 654 MB/s.
-            - **Short rows.** Until 28 November 2026 a row counted as warm after three runs that were no faster. With two threads
-              at work on two processors the compiler had not always finished by then: AdamW was seen to count as warm at 8.5 ms,
-              of which 2 were left a second later. Since then nothing may have been compiled for a while either.
-            - **RMSNorm's gradient** reaches 63 to 120 % of the roof in runs of a few rows, beside PyTorch too, and 52 and 54 in
-              two runs of the whole table. Why is not known.
-            - **Two threads.** In five runs of the whole table NF4's product had 1.90, 1.79, 1.76, 1.83 and 1.73, in the last four
-              of which the product with float32 had 1.94, 1.59, 1.80 and 1.92 and attention 1.86, 1.83, 1.57 and 1.96: it is the
-              machine that varies. So it is with decoding: 8B's row with a spread of 101 % stands beside 198 and 227 ms, 57
-              and 54 % of the roof, in two runs of it and the rows near it within the quarter of an hour.
+            What sets the pace of the rows that miss their goal here or there: [performance.md](performance.md).
 
             ## Kernel by kernel
 

@@ -29,6 +29,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.junit.jupiter.api.io.TempDir;
 
 class BenchTest {
@@ -103,13 +105,14 @@ class BenchTest {
         OptionalInt.empty(), OptionalInt.empty(), null)).leastSeconds(new NullBackend((_, _, _) -> Support.NATIVE));
   }
 
-  @Test
-  void thePageIsThatOfTheReport() throws Exception {
+  @ParameterizedTest
+  @ValueSource(strings = {"benchmarks", "benchmarks-xeon"})
+  void thePageIsThatOfTheReport(String name) throws Exception {
     Path docs = Path.of(System.getProperty("jqlora.root", ".")).resolve("docs");
-    Path json = docs.resolve("benchmarks.json");
+    Path json = docs.resolve(name + ".json");
     Assumptions.assumeTrue(Files.exists(json), () -> "skipped: there is no " + json);
-    assertEquals(ReportText.markdown(Report.read(json)), Files.readString(docs.resolve("benchmarks.md")),
-        "write it anew: ./jqlora bench --from docs/benchmarks.json --markdown docs/benchmarks.md");
+    assertEquals(ReportText.markdown(Report.read(json)), Files.readString(docs.resolve(name + ".md")),
+        "write it anew: ./jqlora bench --from docs/%1$s.json --markdown docs/%1$s.md".formatted(name));
   }
 
   @Test

@@ -1,5 +1,8 @@
 package dev.jqlora.engine.cpu;
 
+import static dev.jqlora.engine.cpu.FloatMemory.MEMORY;
+import static dev.jqlora.engine.cpu.FloatMemory.address;
+import static dev.jqlora.engine.cpu.FloatMemory.loadAt;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
@@ -19,11 +22,11 @@ import jdk.incubator.vector.FloatVector;
  * in memory; and memory is read without helper methods, because the compiler inlines only so much into one method. A method
  * half as long again stayed with the quick compiler in a whole run, which ran out of registers, at a tenth of the speed.
  *
- * <p>Places in memory are counted in bytes, as a number that the loop does not change and a constant times k. Then the checks
- * of their bounds are made once before the loop, and a step is 55 instructions instead of 76. With B's vectors of columns one
- * behind another the constant is a power of two, and it is 48. With B and A in the outer caches (AMD Zen 5) the tile reaches
- * 93 to 95 % of the roof by that instead of 91, and in phases when the machine was slower, probably since another guest
- * shared the core, instead of 67.
+ * <p>Memory is read by address (see {@link FloatMemory}), which is a number that the loop does not change and a constant times
+ * k. So a step checks nothing. While bounds were checked within it, it had 76 instructions and went at 67 to 91 % of the roof
+ * (AMD Zen 5). With checks before the loop it had 48, and 93 to 95 %; but the compiler then kept the number that is read
+ * ahead in a vector register, with two more instructions for the units that multiply, which on an Intel Xeon (2023) are two:
+ * 92 %. By address it has 52, of which four only move a number between registers, and all 24 multiply-adds in a row: 100 %.
  *
  * <p>Every number of the tile is a chain of fused multiply-adds over the summed axis in ascending order, whatever the
  * tile's place or the kernel.
@@ -36,8 +39,8 @@ final class GemmTile {
   /** Numbers of a tile. */
   static final int SIZE = ROWS * COLUMNS;
 
-  /** Floats of A that each step of the sum reads ahead: four calls bring a panel. */
-  static final int AHEAD = ROWS / 4;
+  /** Floats of A that each step of the sum reads ahead: two calls bring a panel. */
+  static final int AHEAD = ROWS / 2;
 
   private static final long A_STEP = (long) ROWS * Float.BYTES;
   private static final long B_STEP = (long) LANES * Float.BYTES;
@@ -91,11 +94,11 @@ final class GemmTile {
 
   private static int eightByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
       float[] tile, int tileOffset, float alpha, long next) {
-    long aAt = aOffset * Float.BYTES;
-    long b0At = bOffset * Float.BYTES;
-    long b1At = b0At + bStride * Float.BYTES;
-    long b2At = b1At + bStride * Float.BYTES;
-    long nextAt = next * Float.BYTES;
+    long aAt = address(a, aOffset, (long) depth * ROWS);
+    long b0At = address(b, bOffset, (long) depth * LANES);
+    long b1At = address(b, bOffset + bStride, (long) depth * LANES);
+    long b2At = address(b, bOffset + 2 * bStride, (long) depth * LANES);
+    long nextAt = address(a, next, (long) depth * AHEAD);
     int read = 0;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
@@ -122,42 +125,39 @@ final class GemmTile {
     FloatVector c71 = FloatVector.zero(FLOATS);
     FloatVector c72 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      read += a.get(I32, nextAt + k * AHEAD_STEP);
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, b0At + k * B_STEP,
-          LITTLE_ENDIAN);
-      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, b1At + k * B_STEP,
-          LITTLE_ENDIAN);
-      FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, b,
-          b2At + k * B_STEP, LITTLE_ENDIAN);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
+      read += MEMORY.get(I32, nextAt + k * AHEAD_STEP);
+      FloatVector b0 = loadAt(b0At + k * B_STEP);
+      FloatVector b1 = loadAt(b1At + k * B_STEP);
+      FloatVector b2 = loadAt(b2At + k * B_STEP);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
       c02 = a0.fma(b2, c02);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + Float.BYTES));
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
       c12 = a1.fma(b2, c12);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
       c22 = a2.fma(b2, c22);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
       c32 = a3.fma(b2, c32);
-      FloatVector a4 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 4 * Float.BYTES));
+      FloatVector a4 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 4 * Float.BYTES));
       c40 = a4.fma(b0, c40);
       c41 = a4.fma(b1, c41);
       c42 = a4.fma(b2, c42);
-      FloatVector a5 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 5 * Float.BYTES));
+      FloatVector a5 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 5 * Float.BYTES));
       c50 = a5.fma(b0, c50);
       c51 = a5.fma(b1, c51);
       c52 = a5.fma(b2, c52);
-      FloatVector a6 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 6 * Float.BYTES));
+      FloatVector a6 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 6 * Float.BYTES));
       c60 = a6.fma(b0, c60);
       c61 = a6.fma(b1, c61);
       c62 = a6.fma(b2, c62);
-      FloatVector a7 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 7 * Float.BYTES));
+      FloatVector a7 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 7 * Float.BYTES));
       c70 = a7.fma(b0, c70);
       c71 = a7.fma(b1, c71);
       c72 = a7.fma(b2, c72);
@@ -200,11 +200,11 @@ final class GemmTile {
 
   private static int fourByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
       float[] tile, int tileOffset, float alpha, long next) {
-    long aAt = aOffset * Float.BYTES;
-    long b0At = bOffset * Float.BYTES;
-    long b1At = b0At + bStride * Float.BYTES;
-    long b2At = b1At + bStride * Float.BYTES;
-    long nextAt = next * Float.BYTES;
+    long aAt = address(a, aOffset, (long) depth * ROWS);
+    long b0At = address(b, bOffset, (long) depth * LANES);
+    long b1At = address(b, bOffset + bStride, (long) depth * LANES);
+    long b2At = address(b, bOffset + 2 * bStride, (long) depth * LANES);
+    long nextAt = address(a, next, (long) depth * AHEAD);
     int read = 0;
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
@@ -219,26 +219,23 @@ final class GemmTile {
     FloatVector c31 = FloatVector.zero(FLOATS);
     FloatVector c32 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      read += a.get(I32, nextAt + k * AHEAD_STEP);
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, b0At + k * B_STEP,
-          LITTLE_ENDIAN);
-      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, b1At + k * B_STEP,
-          LITTLE_ENDIAN);
-      FloatVector b2 = FloatVector.fromMemorySegment(FLOATS, b,
-          b2At + k * B_STEP, LITTLE_ENDIAN);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
+      read += MEMORY.get(I32, nextAt + k * AHEAD_STEP);
+      FloatVector b0 = loadAt(b0At + k * B_STEP);
+      FloatVector b1 = loadAt(b1At + k * B_STEP);
+      FloatVector b2 = loadAt(b2At + k * B_STEP);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
       c02 = a0.fma(b2, c02);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + Float.BYTES));
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
       c12 = a1.fma(b2, c12);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
       c22 = a2.fma(b2, c22);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
       c32 = a3.fma(b2, c32);
@@ -266,9 +263,9 @@ final class GemmTile {
   private static void eightByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
       float[] tile,
       int tileOffset, float alpha) {
-    long aAt = aOffset * Float.BYTES;
-    long b0At = bOffset * Float.BYTES;
-    long b1At = b0At + bStride * Float.BYTES;
+    long aAt = address(a, aOffset, (long) depth * ROWS);
+    long b0At = address(b, bOffset, (long) depth * LANES);
+    long b1At = address(b, bOffset + bStride, (long) depth * LANES);
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
@@ -286,32 +283,30 @@ final class GemmTile {
     FloatVector c70 = FloatVector.zero(FLOATS);
     FloatVector c71 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, b0At + k * B_STEP,
-          LITTLE_ENDIAN);
-      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, b1At + k * B_STEP,
-          LITTLE_ENDIAN);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
+      FloatVector b0 = loadAt(b0At + k * B_STEP);
+      FloatVector b1 = loadAt(b1At + k * B_STEP);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + Float.BYTES));
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
-      FloatVector a4 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 4 * Float.BYTES));
+      FloatVector a4 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 4 * Float.BYTES));
       c40 = a4.fma(b0, c40);
       c41 = a4.fma(b1, c41);
-      FloatVector a5 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 5 * Float.BYTES));
+      FloatVector a5 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 5 * Float.BYTES));
       c50 = a5.fma(b0, c50);
       c51 = a5.fma(b1, c51);
-      FloatVector a6 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 6 * Float.BYTES));
+      FloatVector a6 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 6 * Float.BYTES));
       c60 = a6.fma(b0, c60);
       c61 = a6.fma(b1, c61);
-      FloatVector a7 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 7 * Float.BYTES));
+      FloatVector a7 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 7 * Float.BYTES));
       c70 = a7.fma(b0, c70);
       c71 = a7.fma(b1, c71);
     }
@@ -345,9 +340,9 @@ final class GemmTile {
   private static void fourByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
       float[] tile,
       int tileOffset, float alpha) {
-    long aAt = aOffset * Float.BYTES;
-    long b0At = bOffset * Float.BYTES;
-    long b1At = b0At + bStride * Float.BYTES;
+    long aAt = address(a, aOffset, (long) depth * ROWS);
+    long b0At = address(b, bOffset, (long) depth * LANES);
+    long b1At = address(b, bOffset + bStride, (long) depth * LANES);
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c01 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
@@ -357,20 +352,18 @@ final class GemmTile {
     FloatVector c30 = FloatVector.zero(FLOATS);
     FloatVector c31 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, b0At + k * B_STEP,
-          LITTLE_ENDIAN);
-      FloatVector b1 = FloatVector.fromMemorySegment(FLOATS, b, b1At + k * B_STEP,
-          LITTLE_ENDIAN);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
+      FloatVector b0 = loadAt(b0At + k * B_STEP);
+      FloatVector b1 = loadAt(b1At + k * B_STEP);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + Float.BYTES));
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
     }
@@ -391,8 +384,8 @@ final class GemmTile {
 
   private static void eightByOne(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
       int tileOffset, float alpha) {
-    long aAt = aOffset * Float.BYTES;
-    long b0At = bOffset * Float.BYTES;
+    long aAt = address(a, aOffset, (long) depth * ROWS);
+    long b0At = address(b, bOffset, (long) depth * LANES);
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
     FloatVector c20 = FloatVector.zero(FLOATS);
@@ -402,23 +395,22 @@ final class GemmTile {
     FloatVector c60 = FloatVector.zero(FLOATS);
     FloatVector c70 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, b0At + k * B_STEP,
-          LITTLE_ENDIAN);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
+      FloatVector b0 = loadAt(b0At + k * B_STEP);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + Float.BYTES));
       c10 = a1.fma(b0, c10);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
-      FloatVector a4 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 4 * Float.BYTES));
+      FloatVector a4 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 4 * Float.BYTES));
       c40 = a4.fma(b0, c40);
-      FloatVector a5 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 5 * Float.BYTES));
+      FloatVector a5 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 5 * Float.BYTES));
       c50 = a5.fma(b0, c50);
-      FloatVector a6 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 6 * Float.BYTES));
+      FloatVector a6 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 6 * Float.BYTES));
       c60 = a6.fma(b0, c60);
-      FloatVector a7 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 7 * Float.BYTES));
+      FloatVector a7 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 7 * Float.BYTES));
       c70 = a7.fma(b0, c70);
     }
     FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
@@ -442,22 +434,21 @@ final class GemmTile {
 
   private static void fourByOne(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
       int tileOffset, float alpha) {
-    long aAt = aOffset * Float.BYTES;
-    long b0At = bOffset * Float.BYTES;
+    long aAt = address(a, aOffset, (long) depth * ROWS);
+    long b0At = address(b, bOffset, (long) depth * LANES);
     FloatVector c00 = FloatVector.zero(FLOATS);
     FloatVector c10 = FloatVector.zero(FLOATS);
     FloatVector c20 = FloatVector.zero(FLOATS);
     FloatVector c30 = FloatVector.zero(FLOATS);
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = FloatVector.fromMemorySegment(FLOATS, b, b0At + k * B_STEP,
-          LITTLE_ENDIAN);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP));
+      FloatVector b0 = loadAt(b0At + k * B_STEP);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP));
       c00 = a0.fma(b0, c00);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + Float.BYTES));
       c10 = a1.fma(b0, c10);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, a.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
     }
     FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
