@@ -23,9 +23,10 @@ import org.jspecify.annotations.Nullable;
  * AdamW with 8-bit moments over the blocks of one or more stacked tensors, in parallel: {@link BlockwiseAdamW} to the byte.
  * Whole blocks are done with vectors, the rest by the plain code.
  *
- * <p>With vectors of 512 bits, 16 elements in the caches take one core 30 ns (Intel Xeon of 2023), of which its root and
- * division take 12. They took 35 while the root was divided by the correction ({@link ConstantDivisor}), and codes of the
- * second moment, which is never negative, minded a sign. Narrower vectors look codes up one by one.
+ * <p>With vectors of 512 bits, 16 elements in the caches take one core 30 ns (Intel Xeon of 2023), of which the root and the
+ * division occupy its divider for some 35 cycles. They took 35 ns while the root was divided by the correction too
+ * ({@link ConstantDivisor}), and codes of the second moment, which is never negative, minded a sign. Narrower vectors look
+ * codes up one by one.
  */
 final class AdamW8bitKernel {
   /** Blocks that a task takes. */
