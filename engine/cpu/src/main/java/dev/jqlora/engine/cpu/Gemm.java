@@ -28,8 +28,8 @@ import jdk.incubator.vector.FloatVector;
  * A register tile with its operands in cache reaches 97 % of the roof, 93 to 95 with several megabytes of B packed in
  * turn; on an Intel Xeon of 2023, whose third cache is far, 92 and 57. There twice as many tasks, of two panels instead of
  * four, with sums of eight times as many rows, brought B's part into the second cache for good and products from 81 to 86 %
- * of the roof to 88 or 89. Tiles three vectors wide are faster than those of one by about a third; packed memory that begins at cache lines
- * gives the tile a tenth more.
+ * of the roof to 88 or 89. Tiles three vectors wide are faster than those of one by about a third; packed memory that begins
+ * at cache lines gives the tile a tenth more.
  *
  * <p><b>Order of sums.</b> The summed axis is cut at multiples of {@link #DEPTH}. Within a cut each number is a chain of
  * fused multiply-adds in ascending order from 0; the first cut is stored times alpha (or added to C), the others are
