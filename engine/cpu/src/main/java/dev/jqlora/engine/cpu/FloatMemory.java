@@ -20,8 +20,8 @@ import jdk.incubator.vector.VectorMask;
  * Where some of a program's memory was confined to a thread, the compiler moved the check of the owner in front of loops whose
  * memory has none, found it to fail at each call, and compiled the loop anew without having learned from that, until it left
  * it to the quick compiler, whose vectors are objects: RMSNorm's gradient then took 80 ms instead of 1.2, SwiGLU's 600
- * instead of 14. So kernels check a run of memory once, by {@link #address}, and go over it by addresses within one constant
- * segment, of which the compiler knows everything.
+ * instead of 14. So kernels that stream memory, and {@link GemmTile}, check a run of it once, by {@link #address}, and go over
+ * it by addresses within one constant segment, of which the compiler knows everything.
  *
  * <p>Loops that are compiled together with many others read vectors without these methods. The compiler makes some
  * hundreds of nodes of its graph out of each operation on vectors, 11,000 out of {@link VectorExp}; beyond 18,000 in one
