@@ -182,6 +182,7 @@ final class AdamW8bitKernel {
         FloatVector update = m.div(correction.divide(v.sqrt()).add(epsilon));
         storeAt(loadAt(parameterAt + i * STEP).mul(decay).add(update.mul(stepSize)), parameterAt + i * STEP);
         greatest1 = greatest1.max(m.reinterpretAsInts().and(Integer.MAX_VALUE));
+        // Never negative, nor NaN: the block was looked at.
         greatest2 = greatest2.max(v.reinterpretAsInts());
         m.intoArray(first, i);
         v.intoArray(second, i);

@@ -11,7 +11,10 @@ import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
-/** Sums, products and linear functions of F32 memory, element by element; the result may be any of the inputs. */
+/**
+ * Sums, products and linear functions of F32 memory, element by element; the result may be any of the inputs. Each has a loop of
+ * its own: an operation that is handed to a common one is not known where that is compiled, and vectors become objects.
+ */
 final class ElementwiseKernel {
   private ElementwiseKernel() {}
 

@@ -23,7 +23,7 @@ import jdk.incubator.vector.VectorMask;
  * instead of 14. So kernels that stream memory, and {@link GemmTile}, check a run of it once, by {@link #address}, and go over
  * it by addresses within one constant segment, of which the compiler knows everything.
  *
- * <p>Loops that are compiled together with many others read vectors without these methods. The compiler makes some
+ * <p>Loops that are compiled together with many others read segments without these methods. The compiler makes some
  * hundreds of nodes of its graph out of each operation on vectors, 11,000 out of {@link VectorExp}; beyond 18,000 in one
  * compilation it takes no method in any more but Java's own, and a vector that passes between methods is an object. What is
  * compiled together differs from run to run.

@@ -26,7 +26,7 @@ import jdk.incubator.vector.FloatVector;
  * more with {@link WidePanels}. Of a thread's time packing A now takes 1 %, packing B 3 (4 where it is not transposed),
  * waiting for the other thread 1 to 3; by leaving it out, A from the outer caches takes 4 % and taking the sums to C 1.
  * A register tile with its operands in cache reaches 97 % of the roof, 93 to 95 with several megabytes of B packed in
- * turn; on an Intel Xeon of 2023, whose third cache is far, 92 and 57. There twice as many tasks, of two panels instead of
+ * turn; on an Intel Xeon of 2023, whose third cache is far, 92 (100 by address) and 57. There twice as many tasks, of two panels instead of
  * four, with sums of eight times as many rows, brought B's part into the second cache for good and products from 81 to 86 %
  * of the roof to 88 or 89. Tiles three vectors wide are faster than those of one by about a third; packed memory that begins
  * at cache lines gives the tile a tenth more.

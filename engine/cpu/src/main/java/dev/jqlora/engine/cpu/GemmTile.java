@@ -19,7 +19,7 @@ import jdk.incubator.vector.FloatVector;
  * the sum loads 3 vectors and 8 broadcast numbers for 24 fused multiply-adds, so arithmetic and not loading sets the
  * pace. With 16 registers it is 4 rows, 12 accumulators. Where only one or two vectors of columns remain, narrower kernels
  * finish. The accumulators are local variables written out one by one because an array of vectors would live
- * in memory; and memory is read without helper methods, because the compiler inlines only so much into one method. A method
+ * in memory; and nothing but a load is a helper method, because the compiler inlines only so much into one method. A method
  * half as long again stayed with the quick compiler in a whole run, which ran out of registers, at a tenth of the speed.
  *
  * <p>Memory is read by address (see {@link FloatMemory}), which is a number that the loop does not change and a constant times

@@ -23,8 +23,8 @@ class OtherMemoryTest {
   /** The compiled code of a kernel was left since what was checked before its loop did not hold. */
   private static final Pattern TRAP = Pattern
       .compile("dev\\.jqlora\\.engine\\.cpu\\.(RmsNorm|SwiGlu)Kernel.* profile_predicate ");
-  /** Once or twice is learning. It was ten times in these runs, five times as long, and hundreds of times in longer ones. */
-  private static final int MOST = 4;
+  /** Once or twice is learning. It was 6 to 12 times in this program, and about 30 in a longer one. */
+  private static final int MOST = 2;
 
   @Test
   void kernelsAreNotCompiledOverAndOver() throws IOException, InterruptedException {
