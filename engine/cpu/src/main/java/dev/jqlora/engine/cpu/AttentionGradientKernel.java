@@ -1,9 +1,9 @@
 package dev.jqlora.engine.cpu;
 
-import static dev.jqlora.engine.cpu.FloatMemory.get;
+import static dev.jqlora.engine.cpu.FloatMemory.address;
 import static dev.jqlora.engine.cpu.FloatMemory.load;
-import static dev.jqlora.engine.cpu.FloatMemory.set;
-import static dev.jqlora.engine.cpu.FloatMemory.store;
+import static dev.jqlora.engine.cpu.FloatMemory.loadAt;
+import static dev.jqlora.engine.cpu.FloatMemory.storeAt;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
@@ -30,10 +30,13 @@ import jdk.incubator.vector.VectorOperators;
  */
 final class AttentionGradientKernel {
   private static final int ROW_PANELS = 4;
-  private static final int KEY_PANELS = 2;
+  private static final int KEY_PANELS = 4;
   /** Rows of a block; with {@link #KEYS}, p, ds and its transpose stay in the second-level cache. */
   private static final int ROWS = ROW_PANELS * GemmTile.COLUMNS;
   private static final int KEYS = KEY_PANELS * GemmTile.COLUMNS;
+  /** Bytes of a vector, and of a row of p or ds. */
+  private static final long VECTOR = (long) LANES * Float.BYTES;
+  private static final long ROW = (long) GemmTile.COLUMNS * Float.BYTES;
 
   private final Workers workers;
 
@@ -67,24 +70,30 @@ final class AttentionGradientKernel {
   /**
    * Memory of one thread.
    *
-   * @param keys and values as columns, {@code [panel][vector][headDim][LANES]}
-   * @param keysTransposed as rows, {@code [block][row tile][keys][ROWS]}
-   * @param dk and dv {@code [panel][headDim][COLUMNS]}
+   * @param keys and values as columns, {@code [panel][headDim][COLUMNS]}
+   * @param keyRows keys as rows, {@code [block][panel of headDim][key][COLUMNS]}
+   * @param dk and dv {@code [panel of keys][headDim][COLUMNS]}
+   * @param q and dout {@code [row tile][headDim][ROWS]}; transposed {@code [tile of headDim][row][ROWS]}
+   * @param dq {@code [row tile][panel of headDim][ROWS][COLUMNS]}
+   * @param p of a panel of keys, {@code [row][COLUMNS]}; ds likewise
+   * @param dsTransposed {@code [row tile][key][ROWS]}
    */
-  private record Memory(MemorySegment keys, MemorySegment values, MemorySegment keysTransposed, MemorySegment dk,
+  private record Memory(MemorySegment keys, MemorySegment values, MemorySegment keyRows, MemorySegment dk,
       MemorySegment dv, MemorySegment q, MemorySegment qTransposed, MemorySegment dout, MemorySegment doutTransposed,
       MemorySegment dq, MemorySegment packing, MemorySegment p, MemorySegment ds, MemorySegment dsTransposed,
-      float[] tile, float[] otherTile, float[] logSumExp, float[] delta, int[] first, int[] last) {
+      MemorySegment tile, PanelRows panelRows, float[] logSumExp, float[] delta, int[] first, int[] last, int[] read) {
     static Memory of(ScratchParts parts, AttentionShape shape, int tokens) {
       int padded = padded(shape.headDim());
-      long keys = (long) Math.ceilDiv(tokens, KEYS) * KEYS * padded;
+      int panels = panels(shape.headDim()) * GemmTile.COLUMNS;
+      long keys = (long) Math.ceilDiv(tokens, KEYS) * KEYS;
       long rows = (long) ROWS * padded;
-      return new Memory(parts.floats(keys), parts.floats(keys), parts.floats(keys), parts.floats(keys),
-          parts.floats(keys), parts.floats(rows), parts.floats(rows), parts.floats(rows), parts.floats(rows),
-          parts.floats(rows), parts.floats(Panels.scratch(Math.max(padded, KEYS), Math.max(padded, ROWS))),
-          parts.floats(KEYS * ROWS), parts.floats(KEYS * ROWS), parts.floats(KEYS * ROWS),
-          new float[GemmTile.SIZE], new float[GemmTile.SIZE],
-          new float[ROWS], new float[ROWS], new int[ROWS], new int[ROWS]);
+      return new Memory(parts.floats(keys * padded), parts.floats(keys * padded), parts.floats(keys * panels),
+          parts.floats(keys * padded), parts.floats(keys * padded), parts.floats(rows), parts.floats(rows),
+          parts.floats(rows), parts.floats(rows), parts.floats((long) ROWS * panels),
+          parts.floats(Panels.scratch(Math.max(panels, KEYS), Math.max(padded, ROWS))),
+          parts.floats(GemmTile.COLUMNS * ROWS), parts.floats(GemmTile.COLUMNS * ROWS), parts.floats(KEYS * ROWS),
+          parts.floats(GemmTile.SIZE), PanelRows.of(parts, shape.headDim()), new float[ROWS], new float[ROWS],
+          new int[ROWS], new int[ROWS], new int[1]);
     }
 
     static List<Memory> of(ScratchParts parts, AttentionShape shape, int tokens, int threads) {
@@ -94,6 +103,11 @@ final class AttentionGradientKernel {
 
   private static int padded(int extent) {
     return Math.ceilDiv(extent, GemmTile.ROWS) * GemmTile.ROWS;
+  }
+
+  /** Panels that the columns of a head fill. */
+  private static int panels(int headDim) {
+    return Math.ceilDiv(headDim, GemmTile.COLUMNS);
   }
 
   /** All of one key-value head. */
@@ -125,8 +139,8 @@ final class AttentionGradientKernel {
       columns(keys, memory.keys);
       columns(values, memory.values);
       for (int key = 0; key < tokens; key += KEYS) {
-        Panels.pack(keys, false, 0, headDim, key, Math.min(KEYS, tokens - key), GemmTile.ROWS, memory.keysTransposed,
-            (long) key * padded, memory.packing);
+        Panels.pack(keys, false, 0, headDim, key, Math.min(KEYS, tokens - key), GemmTile.COLUMNS, memory.keyRows,
+            keyRows(key), memory.packing);
       }
       int keyCount = Math.ceilDiv(tokens, GemmTile.COLUMNS) * GemmTile.COLUMNS;
       FloatMemory.fill(memory.dk, 0, (long) keyCount * padded, 0f);
@@ -135,18 +149,23 @@ final class AttentionGradientKernel {
       for (int row = 0; row < rows; row += ROWS) {
         rows(row, Math.min(ROWS, rows - row));
       }
-      for (int key = 0; key < tokens; key++) {
-        write(memory.dk, key, shape.keys(tensors.dk, tokens, kvHead), key);
-        write(memory.dv, key, shape.keys(tensors.dv, tokens, kvHead), key);
-      }
+      write(memory.dk, shape.keys(tensors.dk, tokens, kvHead));
+      write(memory.dv, shape.keys(tensors.dv, tokens, kvHead));
     }
 
-    /** Packs rows as the columns of whole panels, with zeros behind the last. */
     private void columns(MatrixSource source, MemorySegment panels) {
-      Panels.pack(source, true, 0, tokens, 0, headDim, LANES, panels, 0, memory.packing);
-      long packed = (long) Math.ceilDiv(tokens, LANES) * LANES * headDim;
-      long whole = (long) Math.ceilDiv(tokens, GemmTile.COLUMNS) * GemmTile.COLUMNS * headDim;
-      FloatMemory.fill(panels, packed, whole - packed, 0f);
+      Panels.pack(source, true, 0, tokens, 0, headDim, GemmTile.COLUMNS, panels, 0, memory.packing);
+    }
+
+    /** Where a block of keys begins among their rows. */
+    private long keyRows(int key) {
+      return (long) key * panels(headDim) * GemmTile.COLUMNS;
+    }
+
+    private void write(MemorySegment panels, MatrixSource.Heads target) {
+      for (int key = 0; key < tokens; key += GemmTile.COLUMNS) {
+        memory.panelRows.write(panels, (long) key * padded, Math.min(GemmTile.COLUMNS, tokens - key), target, key);
+      }
     }
 
     /** One block of rows meets all keys that it sees. */
@@ -157,7 +176,7 @@ final class AttentionGradientKernel {
       Panels.pack(dout, true, firstRow, rows, 0, headDim, GemmTile.ROWS, memory.dout, 0, memory.packing);
       Panels.pack(q, false, 0, headDim, firstRow, rows, GemmTile.ROWS, memory.qTransposed, 0, memory.packing);
       Panels.pack(dout, false, 0, headDim, firstRow, rows, GemmTile.ROWS, memory.doutTransposed, 0, memory.packing);
-      FloatMemory.fill(memory.dq, 0, (long) ROWS * padded, 0f);
+      FloatMemory.fill(memory.dq, 0, (long) ROWS * panels(headDim) * GemmTile.COLUMNS, 0f);
       int least = Integer.MAX_VALUE;
       int greatest = -1;
       for (int row = 0; row < ROWS; row++) {
@@ -173,63 +192,93 @@ final class AttentionGradientKernel {
         }
       }
       for (int key = least / KEYS * KEYS; key <= greatest; key += KEYS) {
-        block(key, Math.min(KEYS, tokens - key), rows);
+        block(key, Math.min(KEYS, tokens - key), greatest, rows);
       }
       MatrixSource.Heads dq = shape.queries(tensors.dq, tokens, kvHead);
       for (int row = 0; row < rows; row++) {
-        write(memory.dq, row, dq, firstRow + row);
+        writeQuery(row, dq.data(), dq.at(firstRow + row));
       }
+    }
+
+    /** A row of dq. */
+    private void writeQuery(int row, MemorySegment target, long to) {
+      for (int panel = 0; panel < panels(headDim); panel++) {
+        int column = panel * GemmTile.COLUMNS;
+        FloatMemory.copy(memory.dq, queryTile(row, panel) + (long) row % GemmTile.ROWS * GemmTile.COLUMNS, target,
+            to + column, Math.min(GemmTile.COLUMNS, headDim - column));
+      }
+    }
+
+    /** Where a tile of dq begins. */
+    private long queryTile(int row, int panel) {
+      return ((long) row / GemmTile.ROWS * panels(headDim) + panel) * GemmTile.SIZE;
     }
 
     /** Σ dout · out of one row. */
     private float delta(long at) {
       FloatVector sum = FloatVector.zero(FLOATS);
-      for (int i = 0; i < headDim; i += LANES) {
-        VectorMask<Float> present = FloatMemory.tail(headDim - i);
-        sum = load(tensors.dout, at + i, present).fma(load(tensors.out, at + i, present), sum);
+      int whole = FLOATS.loopBound(headDim);
+      for (int i = 0; i < whole; i += LANES) {
+        sum = load(tensors.dout, at + i).fma(load(tensors.out, at + i), sum);
+      }
+      if (whole < headDim) {
+        VectorMask<Float> present = FloatMemory.tail(headDim - whole);
+        sum = load(tensors.dout, at + whole, present).fma(load(tensors.out, at + whole, present), sum);
       }
       return LaneSum.of(sum);
     }
 
-    private void block(int firstKey, int keys, int rows) {
-      int paddedRows = padded(rows);
-      for (int panel = 0; panel * GemmTile.COLUMNS < keys; panel++) {
-        int key = firstKey + panel * GemmTile.COLUMNS;
-        long offset = (long) panel * GemmTile.COLUMNS * rows;
-        int firstSeen = paddedRows;
-        for (int row = paddedRows - GemmTile.ROWS; row >= 0; row -= GemmTile.ROWS) {
-          if (sees(row, key)) {
-            firstSeen = row;
-            scores(row, rows, key, offset);
-          } else {
-            int count = Math.min(GemmTile.ROWS, rows - row);
-            for (int lane = 0; lane < GemmTile.COLUMNS; lane += LANES) {
-              FloatMemory.fill(memory.p, place(offset, lane, rows, row), (long) count * LANES, 0f);
-              FloatMemory.fill(memory.ds, place(offset, lane, rows, row), (long) count * LANES, 0f);
-            }
-          }
-        }
+    private void block(int firstKey, int keys, int lastKey, int rows) {
+      for (int key = firstKey; key < firstKey + keys && key <= lastKey; key += GemmTile.COLUMNS) {
+        int firstSeen = scores(firstKey, key, rows);
         int depth = rows - firstSeen;
         if (depth > 0) {
-          long at = place(offset, 0, rows, firstSeen);
-          accumulate(memory.doutTransposed, (long) firstSeen * GemmTile.ROWS, rows, memory.p, at, depth, memory.dv,
-              (long) key * padded);
-          accumulate(memory.qTransposed, (long) firstSeen * GemmTile.ROWS, rows, memory.ds, at, depth, memory.dk,
-              (long) key * padded);
+          accumulate(memory.doutTransposed, (long) firstSeen * GemmTile.ROWS, rows, memory.p,
+              (long) firstSeen * GemmTile.COLUMNS, depth, memory.dv, (long) key * padded);
+          accumulate(memory.qTransposed, (long) firstSeen * GemmTile.ROWS, rows, memory.ds,
+              (long) firstSeen * GemmTile.COLUMNS, depth, memory.dk, (long) key * padded);
         }
-        transpose(offset, rows, panel * GemmTile.COLUMNS, Math.min(GemmTile.COLUMNS, keys - panel * GemmTile.COLUMNS),
-            keys);
       }
-      for (int row = 0; row < rows; row += GemmTile.COLUMNS) {
-        accumulate(memory.keysTransposed, (long) firstKey * padded, keys, memory.dsTransposed, (long) row * keys, keys,
-            memory.dq,
-            (long) row * padded);
+      for (int row = 0; row < rows; row += GemmTile.ROWS) {
+        int last = -1;
+        for (int r = row; r < row + GemmTile.ROWS; r++) {
+          last = Math.max(last, memory.last[r]);
+        }
+        int depth = Math.clamp(last + 1 - firstKey, 0, keys);
+        if (depth > 0) {
+          queries(row, firstKey, keys, depth);
+        }
       }
     }
 
-    /** Where a row of LANES numbers is in a panel {@code [COLUMNS / LANES][rows][LANES]} that begins at {@code panel}. */
-    private static long place(long panel, int lane, int rows, int row) {
-      return panel + (long) lane * rows + (long) row * LANES;
+    /** Adds to a tile of dq what it has of the first {@code depth} of a block's keys. */
+    private void queries(int row, int firstKey, int keys, int depth) {
+      for (int panel = 0; panel < panels(headDim); panel++) {
+        int column = panel * GemmTile.COLUMNS;
+        memory.read[0] += GemmTile.multiply(memory.dsTransposed, (long) row * KEYS, memory.keyRows,
+            keyRows(firstKey) + (long) column * keys, depth, Math.min(GemmTile.COLUMNS, headDim - column), memory.tile,
+            0,
+            (long) row * KEYS);
+        GemmTile.add(memory.tile, 1, false, memory.dq, queryTile(row, panel));
+      }
+    }
+
+    /** p and ds of all rows and a panel of keys; returns the first row that sees any, or how many rows there are. */
+    private int scores(int firstKey, int key, int rows) {
+      int firstSeen = rows;
+      MatrixSource ds = MatrixSource.of(memory.ds, ROWS, GemmTile.COLUMNS);
+      for (int row = padded(rows) - GemmTile.ROWS; row >= 0; row -= GemmTile.ROWS) {
+        if (sees(row, key)) {
+          firstSeen = row;
+          tileOfScores(row, rows, key);
+        } else {
+          FloatMemory.fill(memory.p, (long) row * GemmTile.COLUMNS, GemmTile.SIZE, 0f);
+          FloatMemory.fill(memory.ds, (long) row * GemmTile.COLUMNS, GemmTile.SIZE, 0f);
+        }
+        Panels.pack(ds, true, row, GemmTile.ROWS, 0, GemmTile.COLUMNS, GemmTile.ROWS, memory.dsTransposed,
+            (long) row * KEYS + (long) (key - firstKey) * GemmTile.ROWS, memory.packing);
+      }
+      return firstSeen;
     }
 
     /** Whether any row of a tile sees any key of a panel. */
@@ -242,27 +291,34 @@ final class AttentionGradientKernel {
       return false;
     }
 
-    /** p and ds of a tile of rows, of {@code rows} in all, and the panel of keys that begins at {@code panel}. */
-    private void scores(int row, int rows, int key, long panel) {
-      GemmTile.multiply(memory.q, (long) row * headDim, memory.keys, (long) key * headDim, (long) headDim * LANES,
-          headDim, GemmTile.COLUMNS, memory.tile, 0);
-      GemmTile.multiply(memory.dout, (long) row * headDim, memory.values, (long) key * headDim, (long) headDim * LANES,
-          headDim, GemmTile.COLUMNS, memory.otherTile, 0);
+    /** p and ds of a tile of rows, of {@code rows} in all, and a panel of keys. */
+    private void tileOfScores(int row, int rows, int key) {
+      long tile = (long) row * GemmTile.COLUMNS;
+      long rowTile = (long) row * headDim;
+      long columns = (long) key * headDim;
+      long next = Math.max(row - GemmTile.ROWS, 0) * (long) headDim;
+      memory.read[0] += GemmTile.multiply(memory.q, rowTile, memory.keys, columns, headDim, GemmTile.COLUMNS, memory.p,
+          tile, next);
+      memory.read[0] += GemmTile.multiply(memory.dout, rowTile, memory.values, columns, headDim, GemmTile.COLUMNS,
+          memory.ds, tile, next);
       FloatVector scale = FloatVector.broadcast(FLOATS, shape.scale());
+      long pAt = address(memory.p, tile, GemmTile.SIZE);
+      long dsAt = address(memory.ds, tile, GemmTile.SIZE);
       int count = Math.min(GemmTile.ROWS, rows - row);
       for (int r = 0; r < count; r++) {
         FloatVector negative = FloatVector.broadcast(FLOATS, -memory.logSumExp[row + r]);
-        boolean whole = memory.first[row + r] <= key && memory.last[row + r] >= key + GemmTile.COLUMNS - 1;
-        for (int lane = 0; lane < GemmTile.COLUMNS; lane += LANES) {
-          int at = r * GemmTile.COLUMNS + lane;
-          FloatVector p = VectorExp.exp(FloatVector.fromArray(FLOATS, memory.tile, at).fma(scale, negative));
+        FloatVector delta = FloatVector.broadcast(FLOATS, memory.delta[row + r]);
+        int first = memory.first[row + r] - key;
+        int last = memory.last[row + r] - key;
+        boolean whole = first <= 0 && last >= GemmTile.COLUMNS - 1;
+        for (int vector = 0; vector < GemmTile.COLUMNS / LANES; vector++) {
+          long at = r * ROW + vector * VECTOR;
+          FloatVector p = VectorExp.exp(loadAt(pAt + at).fma(scale, negative));
           if (!whole) {
-            p = p.blend(0f, hidden(memory.first[row + r] - key - lane, memory.last[row + r] - key - lane));
+            p = p.blend(0f, hidden(first - vector * LANES, last - vector * LANES));
           }
-          FloatVector dp = FloatVector.fromArray(FLOATS, memory.otherTile, at);
-          long place = place(panel, lane, rows, row + r);
-          store(p, memory.p, place);
-          store(p.mul(dp.sub(memory.delta[row + r])).mul(scale), memory.ds, place);
+          storeAt(p, pAt + at);
+          storeAt(p.mul(loadAt(dsAt + at).sub(delta)).mul(scale), dsAt + at);
         }
       }
     }
@@ -274,43 +330,17 @@ final class AttentionGradientKernel {
     }
 
     /**
-     * Adds to {@code target[headDim][COLUMNS]} the product of a packed Aᵀ and a panel {@code b[COLUMNS / LANES][packed][LANES]}.
+     * Adds to {@code target[headDim][COLUMNS]} the product of a packed Aᵀ and a panel {@code b[depth][COLUMNS]}.
      *
-     * @param packed depth of A and b, of which {@code depth} is used from aOffset and bOffset on
+     * @param packed depth of A, of which {@code depth} is used from aOffset on
      */
     private void accumulate(MemorySegment a, long aOffset, int packed, MemorySegment b, long bOffset, int depth,
         MemorySegment target, long targetOffset) {
       for (int i = 0; i < headDim; i += GemmTile.ROWS) {
-        GemmTile.multiply(a, aOffset + (long) i * packed, b, bOffset, (long) packed * LANES, depth, GemmTile.COLUMNS,
-            memory.tile, 0);
-        long to = targetOffset + (long) i * GemmTile.COLUMNS;
-        for (int at = 0; at < GemmTile.SIZE; at += LANES) {
-          store(load(target, to + at).add(FloatVector.fromArray(FLOATS, memory.tile, at)), target, to + at);
-        }
-      }
-    }
-
-    /** A panel of ds, its rows being keys' columns, becomes rows of panels whose columns are ds's rows. */
-    private void transpose(long offset, int rows, int firstKey, int count, int keys) {
-      for (int row = 0; row < Math.ceilDiv(rows, GemmTile.COLUMNS) * GemmTile.COLUMNS; row += LANES) {
-        int width = Math.clamp(rows - row, 0, LANES);
-        for (int key = 0; key < count; key++) {
-          long from = place(offset, key / LANES * LANES, rows, row) + key % LANES;
-          long to = (long) row * keys + (long) (firstKey + key) * LANES;
-          for (int r = 0; r < width; r++) {
-            set(memory.dsTransposed, to + r, get(memory.ds, from + (long) r * LANES));
-          }
-          FloatMemory.fill(memory.dsTransposed, to + width, LANES - width, 0f);
-        }
-      }
-    }
-
-    /** Column {@code index} of {@code [panel][headDim][COLUMNS]} becomes a row of a tensor. */
-    private void write(MemorySegment panels, int index, MatrixSource.Heads target, int row) {
-      long from = (long) index / GemmTile.COLUMNS * GemmTile.COLUMNS * padded + index % GemmTile.COLUMNS;
-      long to = target.at(row);
-      for (int i = 0; i < headDim; i++) {
-        set(target.data(), to + i, get(panels, from + (long) i * GemmTile.COLUMNS));
+        long from = aOffset + (long) i * packed;
+        long next = i + GemmTile.ROWS < headDim ? from + (long) GemmTile.ROWS * packed : aOffset;
+        memory.read[0] += GemmTile.multiply(a, from, b, bOffset, depth, GemmTile.COLUMNS, memory.tile, 0, next);
+        GemmTile.add(memory.tile, 1, false, target, targetOffset + (long) i * GemmTile.COLUMNS);
       }
     }
   }

@@ -1,9 +1,13 @@
 package dev.jqlora.engine.cpu;
 
+import static dev.jqlora.engine.cpu.FloatMemory.MEMORY;
+import static dev.jqlora.engine.cpu.FloatMemory.address;
 import static dev.jqlora.engine.cpu.FloatMemory.get;
 import static dev.jqlora.engine.cpu.FloatMemory.load;
+import static dev.jqlora.engine.cpu.FloatMemory.loadAt;
 import static dev.jqlora.engine.cpu.FloatMemory.set;
 import static dev.jqlora.engine.cpu.FloatMemory.store;
+import static dev.jqlora.engine.cpu.FloatMemory.storeAt;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
@@ -41,6 +45,8 @@ final class AttentionKernel {
   private static final int TASKS_PER_THREAD = 4;
   /** Stands for no key yet: finite, so that differences of it are numbers. */
   private static final float NO_MAXIMUM = -1e30f;
+  /** Bytes of a row of scores or outputs. */
+  private static final long ROW = (long) GemmTile.COLUMNS * Float.BYTES;
 
   private final Workers workers;
 
@@ -48,19 +54,28 @@ final class AttentionKernel {
     this.workers = workers;
   }
 
-  /** Memory of one thread. */
+  /**
+   * Memory of one thread.
+   *
+   * @param queries packed as columns, {@code [panel][headDim][COLUMNS]}; out likewise
+   * @param keys packed as rows, {@code [tile][headDim][ROWS]}
+   * @param values packed as rows of Vᵀ, {@code [tile][key][ROWS]}
+   * @param scores of one panel, {@code [key][COLUMNS]}, and then their exponentials
+   * @param maximum one number a column; denominator, correction, first and last key likewise
+   */
   private record Memory(MemorySegment queries, MemorySegment keys, MemorySegment values, MemorySegment out,
-      MemorySegment packing, float[] scores, MemorySegment p, float[] tile, MemorySegment maximum,
-      MemorySegment denominator,
-      MemorySegment correction, MemorySegment first, MemorySegment last) {
+      MemorySegment packing, MemorySegment scores, MemorySegment maximum, MemorySegment denominator,
+      MemorySegment correction, MemorySegment first, MemorySegment last, MemorySegment tile, PanelRows rows,
+      int[] read) {
     static Memory of(ScratchParts parts, int headDim) {
       int padded = padded(headDim);
       return new Memory(parts.floats((long) MAX_COLUMNS * headDim), parts.floats((long) KEYS * headDim),
           parts.floats((long) KEYS * padded), parts.floats((long) MAX_COLUMNS * padded),
-          parts.floats(Panels.scratch(padded, Math.max(headDim, KEYS))), new float[KEYS * GemmTile.COLUMNS],
-          parts.floats(KEYS * GemmTile.COLUMNS), new float[GemmTile.SIZE], parts.floats(MAX_COLUMNS),
-          parts.floats(MAX_COLUMNS),
-          parts.floats(GemmTile.COLUMNS), parts.floats(MAX_COLUMNS), parts.floats(MAX_COLUMNS));
+          parts.floats(Panels.scratch(padded, Math.max(headDim, KEYS))), parts.floats(KEYS * GemmTile.COLUMNS),
+          parts.floats(MAX_COLUMNS), parts.floats(MAX_COLUMNS), parts.floats(GemmTile.COLUMNS),
+          parts.floats(MAX_COLUMNS), parts.floats(MAX_COLUMNS), parts.floats(GemmTile.SIZE),
+          PanelRows.of(parts, headDim),
+          new int[1]);
     }
 
     static List<Memory> of(ScratchParts parts, int headDim, int threads) {
@@ -125,7 +140,8 @@ final class AttentionKernel {
 
     void run(MemorySegment q, MemorySegment k, MemorySegment v, int tokens, int keys, AttentionShape.Visible visible,
         MemorySegment out, MemorySegment logSumExp) {
-      Panels.pack(shape.queries(q, tokens, kvHead), true, firstColumn, columns, 0, headDim, LANES, memory.queries,
+      Panels.pack(shape.queries(q, tokens, kvHead), true, firstColumn, columns, 0, headDim, GemmTile.COLUMNS,
+          memory.queries,
           0, memory.packing);
       FloatMemory.fill(memory.out, 0,
           (long) Math.ceilDiv(columns, GemmTile.COLUMNS) * GemmTile.COLUMNS * padded(headDim), 0f);
@@ -191,83 +207,123 @@ final class AttentionKernel {
     /** One panel of queries meets the keys that any of it sees of the {@code packed} ones. */
     private void attend(int column, int width, int firstKey, int keys, int packed) {
       for (int key = 0; key < keys; key += GemmTile.ROWS) {
-        GemmTile.multiply(memory.keys, (long) key * headDim, memory.queries, (long) column * headDim,
-            (long) headDim * LANES, headDim, width, memory.scores, key * GemmTile.COLUMNS);
+        long tile = (long) key * headDim;
+        long next = key + GemmTile.ROWS < keys ? tile + (long) GemmTile.ROWS * headDim : 0;
+        memory.read[0] += GemmTile.multiply(memory.keys, tile, memory.queries, (long) column * headDim, headDim, width,
+            memory.scores, (long) key * GemmTile.COLUMNS, next);
       }
+      long out = (long) column * padded(headDim);
       for (int lane = 0; lane < width; lane += LANES) {
         if (least(memory.last, column + lane, LANES) < firstKey + keys - 1
             || greatest(memory.first, column + lane, LANES) > firstKey) {
           mask(column, lane, firstKey, keys);
         }
         softmax(column, lane, keys);
+        correct(out, lane);
       }
-      long out = (long) column * padded(headDim);
       for (int i = 0; i < headDim; i += GemmTile.ROWS) {
-        GemmTile.multiply(memory.values, (long) i * packed, memory.p, 0, (long) keys * LANES, keys, width, memory.tile,
-            0);
-        accumulate(out + (long) i * GemmTile.COLUMNS, width);
+        long tile = (long) i * packed;
+        long next = i + GemmTile.ROWS < headDim ? tile + (long) GemmTile.ROWS * packed : 0;
+        memory.read[0] += GemmTile.multiply(memory.values, tile, memory.scores, 0, keys, width, memory.tile, 0, next);
+        GemmTile.add(memory.tile, 1, false, memory.out, out + (long) i * GemmTile.COLUMNS);
       }
     }
 
     private void mask(int column, int lane, int firstKey, int keys) {
       FloatVector first = load(memory.first, column + lane);
       FloatVector last = load(memory.last, column + lane);
+      long scores = scores(lane, keys);
       for (int key = 0; key < keys; key++) {
         FloatVector index = FloatVector.broadcast(FLOATS, firstKey + key);
-        int at = key * GemmTile.COLUMNS + lane;
-        FloatVector visible = FloatVector.fromArray(FLOATS, memory.scores, at).blend(Float.NEGATIVE_INFINITY,
-            index.compare(VectorOperators.LT, first).or(index.compare(VectorOperators.GT, last)));
-        visible.intoArray(memory.scores, at);
+        storeAt(loadAt(scores + key * ROW).blend(Float.NEGATIVE_INFINITY,
+            index.compare(VectorOperators.LT, first).or(index.compare(VectorOperators.GT, last))), scores + key * ROW);
       }
+    }
+
+    /** The address of the scores of LANES queries. */
+    private long scores(int lane, int keys) {
+      return address(memory.scores, lane, (long) keys * GemmTile.COLUMNS - lane);
     }
 
     /** Scores become exponentials; the maximum, denominator and correction of LANES queries are brought up to date. */
     private void softmax(int column, int lane, int keys) {
-      float scale = shape.scale();
-      FloatVector greatest = FloatVector.fromArray(FLOATS, memory.scores, lane);
-      for (int key = 1; key < keys; key++) {
-        greatest = greatest.max(FloatVector.fromArray(FLOATS, memory.scores, key * GemmTile.COLUMNS + lane));
-      }
-      FloatVector before = fromMemorySegment(FLOATS, memory.maximum, (column + lane) * Float.BYTES, LITTLE_ENDIAN);
-      FloatVector maximum = before.max(greatest.mul(scale));
-      FloatVector sum = FloatVector.zero(FLOATS);
-      FloatVector factor = FloatVector.broadcast(FLOATS, scale);
-      FloatVector negative = maximum.neg();
-      for (int key = 0; key < keys; key++) {
-        int at = key * GemmTile.COLUMNS + lane;
-        FloatVector p = VectorExp.exp(FloatVector.fromArray(FLOATS, memory.scores, at).fma(factor, negative));
-        p.intoMemorySegment(memory.p, (lane * keys + key * LANES) * Float.BYTES, LITTLE_ENDIAN);
-        sum = sum.add(p);
-      }
-      FloatVector correction = VectorExp.exp(before.sub(maximum));
-      maximum.intoMemorySegment(memory.maximum, (column + lane) * Float.BYTES, LITTLE_ENDIAN);
-      correction.intoMemorySegment(memory.correction, lane * Float.BYTES, LITTLE_ENDIAN);
-      fromMemorySegment(FLOATS, memory.denominator, (column + lane) * Float.BYTES, LITTLE_ENDIAN).fma(correction, sum)
-          .intoMemorySegment(memory.denominator, (column + lane) * Float.BYTES, LITTLE_ENDIAN);
+      long scores = scores(lane, keys);
+      FloatVector before = load(memory.maximum, column + lane);
+      FloatVector maximum = greater(before, greatest(scores, keys).mul(shape.scale()));
+      store(maximum, memory.maximum, column + lane);
+      store(VectorExp.exp(before.sub(maximum)), memory.correction, lane);
+      exponentials(scores, column, lane, keys);
     }
 
-    private void accumulate(long out, int width) {
-      for (int lane = 0; lane < width; lane += LANES) {
-        FloatVector correction = load(memory.correction, lane);
-        for (int row = 0; row < GemmTile.ROWS; row++) {
-          int at = row * GemmTile.COLUMNS + lane;
-          store(load(memory.out, out + at).fma(correction, FloatVector.fromArray(FLOATS, memory.tile, at)), memory.out,
-              out + at);
-        }
+    /** A method of its own: with another exponential beside it, the compiler would take no more into the loop. */
+    private void exponentials(long scores, int column, int lane, int keys) {
+      FloatVector factor = FloatVector.broadcast(FLOATS, shape.scale());
+      FloatVector negative = load(memory.maximum, column + lane).neg();
+      FloatVector sum = FloatVector.zero(FLOATS);
+      for (int key = 0; key < keys; key++) {
+        long at = scores + key * ROW;
+        FloatVector p = VectorExp.exp(fromMemorySegment(FLOATS, MEMORY, at, LITTLE_ENDIAN).fma(factor, negative));
+        p.intoMemorySegment(MEMORY, at, LITTLE_ENDIAN);
+        sum = sum.add(p);
+      }
+      store(load(memory.denominator, column + lane).fma(load(memory.correction, lane), sum), memory.denominator,
+          column + lane);
+    }
+
+    /** The greatest scores of LANES queries, in four chains: one comparison waits for the one before in its chain. */
+    private static FloatVector greatest(long scores, int keys) {
+      FloatVector greatest0 = loadAt(scores);
+      FloatVector greatest1 = greatest0;
+      FloatVector greatest2 = greatest0;
+      FloatVector greatest3 = greatest0;
+      int key = 1;
+      for (; key < keys - 3; key += 4) {
+        greatest0 = greater(greatest0, loadAt(scores + key * ROW));
+        greatest1 = greater(greatest1, loadAt(scores + key * ROW + ROW));
+        greatest2 = greater(greatest2, loadAt(scores + key * ROW + 2 * ROW));
+        greatest3 = greater(greatest3, loadAt(scores + key * ROW + 3 * ROW));
+      }
+      for (; key < keys; key++) {
+        greatest0 = greater(greatest0, loadAt(scores + key * ROW));
+      }
+      return greater(greater(greatest0, greatest1), greater(greatest2, greatest3));
+    }
+
+    /** Two instructions; {@link FloatVector#max} is five, for NaN and zeros. A score that is NaN makes its exponential NaN. */
+    private static FloatVector greater(FloatVector a, FloatVector b) {
+      return a.blend(b, b.compare(VectorOperators.GT, a));
+    }
+
+    /** Multiplies what LANES queries have of their output by their correction, where that is not 1. */
+    private void correct(long out, int lane) {
+      FloatVector correction = load(memory.correction, lane);
+      if (!correction.compare(VectorOperators.EQ, 1f).allTrue()) {
+        scale(out, lane, correction);
+      }
+    }
+
+    private void scale(long out, int lane, FloatVector factor) {
+      long at = address(memory.out, out + lane, (long) headDim * GemmTile.COLUMNS - lane);
+      for (int i = 0; i < headDim; i++) {
+        storeAt(loadAt(at + i * ROW).mul(factor), at + i * ROW);
       }
     }
 
     private void write(MemorySegment out, MemorySegment logSumExp, int tokens) {
       MatrixSource.Heads target = shape.queries(out, tokens, kvHead);
       for (int column = 0; column < columns; column++) {
-        long from = (long) column / GemmTile.COLUMNS * GemmTile.COLUMNS * padded(headDim) + column % GemmTile.COLUMNS;
-        float sum = get(memory.denominator, column);
-        float inverse = sum > 0 ? 1 / sum : 0;
-        long at = target.at(firstColumn + column);
-        for (int i = 0; i < headDim; i++) {
-          set(out, at + i, get(memory.out, from + (long) i * GemmTile.COLUMNS) * inverse);
+        set(logSumExp, target.at(firstColumn + column) / headDim,
+            (float) (get(memory.maximum, column) + Math.log(get(memory.denominator, column))));
+      }
+      for (int column = 0; column < columns; column += GemmTile.COLUMNS) {
+        long panel = (long) column * padded(headDim);
+        int width = Math.min(GemmTile.COLUMNS, columns - column);
+        for (int lane = 0; lane < width; lane += LANES) {
+          FloatVector sum = load(memory.denominator, column + lane);
+          FloatVector inverse = FloatVector.broadcast(FLOATS, 1f).div(sum);
+          scale(panel, lane, FloatVector.zero(FLOATS).blend(inverse, sum.compare(VectorOperators.GT, 0f)));
         }
-        set(logSumExp, at / headDim, (float) (get(memory.maximum, column) + Math.log(sum)));
+        memory.rows.write(memory.out, panel, width, target, firstColumn + column);
       }
     }
 

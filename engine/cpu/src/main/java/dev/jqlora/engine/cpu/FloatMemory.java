@@ -32,7 +32,7 @@ final class FloatMemory {
   /** Bytes from one float to the next. */
   static final long STEP = Float.BYTES;
   /** Addresses in use are below this. It tells the compiler that no sum of one and a place within a run exceeds a long. */
-  private static final long ADDRESSES = (1L << 62) - 1;
+  static final long ADDRESSES = (1L << 62) - 1;
   /** All memory outside the heap: places in it are addresses. Empty where native access is denied to this module. */
   static final MemorySegment MEMORY = memory();
 
@@ -70,6 +70,11 @@ final class FloatMemory {
       throw new IllegalStateException("the memory was freed");
     }
     return (memory.address() + first * STEP) & ADDRESSES;
+  }
+
+  /** The address that many bytes behind another. */
+  static long next(long address, long bytes) {
+    return address + bytes & ADDRESSES;
   }
 
   /** The vector at an address. */
@@ -145,5 +150,10 @@ final class FloatMemory {
   /** Copies floats into memory. */
   static void write(float[] source, int offset, MemorySegment memory, long index, int count) {
     MemorySegment.copy(source, offset, memory, F32, index * Float.BYTES, count);
+  }
+
+  /** Copies floats from one memory to another. */
+  static void copy(MemorySegment source, long from, MemorySegment target, long to, long count) {
+    MemorySegment.copy(source, from * STEP, target, to * STEP, count * STEP);
   }
 }

@@ -1,13 +1,10 @@
 package dev.jqlora.engine.cpu;
 
-import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
 import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
-import jdk.incubator.vector.FloatVector;
 
 /**
  * {@code C (+)= alpha * op(A) * op(B)} in float32, where op is the matrix or its transpose and A and B are stored in any
@@ -58,14 +55,11 @@ final class Gemm {
   private static final int TASKS_PER_THREAD = 3;
 
   private final Workers workers;
-  /** Each thread's sums, tile by tile. Of the heap, where a vector takes fewer instructions to load and store. */
-  private final float[][] sums;
   private final SkinnyGemm fewRows;
 
   Gemm(Workers workers) {
     this.workers = workers;
     fewRows = new SkinnyGemm(workers);
-    sums = new float[workers.threads()][MAX_PANELS * SUM_TILES * GemmTile.SIZE];
   }
 
   /** An operand: a matrix, and whether it is to be read transposed. */
@@ -100,11 +94,16 @@ final class Gemm {
     }
   }
 
-  /** Memory of one thread. */
-  private record Packing(MemorySegment panels, MemorySegment rows, int[] read) {
+  /**
+   * Memory of one thread.
+   *
+   * @param sums tile by tile
+   */
+  private record Packing(MemorySegment panels, MemorySegment rows, MemorySegment tile, MemorySegment sums, int[] read) {
     static Packing of(ScratchParts parts, int depth) {
       return new Packing(parts.floats(MAX_PANELS * GemmTile.COLUMNS * Math.clamp(depth, DEPTH, MAX_DEPTH)),
-          parts.floats(Panels.scratch(Math.max(MAX_SHORT_PANELS * GemmTile.COLUMNS, PACK_COLUMNS), DEPTH)), new int[1]);
+          parts.floats(Panels.scratch(Math.max(MAX_SHORT_PANELS * GemmTile.COLUMNS, PACK_COLUMNS), DEPTH)),
+          parts.floats(GemmTile.SIZE), parts.floats(MAX_PANELS * SUM_TILES * GemmTile.SIZE), new int[1]);
     }
   }
 
@@ -239,7 +238,6 @@ final class Gemm {
       private final int firstTile;
       private final int lastTile;
       private final Packing packing;
-      private final float[] sums;
 
       Part(int firstPanel, int lastPanel, int firstTile, int lastTile, int worker) {
         firstColumn = firstPanel * GemmTile.COLUMNS;
@@ -248,7 +246,6 @@ final class Gemm {
         this.firstTile = firstTile;
         this.lastTile = lastTile;
         packing = memory.threads.get(worker);
-        sums = Gemm.this.sums[worker];
       }
 
       void multiply() {
@@ -270,9 +267,10 @@ final class Gemm {
         }
       }
 
-      /** Packs a cut of B, {@code [panel][vector][depth][LANES]}. */
+      /** Packs a cut of B, {@code [panel][depth][COLUMNS]}. */
       private void packB(int k, long packed) {
-        Panels.pack(b.matrix, b.transposed, firstColumn, columns, firstDepth + k, cut(k), LANES, packing.panels,
+        Panels.pack(b.matrix, b.transposed, firstColumn, columns, firstDepth + k, cut(k), GemmTile.COLUMNS,
+            packing.panels,
             packed, packing.rows);
       }
 
@@ -298,38 +296,46 @@ final class Gemm {
         int width = Math.min(GemmTile.COLUMNS, columns - column);
         int cut = cut(k);
         long target = (long) (firstRow + row) * b.columns() + firstColumn + column;
-        if (k == 0 && (accumulate || firstDepth > 0)) {
+        boolean anew = k == 0 && !accumulate && firstDepth == 0;
+        if (k == 0 && !anew) {
           read(target, height, width, at);
-        } else if (k == 0) {
-          Arrays.fill(sums, at, at + GemmTile.SIZE, 0f);
         }
         long rowPanel = (long) k * paddedRows + (long) row * cut;
         long nextRowPanel = rowTile + 1 < lastTile ? rowPanel + (long) GemmTile.ROWS * cut : rowPanel;
-        packing.read[0] += GemmTile.add(memory.packedA, rowPanel, packing.panels, packed, (long) cut * LANES, cut,
-            width, alpha, sums, at, nextRowPanel + (long) panel % MAX_PANELS * GemmTile.AHEAD * cut);
+        long next = nextRowPanel + (long) panel % MAX_PANELS * GemmTile.AHEAD * cut;
+        if (anew && alpha == 1) {
+          packing.read[0] += GemmTile.multiply(memory.packedA, rowPanel, packing.panels, packed, cut, width,
+              packing.sums,
+              at, next);
+        } else {
+          packing.read[0] += GemmTile.multiply(memory.packedA, rowPanel, packing.panels, packed, cut, width,
+              packing.tile,
+              0, next);
+          GemmTile.add(packing.tile, alpha, anew, packing.sums, at);
+        }
         if (k + cut == depth) {
           write(at, height, width, target);
         }
       }
 
       private void read(long source, int height, int width, int at) {
-        int vectorEnd = FLOATS.loopBound(width);
-        for (int r = 0; r < height; r++, source += b.columns(), at += GemmTile.COLUMNS) {
-          for (int j = 0; j < vectorEnd; j += LANES) {
-            FloatMemory.load(c, source + j).intoArray(sums, at + j);
-          }
-          FloatMemory.read(c, source + vectorEnd, sums, at + vectorEnd, width - vectorEnd);
+        for (int r = 0; r < height; r++) {
+          copy(c, source + (long) r * b.columns(), packing.sums, at + (long) r * GemmTile.COLUMNS, width);
         }
       }
 
       private void write(int at, int height, int width, long target) {
-        int vectorEnd = FLOATS.loopBound(width);
-        for (int r = 0; r < height; r++, target += b.columns(), at += GemmTile.COLUMNS) {
-          for (int j = 0; j < vectorEnd; j += LANES) {
-            FloatMemory.store(FloatVector.fromArray(FLOATS, sums, at + j), c, target + j);
-          }
-          FloatMemory.write(sums, at + vectorEnd, c, target + vectorEnd, width - vectorEnd);
+        for (int r = 0; r < height; r++) {
+          copy(packing.sums, at + (long) r * GemmTile.COLUMNS, c, target + (long) r * b.columns(), width);
         }
+      }
+
+      private void copy(MemorySegment source, long from, MemorySegment target, long to, int width) {
+        int done = 0;
+        for (; done + LANES <= width; done += LANES) {
+          FloatMemory.store(FloatMemory.load(source, from + done), target, to + done);
+        }
+        FloatMemory.copy(source, from + done, target, to + done, width - done);
       }
     }
   }

@@ -1,15 +1,17 @@
 package dev.jqlora.engine.cpu;
 
+import static dev.jqlora.engine.cpu.FloatMemory.ADDRESSES;
 import static dev.jqlora.engine.cpu.FloatMemory.MEMORY;
+import static dev.jqlora.engine.cpu.FloatMemory.STEP;
 import static dev.jqlora.engine.cpu.FloatMemory.address;
 import static dev.jqlora.engine.cpu.FloatMemory.loadAt;
+import static dev.jqlora.engine.cpu.FloatMemory.storeAt;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -43,422 +45,403 @@ final class GemmTile {
   static final int AHEAD = ROWS / 2;
 
   private static final long A_STEP = (long) ROWS * Float.BYTES;
-  private static final long B_STEP = (long) LANES * Float.BYTES;
+  /** Bytes of a vector, and of a row of B or of the tile. */
+  private static final long VECTOR = (long) LANES * Float.BYTES;
+  private static final long ROW = (long) COLUMNS * Float.BYTES;
   private static final long AHEAD_STEP = (long) AHEAD * Float.BYTES;
   private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(LITTLE_ENDIAN);
   private static final ValueLayout.OfInt I32 = ValueLayout.JAVA_INT_UNALIGNED.withOrder(LITTLE_ENDIAN);
 
   private GemmTile() {}
 
-  /** The product alone: {@link #add} to a tile of zeros. */
-  static void multiply(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
-      int columns, float[] tile, int tileOffset) {
-    Arrays.fill(tile, tileOffset, tileOffset + SIZE, 0f);
-    add(a, aOffset, b, bOffset, bStride, depth, columns, 1, tile, tileOffset, aOffset);
-  }
-
   /**
-   * Adds to {@code [ROWS][COLUMNS]} of {@code tile} alpha times the product of {@code a[depth][ROWS]} transposed and
-   * {@code b[COLUMNS / LANES][depth][LANES]}. Vectors of columns beyond {@code columns} are left as they are.
+   * Makes {@code [ROWS][COLUMNS]} of {@code tile} the product of {@code a[depth][ROWS]} transposed and
+   * {@code b[depth][COLUMNS]}. Vectors of columns beyond {@code columns} are left as they are.
    *
    * <p>Meanwhile memory of A that is needed next is brought into the cache. Java has no instruction to prefetch, so a
    * number is read in each step of the sum. Spread over the steps that costs nothing, whereas a tile that begins with
    * memory from the outer caches waits for it.
    *
-   * @param bStride floats from one of b's vectors of columns to the next: {@code depth * LANES}, or more where only a run of
-   *     a longer sum is taken
+   * @param at where the result is in {@code tile}, in floats; offsets of a and b likewise
    * @param next where that memory begins in {@code a}, in floats: {@code depth *} {@link #AHEAD} of them
    * @return a sum of what was read; the caller keeps it, or the compiler would leave the reading out
    */
-  static int add(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth, int columns,
-      float alpha, float[] tile, int tileOffset, long next) {
+  static int multiply(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, int columns,
+      MemorySegment tile, long at, long next) {
     boolean tall = ROWS == 8;
     if (columns > 2 * LANES) {
       return tall
-          ? eightByThree(a, aOffset, b, bOffset, bStride, depth, tile, tileOffset, alpha, next)
-          : fourByThree(a, aOffset, b, bOffset, bStride, depth, tile, tileOffset, alpha, next);
+          ? eightByThree(a, aOffset, b, bOffset, depth, tile, at, next)
+          : fourByThree(a, aOffset, b, bOffset, depth, tile, at, next);
     }
     if (columns > LANES) {
       if (tall) {
-        eightByTwo(a, aOffset, b, bOffset, bStride, depth, tile, tileOffset, alpha);
+        eightByTwo(a, aOffset, b, bOffset, depth, tile, at);
       } else {
-        fourByTwo(a, aOffset, b, bOffset, bStride, depth, tile, tileOffset, alpha);
+        fourByTwo(a, aOffset, b, bOffset, depth, tile, at);
       }
     } else if (tall) {
-      eightByOne(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha);
+      eightByOne(a, aOffset, b, bOffset, depth, tile, at);
     } else {
-      fourByOne(a, aOffset, b, bOffset, depth, tile, tileOffset, alpha);
+      fourByOne(a, aOffset, b, bOffset, depth, tile, at);
     }
     return 0;
   }
 
-  private static int eightByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
-      float[] tile, int tileOffset, float alpha, long next) {
+  /** {@code sums = alpha * tile + (anew ? 0 : sums)}, one tile each. */
+  static void add(MemorySegment tile, float alpha, boolean anew, MemorySegment sums, long at) {
+    long from = address(tile, 0, SIZE);
+    long to = address(sums, at, SIZE);
+    FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
+    for (int i = 0; i < SIZE; i += LANES) {
+      FloatVector product = loadAt(from + i * STEP);
+      storeAt(anew ? product.mul(factor) : product.fma(factor, loadAt(to + i * STEP)), to + i * STEP);
+    }
+  }
+
+  private static int eightByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth,
+      MemorySegment tile, long at, long next) {
+    long to = address(tile, at, SIZE);
     long aAt = address(a, aOffset, (long) depth * ROWS);
-    long b0At = address(b, bOffset, (long) depth * LANES);
-    long b1At = address(b, bOffset + bStride, (long) depth * LANES);
-    long b2At = address(b, bOffset + 2 * bStride, (long) depth * LANES);
+    long bAt = address(b, bOffset, (long) depth * COLUMNS);
     long nextAt = address(a, next, (long) depth * AHEAD);
     int read = 0;
-    FloatVector c00 = FloatVector.zero(FLOATS);
-    FloatVector c01 = FloatVector.zero(FLOATS);
-    FloatVector c02 = FloatVector.zero(FLOATS);
-    FloatVector c10 = FloatVector.zero(FLOATS);
-    FloatVector c11 = FloatVector.zero(FLOATS);
-    FloatVector c12 = FloatVector.zero(FLOATS);
-    FloatVector c20 = FloatVector.zero(FLOATS);
-    FloatVector c21 = FloatVector.zero(FLOATS);
-    FloatVector c22 = FloatVector.zero(FLOATS);
-    FloatVector c30 = FloatVector.zero(FLOATS);
-    FloatVector c31 = FloatVector.zero(FLOATS);
-    FloatVector c32 = FloatVector.zero(FLOATS);
-    FloatVector c40 = FloatVector.zero(FLOATS);
-    FloatVector c41 = FloatVector.zero(FLOATS);
-    FloatVector c42 = FloatVector.zero(FLOATS);
-    FloatVector c50 = FloatVector.zero(FLOATS);
-    FloatVector c51 = FloatVector.zero(FLOATS);
-    FloatVector c52 = FloatVector.zero(FLOATS);
-    FloatVector c60 = FloatVector.zero(FLOATS);
-    FloatVector c61 = FloatVector.zero(FLOATS);
-    FloatVector c62 = FloatVector.zero(FLOATS);
-    FloatVector c70 = FloatVector.zero(FLOATS);
-    FloatVector c71 = FloatVector.zero(FLOATS);
-    FloatVector c72 = FloatVector.zero(FLOATS);
+    FloatVector zero = FloatVector.zero(FLOATS);
+    FloatVector c00 = zero;
+    FloatVector c01 = zero;
+    FloatVector c02 = zero;
+    FloatVector c10 = zero;
+    FloatVector c11 = zero;
+    FloatVector c12 = zero;
+    FloatVector c20 = zero;
+    FloatVector c21 = zero;
+    FloatVector c22 = zero;
+    FloatVector c30 = zero;
+    FloatVector c31 = zero;
+    FloatVector c32 = zero;
+    FloatVector c40 = zero;
+    FloatVector c41 = zero;
+    FloatVector c42 = zero;
+    FloatVector c50 = zero;
+    FloatVector c51 = zero;
+    FloatVector c52 = zero;
+    FloatVector c60 = zero;
+    FloatVector c61 = zero;
+    FloatVector c62 = zero;
+    FloatVector c70 = zero;
+    FloatVector c71 = zero;
+    FloatVector c72 = zero;
     for (int k = 0; k < depth; k++) {
-      read += MEMORY.get(I32, nextAt + k * AHEAD_STEP);
-      FloatVector b0 = loadAt(b0At + k * B_STEP);
-      FloatVector b1 = loadAt(b1At + k * B_STEP);
-      FloatVector b2 = loadAt(b2At + k * B_STEP);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP));
+      read += MEMORY.get(I32, nextAt);
+      FloatVector b0 = loadAt(bAt);
+      FloatVector b1 = loadAt(bAt + VECTOR);
+      FloatVector b2 = loadAt(bAt + 2 * VECTOR);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
       c02 = a0.fma(b2, c02);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + Float.BYTES));
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
       c12 = a1.fma(b2, c12);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
       c22 = a2.fma(b2, c22);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
       c32 = a3.fma(b2, c32);
-      FloatVector a4 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 4 * Float.BYTES));
+      FloatVector a4 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 4 * Float.BYTES));
       c40 = a4.fma(b0, c40);
       c41 = a4.fma(b1, c41);
       c42 = a4.fma(b2, c42);
-      FloatVector a5 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 5 * Float.BYTES));
+      FloatVector a5 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 5 * Float.BYTES));
       c50 = a5.fma(b0, c50);
       c51 = a5.fma(b1, c51);
       c52 = a5.fma(b2, c52);
-      FloatVector a6 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 6 * Float.BYTES));
+      FloatVector a6 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 6 * Float.BYTES));
       c60 = a6.fma(b0, c60);
       c61 = a6.fma(b1, c61);
       c62 = a6.fma(b2, c62);
-      FloatVector a7 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 7 * Float.BYTES));
+      FloatVector a7 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 7 * Float.BYTES));
       c70 = a7.fma(b0, c70);
       c71 = a7.fma(b1, c71);
       c72 = a7.fma(b2, c72);
+      aAt = aAt + A_STEP & ADDRESSES;
+      bAt = bAt + ROW & ADDRESSES;
+      nextAt = nextAt + AHEAD_STEP & ADDRESSES;
     }
-    FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
-    int at = tileOffset;
-    c00.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c01.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    c02.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
-    at += COLUMNS;
-    c10.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c11.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    c12.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
-    at += COLUMNS;
-    c20.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c21.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    c22.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
-    at += COLUMNS;
-    c30.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c31.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    c32.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
-    at += COLUMNS;
-    c40.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c41.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    c42.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
-    at += COLUMNS;
-    c50.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c51.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    c52.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
-    at += COLUMNS;
-    c60.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c61.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    c62.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
-    at += COLUMNS;
-    c70.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c71.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    c72.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
+    c00.intoMemorySegment(MEMORY, to, LITTLE_ENDIAN);
+    c01.intoMemorySegment(MEMORY, to + VECTOR, LITTLE_ENDIAN);
+    c02.intoMemorySegment(MEMORY, to + 2 * VECTOR, LITTLE_ENDIAN);
+    c10.intoMemorySegment(MEMORY, to + ROW, LITTLE_ENDIAN);
+    c11.intoMemorySegment(MEMORY, to + ROW + VECTOR, LITTLE_ENDIAN);
+    c12.intoMemorySegment(MEMORY, to + ROW + 2 * VECTOR, LITTLE_ENDIAN);
+    c20.intoMemorySegment(MEMORY, to + 2 * ROW, LITTLE_ENDIAN);
+    c21.intoMemorySegment(MEMORY, to + 2 * ROW + VECTOR, LITTLE_ENDIAN);
+    c22.intoMemorySegment(MEMORY, to + 2 * ROW + 2 * VECTOR, LITTLE_ENDIAN);
+    c30.intoMemorySegment(MEMORY, to + 3 * ROW, LITTLE_ENDIAN);
+    c31.intoMemorySegment(MEMORY, to + 3 * ROW + VECTOR, LITTLE_ENDIAN);
+    c32.intoMemorySegment(MEMORY, to + 3 * ROW + 2 * VECTOR, LITTLE_ENDIAN);
+    c40.intoMemorySegment(MEMORY, to + 4 * ROW, LITTLE_ENDIAN);
+    c41.intoMemorySegment(MEMORY, to + 4 * ROW + VECTOR, LITTLE_ENDIAN);
+    c42.intoMemorySegment(MEMORY, to + 4 * ROW + 2 * VECTOR, LITTLE_ENDIAN);
+    c50.intoMemorySegment(MEMORY, to + 5 * ROW, LITTLE_ENDIAN);
+    c51.intoMemorySegment(MEMORY, to + 5 * ROW + VECTOR, LITTLE_ENDIAN);
+    c52.intoMemorySegment(MEMORY, to + 5 * ROW + 2 * VECTOR, LITTLE_ENDIAN);
+    c60.intoMemorySegment(MEMORY, to + 6 * ROW, LITTLE_ENDIAN);
+    c61.intoMemorySegment(MEMORY, to + 6 * ROW + VECTOR, LITTLE_ENDIAN);
+    c62.intoMemorySegment(MEMORY, to + 6 * ROW + 2 * VECTOR, LITTLE_ENDIAN);
+    c70.intoMemorySegment(MEMORY, to + 7 * ROW, LITTLE_ENDIAN);
+    c71.intoMemorySegment(MEMORY, to + 7 * ROW + VECTOR, LITTLE_ENDIAN);
+    c72.intoMemorySegment(MEMORY, to + 7 * ROW + 2 * VECTOR, LITTLE_ENDIAN);
     return read;
   }
 
-  private static int fourByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
-      float[] tile, int tileOffset, float alpha, long next) {
+  private static int fourByThree(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth,
+      MemorySegment tile, long at, long next) {
+    long to = address(tile, at, SIZE);
     long aAt = address(a, aOffset, (long) depth * ROWS);
-    long b0At = address(b, bOffset, (long) depth * LANES);
-    long b1At = address(b, bOffset + bStride, (long) depth * LANES);
-    long b2At = address(b, bOffset + 2 * bStride, (long) depth * LANES);
+    long bAt = address(b, bOffset, (long) depth * COLUMNS);
     long nextAt = address(a, next, (long) depth * AHEAD);
     int read = 0;
-    FloatVector c00 = FloatVector.zero(FLOATS);
-    FloatVector c01 = FloatVector.zero(FLOATS);
-    FloatVector c02 = FloatVector.zero(FLOATS);
-    FloatVector c10 = FloatVector.zero(FLOATS);
-    FloatVector c11 = FloatVector.zero(FLOATS);
-    FloatVector c12 = FloatVector.zero(FLOATS);
-    FloatVector c20 = FloatVector.zero(FLOATS);
-    FloatVector c21 = FloatVector.zero(FLOATS);
-    FloatVector c22 = FloatVector.zero(FLOATS);
-    FloatVector c30 = FloatVector.zero(FLOATS);
-    FloatVector c31 = FloatVector.zero(FLOATS);
-    FloatVector c32 = FloatVector.zero(FLOATS);
+    FloatVector zero = FloatVector.zero(FLOATS);
+    FloatVector c00 = zero;
+    FloatVector c01 = zero;
+    FloatVector c02 = zero;
+    FloatVector c10 = zero;
+    FloatVector c11 = zero;
+    FloatVector c12 = zero;
+    FloatVector c20 = zero;
+    FloatVector c21 = zero;
+    FloatVector c22 = zero;
+    FloatVector c30 = zero;
+    FloatVector c31 = zero;
+    FloatVector c32 = zero;
     for (int k = 0; k < depth; k++) {
-      read += MEMORY.get(I32, nextAt + k * AHEAD_STEP);
-      FloatVector b0 = loadAt(b0At + k * B_STEP);
-      FloatVector b1 = loadAt(b1At + k * B_STEP);
-      FloatVector b2 = loadAt(b2At + k * B_STEP);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP));
+      read += MEMORY.get(I32, nextAt);
+      FloatVector b0 = loadAt(bAt);
+      FloatVector b1 = loadAt(bAt + VECTOR);
+      FloatVector b2 = loadAt(bAt + 2 * VECTOR);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
       c02 = a0.fma(b2, c02);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + Float.BYTES));
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
       c12 = a1.fma(b2, c12);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
       c22 = a2.fma(b2, c22);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
       c32 = a3.fma(b2, c32);
+      aAt = aAt + A_STEP & ADDRESSES;
+      bAt = bAt + ROW & ADDRESSES;
+      nextAt = nextAt + AHEAD_STEP & ADDRESSES;
     }
-    FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
-    int at = tileOffset;
-    c00.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c01.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    c02.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
-    at += COLUMNS;
-    c10.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c11.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    c12.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
-    at += COLUMNS;
-    c20.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c21.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    c22.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
-    at += COLUMNS;
-    c30.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c31.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    c32.fma(factor, FloatVector.fromArray(FLOATS, tile, at + 2 * LANES)).intoArray(tile, at + 2 * LANES);
+    c00.intoMemorySegment(MEMORY, to, LITTLE_ENDIAN);
+    c01.intoMemorySegment(MEMORY, to + VECTOR, LITTLE_ENDIAN);
+    c02.intoMemorySegment(MEMORY, to + 2 * VECTOR, LITTLE_ENDIAN);
+    c10.intoMemorySegment(MEMORY, to + ROW, LITTLE_ENDIAN);
+    c11.intoMemorySegment(MEMORY, to + ROW + VECTOR, LITTLE_ENDIAN);
+    c12.intoMemorySegment(MEMORY, to + ROW + 2 * VECTOR, LITTLE_ENDIAN);
+    c20.intoMemorySegment(MEMORY, to + 2 * ROW, LITTLE_ENDIAN);
+    c21.intoMemorySegment(MEMORY, to + 2 * ROW + VECTOR, LITTLE_ENDIAN);
+    c22.intoMemorySegment(MEMORY, to + 2 * ROW + 2 * VECTOR, LITTLE_ENDIAN);
+    c30.intoMemorySegment(MEMORY, to + 3 * ROW, LITTLE_ENDIAN);
+    c31.intoMemorySegment(MEMORY, to + 3 * ROW + VECTOR, LITTLE_ENDIAN);
+    c32.intoMemorySegment(MEMORY, to + 3 * ROW + 2 * VECTOR, LITTLE_ENDIAN);
     return read;
   }
 
-  private static void eightByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
-      float[] tile,
-      int tileOffset, float alpha) {
+  private static void eightByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth,
+      MemorySegment tile, long at) {
+    long to = address(tile, at, SIZE);
     long aAt = address(a, aOffset, (long) depth * ROWS);
-    long b0At = address(b, bOffset, (long) depth * LANES);
-    long b1At = address(b, bOffset + bStride, (long) depth * LANES);
-    FloatVector c00 = FloatVector.zero(FLOATS);
-    FloatVector c01 = FloatVector.zero(FLOATS);
-    FloatVector c10 = FloatVector.zero(FLOATS);
-    FloatVector c11 = FloatVector.zero(FLOATS);
-    FloatVector c20 = FloatVector.zero(FLOATS);
-    FloatVector c21 = FloatVector.zero(FLOATS);
-    FloatVector c30 = FloatVector.zero(FLOATS);
-    FloatVector c31 = FloatVector.zero(FLOATS);
-    FloatVector c40 = FloatVector.zero(FLOATS);
-    FloatVector c41 = FloatVector.zero(FLOATS);
-    FloatVector c50 = FloatVector.zero(FLOATS);
-    FloatVector c51 = FloatVector.zero(FLOATS);
-    FloatVector c60 = FloatVector.zero(FLOATS);
-    FloatVector c61 = FloatVector.zero(FLOATS);
-    FloatVector c70 = FloatVector.zero(FLOATS);
-    FloatVector c71 = FloatVector.zero(FLOATS);
+    long bAt = address(b, bOffset, (long) depth * COLUMNS);
+    FloatVector zero = FloatVector.zero(FLOATS);
+    FloatVector c00 = zero;
+    FloatVector c01 = zero;
+    FloatVector c10 = zero;
+    FloatVector c11 = zero;
+    FloatVector c20 = zero;
+    FloatVector c21 = zero;
+    FloatVector c30 = zero;
+    FloatVector c31 = zero;
+    FloatVector c40 = zero;
+    FloatVector c41 = zero;
+    FloatVector c50 = zero;
+    FloatVector c51 = zero;
+    FloatVector c60 = zero;
+    FloatVector c61 = zero;
+    FloatVector c70 = zero;
+    FloatVector c71 = zero;
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = loadAt(b0At + k * B_STEP);
-      FloatVector b1 = loadAt(b1At + k * B_STEP);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP));
+      FloatVector b0 = loadAt(bAt);
+      FloatVector b1 = loadAt(bAt + VECTOR);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + Float.BYTES));
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
-      FloatVector a4 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 4 * Float.BYTES));
+      FloatVector a4 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 4 * Float.BYTES));
       c40 = a4.fma(b0, c40);
       c41 = a4.fma(b1, c41);
-      FloatVector a5 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 5 * Float.BYTES));
+      FloatVector a5 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 5 * Float.BYTES));
       c50 = a5.fma(b0, c50);
       c51 = a5.fma(b1, c51);
-      FloatVector a6 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 6 * Float.BYTES));
+      FloatVector a6 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 6 * Float.BYTES));
       c60 = a6.fma(b0, c60);
       c61 = a6.fma(b1, c61);
-      FloatVector a7 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 7 * Float.BYTES));
+      FloatVector a7 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 7 * Float.BYTES));
       c70 = a7.fma(b0, c70);
       c71 = a7.fma(b1, c71);
+      aAt = aAt + A_STEP & ADDRESSES;
+      bAt = bAt + ROW & ADDRESSES;
     }
-    FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
-    int at = tileOffset;
-    c00.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c01.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    at += COLUMNS;
-    c10.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c11.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    at += COLUMNS;
-    c20.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c21.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    at += COLUMNS;
-    c30.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c31.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    at += COLUMNS;
-    c40.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c41.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    at += COLUMNS;
-    c50.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c51.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    at += COLUMNS;
-    c60.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c61.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    at += COLUMNS;
-    c70.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c71.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    c00.intoMemorySegment(MEMORY, to, LITTLE_ENDIAN);
+    c01.intoMemorySegment(MEMORY, to + VECTOR, LITTLE_ENDIAN);
+    c10.intoMemorySegment(MEMORY, to + ROW, LITTLE_ENDIAN);
+    c11.intoMemorySegment(MEMORY, to + ROW + VECTOR, LITTLE_ENDIAN);
+    c20.intoMemorySegment(MEMORY, to + 2 * ROW, LITTLE_ENDIAN);
+    c21.intoMemorySegment(MEMORY, to + 2 * ROW + VECTOR, LITTLE_ENDIAN);
+    c30.intoMemorySegment(MEMORY, to + 3 * ROW, LITTLE_ENDIAN);
+    c31.intoMemorySegment(MEMORY, to + 3 * ROW + VECTOR, LITTLE_ENDIAN);
+    c40.intoMemorySegment(MEMORY, to + 4 * ROW, LITTLE_ENDIAN);
+    c41.intoMemorySegment(MEMORY, to + 4 * ROW + VECTOR, LITTLE_ENDIAN);
+    c50.intoMemorySegment(MEMORY, to + 5 * ROW, LITTLE_ENDIAN);
+    c51.intoMemorySegment(MEMORY, to + 5 * ROW + VECTOR, LITTLE_ENDIAN);
+    c60.intoMemorySegment(MEMORY, to + 6 * ROW, LITTLE_ENDIAN);
+    c61.intoMemorySegment(MEMORY, to + 6 * ROW + VECTOR, LITTLE_ENDIAN);
+    c70.intoMemorySegment(MEMORY, to + 7 * ROW, LITTLE_ENDIAN);
+    c71.intoMemorySegment(MEMORY, to + 7 * ROW + VECTOR, LITTLE_ENDIAN);
   }
 
-  private static void fourByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, long bStride, int depth,
-      float[] tile,
-      int tileOffset, float alpha) {
+  private static void fourByTwo(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth,
+      MemorySegment tile, long at) {
+    long to = address(tile, at, SIZE);
     long aAt = address(a, aOffset, (long) depth * ROWS);
-    long b0At = address(b, bOffset, (long) depth * LANES);
-    long b1At = address(b, bOffset + bStride, (long) depth * LANES);
-    FloatVector c00 = FloatVector.zero(FLOATS);
-    FloatVector c01 = FloatVector.zero(FLOATS);
-    FloatVector c10 = FloatVector.zero(FLOATS);
-    FloatVector c11 = FloatVector.zero(FLOATS);
-    FloatVector c20 = FloatVector.zero(FLOATS);
-    FloatVector c21 = FloatVector.zero(FLOATS);
-    FloatVector c30 = FloatVector.zero(FLOATS);
-    FloatVector c31 = FloatVector.zero(FLOATS);
+    long bAt = address(b, bOffset, (long) depth * COLUMNS);
+    FloatVector zero = FloatVector.zero(FLOATS);
+    FloatVector c00 = zero;
+    FloatVector c01 = zero;
+    FloatVector c10 = zero;
+    FloatVector c11 = zero;
+    FloatVector c20 = zero;
+    FloatVector c21 = zero;
+    FloatVector c30 = zero;
+    FloatVector c31 = zero;
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = loadAt(b0At + k * B_STEP);
-      FloatVector b1 = loadAt(b1At + k * B_STEP);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP));
+      FloatVector b0 = loadAt(bAt);
+      FloatVector b1 = loadAt(bAt + VECTOR);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt));
       c00 = a0.fma(b0, c00);
       c01 = a0.fma(b1, c01);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + Float.BYTES));
       c10 = a1.fma(b0, c10);
       c11 = a1.fma(b1, c11);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
       c21 = a2.fma(b1, c21);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
       c31 = a3.fma(b1, c31);
+      aAt = aAt + A_STEP & ADDRESSES;
+      bAt = bAt + ROW & ADDRESSES;
     }
-    FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
-    int at = tileOffset;
-    c00.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c01.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    at += COLUMNS;
-    c10.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c11.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    at += COLUMNS;
-    c20.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c21.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
-    at += COLUMNS;
-    c30.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    c31.fma(factor, FloatVector.fromArray(FLOATS, tile, at + LANES)).intoArray(tile, at + LANES);
+    c00.intoMemorySegment(MEMORY, to, LITTLE_ENDIAN);
+    c01.intoMemorySegment(MEMORY, to + VECTOR, LITTLE_ENDIAN);
+    c10.intoMemorySegment(MEMORY, to + ROW, LITTLE_ENDIAN);
+    c11.intoMemorySegment(MEMORY, to + ROW + VECTOR, LITTLE_ENDIAN);
+    c20.intoMemorySegment(MEMORY, to + 2 * ROW, LITTLE_ENDIAN);
+    c21.intoMemorySegment(MEMORY, to + 2 * ROW + VECTOR, LITTLE_ENDIAN);
+    c30.intoMemorySegment(MEMORY, to + 3 * ROW, LITTLE_ENDIAN);
+    c31.intoMemorySegment(MEMORY, to + 3 * ROW + VECTOR, LITTLE_ENDIAN);
   }
 
-  private static void eightByOne(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
-      int tileOffset, float alpha) {
+  private static void eightByOne(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth,
+      MemorySegment tile, long at) {
+    long to = address(tile, at, SIZE);
     long aAt = address(a, aOffset, (long) depth * ROWS);
-    long b0At = address(b, bOffset, (long) depth * LANES);
-    FloatVector c00 = FloatVector.zero(FLOATS);
-    FloatVector c10 = FloatVector.zero(FLOATS);
-    FloatVector c20 = FloatVector.zero(FLOATS);
-    FloatVector c30 = FloatVector.zero(FLOATS);
-    FloatVector c40 = FloatVector.zero(FLOATS);
-    FloatVector c50 = FloatVector.zero(FLOATS);
-    FloatVector c60 = FloatVector.zero(FLOATS);
-    FloatVector c70 = FloatVector.zero(FLOATS);
+    long bAt = address(b, bOffset, (long) depth * COLUMNS);
+    FloatVector zero = FloatVector.zero(FLOATS);
+    FloatVector c00 = zero;
+    FloatVector c10 = zero;
+    FloatVector c20 = zero;
+    FloatVector c30 = zero;
+    FloatVector c40 = zero;
+    FloatVector c50 = zero;
+    FloatVector c60 = zero;
+    FloatVector c70 = zero;
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = loadAt(b0At + k * B_STEP);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP));
+      FloatVector b0 = loadAt(bAt);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt));
       c00 = a0.fma(b0, c00);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + Float.BYTES));
       c10 = a1.fma(b0, c10);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
-      FloatVector a4 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 4 * Float.BYTES));
+      FloatVector a4 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 4 * Float.BYTES));
       c40 = a4.fma(b0, c40);
-      FloatVector a5 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 5 * Float.BYTES));
+      FloatVector a5 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 5 * Float.BYTES));
       c50 = a5.fma(b0, c50);
-      FloatVector a6 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 6 * Float.BYTES));
+      FloatVector a6 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 6 * Float.BYTES));
       c60 = a6.fma(b0, c60);
-      FloatVector a7 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 7 * Float.BYTES));
+      FloatVector a7 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 7 * Float.BYTES));
       c70 = a7.fma(b0, c70);
+      aAt = aAt + A_STEP & ADDRESSES;
+      bAt = bAt + ROW & ADDRESSES;
     }
-    FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
-    int at = tileOffset;
-    c00.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    at += COLUMNS;
-    c10.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    at += COLUMNS;
-    c20.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    at += COLUMNS;
-    c30.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    at += COLUMNS;
-    c40.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    at += COLUMNS;
-    c50.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    at += COLUMNS;
-    c60.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    at += COLUMNS;
-    c70.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c00.intoMemorySegment(MEMORY, to, LITTLE_ENDIAN);
+    c10.intoMemorySegment(MEMORY, to + ROW, LITTLE_ENDIAN);
+    c20.intoMemorySegment(MEMORY, to + 2 * ROW, LITTLE_ENDIAN);
+    c30.intoMemorySegment(MEMORY, to + 3 * ROW, LITTLE_ENDIAN);
+    c40.intoMemorySegment(MEMORY, to + 4 * ROW, LITTLE_ENDIAN);
+    c50.intoMemorySegment(MEMORY, to + 5 * ROW, LITTLE_ENDIAN);
+    c60.intoMemorySegment(MEMORY, to + 6 * ROW, LITTLE_ENDIAN);
+    c70.intoMemorySegment(MEMORY, to + 7 * ROW, LITTLE_ENDIAN);
   }
 
-  private static void fourByOne(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, float[] tile,
-      int tileOffset, float alpha) {
+  private static void fourByOne(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth,
+      MemorySegment tile, long at) {
+    long to = address(tile, at, SIZE);
     long aAt = address(a, aOffset, (long) depth * ROWS);
-    long b0At = address(b, bOffset, (long) depth * LANES);
-    FloatVector c00 = FloatVector.zero(FLOATS);
-    FloatVector c10 = FloatVector.zero(FLOATS);
-    FloatVector c20 = FloatVector.zero(FLOATS);
-    FloatVector c30 = FloatVector.zero(FLOATS);
+    long bAt = address(b, bOffset, (long) depth * COLUMNS);
+    FloatVector zero = FloatVector.zero(FLOATS);
+    FloatVector c00 = zero;
+    FloatVector c10 = zero;
+    FloatVector c20 = zero;
+    FloatVector c30 = zero;
     for (int k = 0; k < depth; k++) {
-      FloatVector b0 = loadAt(b0At + k * B_STEP);
-      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP));
+      FloatVector b0 = loadAt(bAt);
+      FloatVector a0 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt));
       c00 = a0.fma(b0, c00);
-      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + Float.BYTES));
+      FloatVector a1 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + Float.BYTES));
       c10 = a1.fma(b0, c10);
-      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 2 * Float.BYTES));
+      FloatVector a2 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 2 * Float.BYTES));
       c20 = a2.fma(b0, c20);
-      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + k * A_STEP + 3 * Float.BYTES));
+      FloatVector a3 = FloatVector.broadcast(FLOATS, MEMORY.get(F32, aAt + 3 * Float.BYTES));
       c30 = a3.fma(b0, c30);
+      aAt = aAt + A_STEP & ADDRESSES;
+      bAt = bAt + ROW & ADDRESSES;
     }
-    FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
-    int at = tileOffset;
-    c00.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    at += COLUMNS;
-    c10.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    at += COLUMNS;
-    c20.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
-    at += COLUMNS;
-    c30.fma(factor, FloatVector.fromArray(FLOATS, tile, at)).intoArray(tile, at);
+    c00.intoMemorySegment(MEMORY, to, LITTLE_ENDIAN);
+    c10.intoMemorySegment(MEMORY, to + ROW, LITTLE_ENDIAN);
+    c20.intoMemorySegment(MEMORY, to + 2 * ROW, LITTLE_ENDIAN);
+    c30.intoMemorySegment(MEMORY, to + 3 * ROW, LITTLE_ENDIAN);
   }
 }

@@ -100,7 +100,7 @@ final class Gemv {
     double bytesPerValue = switch (weight) {
       case MatrixSource.Quantized _ -> 0.5;
       case MatrixSource.Plain(var tensor, _, _) -> tensor.type().dtype().bytes();
-      case MatrixSource.Heads _ -> Float.BYTES;
+      case MatrixSource.Heads _,MatrixSource.Floats _ -> Float.BYTES;
     };
     long groups = (long) (TASK_BYTES / (bytesPerValue * ROWS * Math.max(weight.columns(), 1)));
     return ROWS * Math.clamp(groups, 1, 1 << 12);

@@ -44,6 +44,11 @@ sealed interface MatrixSource {
     return new Quantized(new Nf4Decoder(tensor), rows(shape), shape.last());
   }
 
+  /** A matrix of F32 outside the heap. */
+  static MatrixSource of(MemorySegment floats, int rows, int columns) {
+    return new Floats(floats, rows, columns);
+  }
+
   private static int rows(Shape shape) {
     return shape.rank() == 0 ? 1 : Math.toIntExact(shape.withLast(1).elements());
   }
@@ -91,6 +96,14 @@ sealed interface MatrixSource {
       for (; i < count; i++) {
         FloatMemory.set(target, index + i, BFloat16.toFloat(data.get(I16, (first + i) * Short.BYTES)));
       }
+    }
+  }
+
+  /** F32 numbers, row after row. */
+  record Floats(MemorySegment floats, int rows, int columns) implements MatrixSource {
+    @Override
+    public void read(int row, int column, int count, MemorySegment target, long index) {
+      FloatMemory.copy(floats, (long) row * columns + column, target, index, count);
     }
   }
 

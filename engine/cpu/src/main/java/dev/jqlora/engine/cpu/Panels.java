@@ -87,7 +87,7 @@ final class Panels {
    * @param firstLane first row or column taken, {@code lanes} of them
    * @param firstDepth first index taken of the summed axis, {@code depth} of them
    * @param width of a panel: whole vectors or, of eight lanes and more, half of one: {@link GemmTile#ROWS} for A,
-   *     {@link VectorWidth#LANES} for B
+   *     {@link GemmTile#COLUMNS} for B
    * @param offset where in {@code panels} the first begins, in floats
    */
   static void pack(MatrixSource source, boolean lanesAreRows, int firstLane, int lanes, int firstDepth, int depth,
@@ -106,7 +106,7 @@ final class Panels {
     int stride = stride(depth);
     for (int lane = 0; lane < padded; lane += LANES) {
       int present = Math.clamp(lanes - lane, 0, LANES);
-      if (floats != null && present == LANES) {
+      if (floats != null && (present == LANES || present == width)) {
         wideRows(floats, (long) (firstLane + lane) * source.columns() + firstDepth, source.columns(), lane);
         continue;
       }
@@ -134,8 +134,8 @@ final class Panels {
    * @param at where the first begins, in floats; the next {@code pitch} behind
    */
   private void wideRows(MemorySegment rows, long at, long pitch, int lane) {
-    if (width == LANES) {
-      WidePanels.rowsToWhole(rows, at, pitch, depth, panels, place(lane));
+    if (width >= LANES) {
+      WidePanels.rowsToWhole(rows, at, pitch, depth, panels, place(lane), width);
       return;
     }
     for (int first = 0; first < LANES && lane + first < padded; first += width) {
@@ -236,7 +236,7 @@ final class Panels {
 
   private void columns() {
     int together = (int) Math.min(ROWS_TOGETHER, scratch.byteSize() / Float.BYTES / lanes / 2 * 2);
-    if (WidePanels.fits(width) && lanes % LANES == 0 && (width == LANES || depth % 2 == 0) && together > 0) {
+    if (WidePanels.fits(width) && lanes % LANES == 0 && (width >= LANES || depth % 2 == 0) && together > 0) {
       wideColumns(together);
       return;
     }
@@ -268,6 +268,9 @@ final class Panels {
   /** Columns by {@link WidePanels}, a few places of the summed axis at a time, whose numbers then still are in the cache. */
   private void wideColumns(int together) {
     MemorySegment floats = source.floats();
+    for (int lane = lanes; lane < padded && width >= LANES; lane += LANES) {
+      WidePanels.zeros(panels, place(lane), depth, width);
+    }
     for (int k = 0; k < depth; k += together) {
       int count = Math.min(together, depth - k);
       if (floats != null) {
@@ -285,8 +288,8 @@ final class Panels {
   private void wideColumns(MemorySegment rows, long at, long pitch, int k, int count) {
     for (int lane = 0; lane < lanes; lane += LANES) {
       long place = place(lane) + (long) k * width;
-      if (width == LANES) {
-        WidePanels.columnsToWhole(rows, at + lane, pitch, count, panels, place);
+      if (width >= LANES) {
+        WidePanels.columnsToWhole(rows, at + lane, pitch, count, panels, place, width);
       } else {
         WidePanels.columnsToHalves(rows, at + lane, pitch, count, panels, place, (long) width * depth);
       }

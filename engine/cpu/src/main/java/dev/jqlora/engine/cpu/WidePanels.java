@@ -1,5 +1,9 @@
 package dev.jqlora.engine.cpu;
 
+import static dev.jqlora.engine.cpu.FloatMemory.MEMORY;
+import static dev.jqlora.engine.cpu.FloatMemory.STEP;
+import static dev.jqlora.engine.cpu.FloatMemory.address;
+import static dev.jqlora.engine.cpu.FloatMemory.next;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.IntVector.fromMemorySegment;
 
@@ -35,9 +39,9 @@ final class WidePanels {
 
   private WidePanels() {}
 
-  /** Whether vectors are of 512 bits, and a panel is one or half of one wide. */
+  /** Whether vectors are of 512 bits, and a panel is half of one wide or whole ones. */
   static boolean fits(int width) {
-    return VectorWidth.LANES == LANES && (width == LANES || width == HALF);
+    return VectorWidth.LANES == LANES && (width % LANES == 0 || width == HALF);
   }
 
   /** Of two vectors, {@code run} lanes of each in turn, from a lane on: what {@link IntVector#selectFrom} takes. */
@@ -50,22 +54,25 @@ final class WidePanels {
   }
 
   /**
-   * Sixteen rows become the lanes of one panel.
+   * Sixteen rows become lanes of one panel.
    *
    * @param at where the first begins, in floats; the next {@code pitch} behind
    * @param depth a multiple of sixteen
-   * @param place where the panel begins, in floats
+   * @param place where the lanes begin, in floats
+   * @param width of the panel, in floats
    */
-  static void rowsToWhole(MemorySegment rows, long at, long pitch, int depth, MemorySegment panels, long place) {
-    rowsToHalf(rows, at, pitch, depth, panels, place, 2 * LANES);
-    rowsToHalf(rows, at + HALF * pitch, pitch, depth, panels, place + LANES, 2 * LANES);
+  static void rowsToWhole(MemorySegment rows, long at, long pitch, int depth, MemorySegment panels, long place,
+      int width) {
+    rowsToHalf(rows, at, pitch, depth, panels, place, 2 * width);
+    rowsToHalf(rows, at + HALF * pitch, pitch, depth, panels, place + width, 2 * width);
+    long even = runs(panels, place, width, depth);
+    long step = width * STEP;
     for (int k = 0; k < depth; k += 2) {
-      long even = (place + (long) k * LANES) * Float.BYTES;
-      long odd = even + LANES * Float.BYTES;
-      IntVector first = fromMemorySegment(INTS, panels, even, LITTLE_ENDIAN);
-      IntVector second = fromMemorySegment(INTS, panels, odd, LITTLE_ENDIAN);
-      LOWER_8.selectFrom(first, second).intoMemorySegment(panels, even, LITTLE_ENDIAN);
-      UPPER_8.selectFrom(first, second).intoMemorySegment(panels, odd, LITTLE_ENDIAN);
+      IntVector first = load(even);
+      IntVector second = load(even + step);
+      store(LOWER_8.selectFrom(first, second), even);
+      store(UPPER_8.selectFrom(first, second), even + step);
+      even = next(even, 2 * step);
     }
   }
 
@@ -76,26 +83,25 @@ final class WidePanels {
    */
   static void rowsToHalf(MemorySegment rows, long at, long pitch, int depth, MemorySegment panels, long place,
       int step) {
-    long r0 = at * Float.BYTES;
-    long next = pitch * Float.BYTES;
-    long r1 = r0 + next;
-    long r2 = r1 + next;
-    long r3 = r2 + next;
-    long r4 = r3 + next;
-    long r5 = r4 + next;
-    long r6 = r5 + next;
-    long r7 = r6 + next;
-    long to = place * Float.BYTES;
-    long bytes = (long) step * Float.BYTES;
+    long r0 = address(rows, at, depth);
+    long r1 = address(rows, at + pitch, depth);
+    long r2 = address(rows, at + 2 * pitch, depth);
+    long r3 = address(rows, at + 3 * pitch, depth);
+    long r4 = address(rows, at + 4 * pitch, depth);
+    long r5 = address(rows, at + 5 * pitch, depth);
+    long r6 = address(rows, at + 6 * pitch, depth);
+    long r7 = address(rows, at + 7 * pitch, depth);
+    long to = runs(panels, place, step, depth / 2);
+    long bytes = step * STEP;
     for (int k = 0; k < depth; k += LANES) {
-      IntVector v0 = fromMemorySegment(INTS, rows, r0 + k * 4L, LITTLE_ENDIAN);
-      IntVector v1 = fromMemorySegment(INTS, rows, r1 + k * 4L, LITTLE_ENDIAN);
-      IntVector v2 = fromMemorySegment(INTS, rows, r2 + k * 4L, LITTLE_ENDIAN);
-      IntVector v3 = fromMemorySegment(INTS, rows, r3 + k * 4L, LITTLE_ENDIAN);
-      IntVector v4 = fromMemorySegment(INTS, rows, r4 + k * 4L, LITTLE_ENDIAN);
-      IntVector v5 = fromMemorySegment(INTS, rows, r5 + k * 4L, LITTLE_ENDIAN);
-      IntVector v6 = fromMemorySegment(INTS, rows, r6 + k * 4L, LITTLE_ENDIAN);
-      IntVector v7 = fromMemorySegment(INTS, rows, r7 + k * 4L, LITTLE_ENDIAN);
+      IntVector v0 = fromMemorySegment(INTS, MEMORY, r0 + k * STEP, LITTLE_ENDIAN);
+      IntVector v1 = fromMemorySegment(INTS, MEMORY, r1 + k * STEP, LITTLE_ENDIAN);
+      IntVector v2 = fromMemorySegment(INTS, MEMORY, r2 + k * STEP, LITTLE_ENDIAN);
+      IntVector v3 = fromMemorySegment(INTS, MEMORY, r3 + k * STEP, LITTLE_ENDIAN);
+      IntVector v4 = fromMemorySegment(INTS, MEMORY, r4 + k * STEP, LITTLE_ENDIAN);
+      IntVector v5 = fromMemorySegment(INTS, MEMORY, r5 + k * STEP, LITTLE_ENDIAN);
+      IntVector v6 = fromMemorySegment(INTS, MEMORY, r6 + k * STEP, LITTLE_ENDIAN);
+      IntVector v7 = fromMemorySegment(INTS, MEMORY, r7 + k * STEP, LITTLE_ENDIAN);
       IntVector lower01 = LOWER_1.selectFrom(v0, v1);
       IntVector upper01 = UPPER_1.selectFrom(v0, v1);
       IntVector lower23 = LOWER_1.selectFrom(v2, v3);
@@ -112,30 +118,41 @@ final class WidePanels {
       IntVector last1 = UPPER_2.selectFrom(lower45, lower67);
       IntVector last2 = LOWER_2.selectFrom(upper45, upper67);
       IntVector last3 = UPPER_2.selectFrom(upper45, upper67);
-      LOWER_4.selectFrom(first0, last0).intoMemorySegment(panels, to, LITTLE_ENDIAN);
-      UPPER_4.selectFrom(first0, last0).intoMemorySegment(panels, to + bytes, LITTLE_ENDIAN);
-      LOWER_4.selectFrom(first1, last1).intoMemorySegment(panels, to + 2 * bytes, LITTLE_ENDIAN);
-      UPPER_4.selectFrom(first1, last1).intoMemorySegment(panels, to + 3 * bytes, LITTLE_ENDIAN);
-      LOWER_4.selectFrom(first2, last2).intoMemorySegment(panels, to + 4 * bytes, LITTLE_ENDIAN);
-      UPPER_4.selectFrom(first2, last2).intoMemorySegment(panels, to + 5 * bytes, LITTLE_ENDIAN);
-      LOWER_4.selectFrom(first3, last3).intoMemorySegment(panels, to + 6 * bytes, LITTLE_ENDIAN);
-      UPPER_4.selectFrom(first3, last3).intoMemorySegment(panels, to + 7 * bytes, LITTLE_ENDIAN);
-      to += HALF * bytes;
+      LOWER_4.selectFrom(first0, last0).intoMemorySegment(MEMORY, to, LITTLE_ENDIAN);
+      UPPER_4.selectFrom(first0, last0).intoMemorySegment(MEMORY, to + bytes, LITTLE_ENDIAN);
+      LOWER_4.selectFrom(first1, last1).intoMemorySegment(MEMORY, to + 2 * bytes, LITTLE_ENDIAN);
+      UPPER_4.selectFrom(first1, last1).intoMemorySegment(MEMORY, to + 3 * bytes, LITTLE_ENDIAN);
+      LOWER_4.selectFrom(first2, last2).intoMemorySegment(MEMORY, to + 4 * bytes, LITTLE_ENDIAN);
+      UPPER_4.selectFrom(first2, last2).intoMemorySegment(MEMORY, to + 5 * bytes, LITTLE_ENDIAN);
+      LOWER_4.selectFrom(first3, last3).intoMemorySegment(MEMORY, to + 6 * bytes, LITTLE_ENDIAN);
+      UPPER_4.selectFrom(first3, last3).intoMemorySegment(MEMORY, to + 7 * bytes, LITTLE_ENDIAN);
+      to = next(to, HALF * bytes);
     }
   }
 
   /**
-   * Sixteen columns become the lanes of one panel: vectors are copied.
+   * Sixteen columns become lanes of one panel: vectors are copied.
    *
    * @param at where the columns' numbers at the first place of the summed axis are, in floats; the next {@code pitch} behind
+   * @param width of the panel, in floats
    */
-  static void columnsToWhole(MemorySegment rows, long at, long pitch, int depth, MemorySegment panels, long place) {
-    long from = at * Float.BYTES;
-    long bytes = pitch * Float.BYTES;
-    long to = place * Float.BYTES;
+  static void columnsToWhole(MemorySegment rows, long at, long pitch, int depth, MemorySegment panels, long place,
+      int width) {
+    long from = runs(rows, at, pitch, depth);
+    long to = runs(panels, place, width, depth);
     for (int k = 0; k < depth; k++) {
-      fromMemorySegment(INTS, rows, from, LITTLE_ENDIAN).intoMemorySegment(panels, to + k * 64L, LITTLE_ENDIAN);
-      from += bytes;
+      store(load(from), to);
+      from = next(from, pitch * STEP);
+      to = next(to, width * STEP);
+    }
+  }
+
+  /** Sixteen lanes of a panel become zero. */
+  static void zeros(MemorySegment panels, long place, int depth, int width) {
+    long to = runs(panels, place, width, depth);
+    for (int k = 0; k < depth; k++) {
+      store(IntVector.zero(INTS), to);
+      to = next(to, width * STEP);
     }
   }
 
@@ -147,16 +164,28 @@ final class WidePanels {
    */
   static void columnsToHalves(MemorySegment rows, long at, long pitch, int depth, MemorySegment panels, long place,
       long stride) {
-    long from = at * Float.BYTES;
-    long bytes = pitch * Float.BYTES;
-    long to = place * Float.BYTES;
-    long second = to + stride * Float.BYTES;
+    long from = runs(rows, at, pitch, depth);
+    long to = address(panels, place, (long) depth * HALF);
+    long second = address(panels, place + stride, (long) depth * HALF);
     for (int k = 0; k < depth; k += 2) {
-      IntVector even = fromMemorySegment(INTS, rows, from, LITTLE_ENDIAN);
-      IntVector odd = fromMemorySegment(INTS, rows, from + bytes, LITTLE_ENDIAN);
-      LOWER_8.selectFrom(even, odd).intoMemorySegment(panels, to + k * 32L, LITTLE_ENDIAN);
-      UPPER_8.selectFrom(even, odd).intoMemorySegment(panels, second + k * 32L, LITTLE_ENDIAN);
-      from += 2 * bytes;
+      IntVector even = load(from);
+      IntVector odd = load(from + pitch * STEP);
+      store(LOWER_8.selectFrom(even, odd), to + k * HALF * STEP);
+      store(UPPER_8.selectFrom(even, odd), second + k * HALF * STEP);
+      from = next(from, 2 * pitch * STEP);
     }
+  }
+
+  /** The address of {@code count} vectors, each {@code step} floats behind the one before. */
+  private static long runs(MemorySegment memory, long first, long step, int count) {
+    return address(memory, first, (count - 1) * step + LANES);
+  }
+
+  private static IntVector load(long address) {
+    return FloatMemory.loadAt(address).reinterpretAsInts();
+  }
+
+  private static void store(IntVector vector, long address) {
+    FloatMemory.storeAt(vector.reinterpretAsFloats(), address);
   }
 }
