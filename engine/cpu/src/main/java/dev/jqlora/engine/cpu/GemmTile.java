@@ -22,13 +22,16 @@ import jdk.incubator.vector.FloatVector;
  * pace. With 16 registers it is 4 rows, 12 accumulators. Where only one or two vectors of columns remain, narrower kernels
  * finish. The accumulators are local variables written out one by one because an array of vectors would live
  * in memory; and nothing but a load is a helper method, because the compiler inlines only so much into one method. A method
- * half as long again stayed with the quick compiler in a whole run, which ran out of registers, at a tenth of the speed.
+ * half as long again stayed with the quick compiler in a whole run, which ran out of registers, at a tenth of the speed; so
+ * did one that added to the sums as it stored, which is left to {@link #add}.
  *
- * <p>Memory is read by address (see {@link FloatMemory}), which is a number that the loop does not change and a constant times
- * k. So a step checks nothing. While bounds were checked within it, it had 76 instructions and went at 67 to 91 % of the roof
- * (AMD Zen 5). With checks before the loop it had 48, and 93 to 95 %; but the compiler then kept the number that is read
- * ahead in a vector register, with two more instructions for the units that multiply, which on an Intel Xeon (2023) are two:
- * 92 %. By address it has 52, of which four only move a number between registers, and all 24 multiply-adds in a row: 100 %.
+ * <p>Memory is read by address (see {@link FloatMemory}). So a step checks nothing. While bounds were checked within it, it had
+ * 76 instructions and went at 67 to 91 % of the roof (AMD Zen 5). With checks before the loop it had 48, and 93 to 95 %; but
+ * the compiler then kept the number that is read ahead in a vector register, with two more instructions for the units that
+ * multiply, which on an Intel Xeon (2023) are two: 92 %. By address it has 100. Three addresses move on by a step each: 48
+ * instructions, five more where the compiler keeps an address in memory. With a place computed from k for each of B's vectors
+ * it had 52 to 55, and where they all lay in one row the compiler once put eight numbers of A before the multiply-adds, which
+ * left two sums no register: 88 %.
  *
  * <p>Every number of the tile is a chain of fused multiply-adds over the summed axis in ascending order, whatever the
  * tile's place or the kernel.

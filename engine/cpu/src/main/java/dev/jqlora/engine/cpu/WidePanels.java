@@ -12,13 +12,13 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * What {@link Panels} does with vectors of 512 bits, panels one vector or half a vector wide. Two vectors are merged by one
+ * What {@link Panels} does with vectors of 512 bits, panels half a vector wide or of whole ones. Two vectors are merged by one
  * instruction, where a {@link LaneExchange} takes two, and every vector is stored whole. Numbers are moved
  * as ints: it is their bits that matter.
  *
  * <p>Eight rows become a panel half a vector wide, each of whose vectors holds two places of the summed axis. Three merges
  * bring them there, of rows that differ by one, two and four: then lane {@code 8 * (k % 2) + r} is of row r. Two of these
- * make a panel sixteen wide by a fourth.
+ * make sixteen lanes of a wider panel by a fourth.
  *
  * <p>On an AMD Zen 5, two threads, 16 numbers of float32 from memory took 3.6 ns from rows to half panels, where exchanges
  * and halves of vectors stored under a mask took 12 to 14; 5 instead of 7 to 9 from rows to whole panels; from columns 3.3
