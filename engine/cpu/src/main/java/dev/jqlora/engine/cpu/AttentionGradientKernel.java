@@ -25,8 +25,8 @@ import jdk.incubator.vector.VectorOperators;
  * </pre>
  *
  * <p>p and ds come out of the first two products with keys along the lanes, as dv and dk read them, and lie where they read
- * them; only for dq is ds transposed, a tile at a time. One task takes one key-value head and goes through its blocks in order, so dk and dv are summed over rows
- * and dq over keys in one fixed order.
+ * them; only for dq is ds transposed, a tile at a time. One task takes one key-value head and goes through its blocks in
+ * order, so dk and dv are summed over rows and dq over keys in one fixed order.
  *
  * <p><b>Speed</b>, 1,024 tokens, 32 and 8 heads of 128, one core of an Intel Xeon (2023): 59 % of the roof while ds and the
  * results were turned number by number, and tiles copied on their way; 70 since. The tiles take three quarters of the time.

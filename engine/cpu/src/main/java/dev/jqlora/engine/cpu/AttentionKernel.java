@@ -35,7 +35,7 @@ import jdk.incubator.vector.VectorOperators;
  *
  * <p><b>Speed</b>, 1,024 tokens, 32 and 8 heads of 128, one core of an Intel Xeon (2023): 56 % of the roof while the output
  * was moved number by number, each of which has a cache line of its own, maxima were one chain of comparisons, and each block
- * corrected all outputs; 66 since. The tiles take two thirds of the time, packing a sixth, exponentials and maxima a tenth.
+ * corrected all outputs; 66 since. The tiles take two thirds of the time, packing a seventh, exponentials and maxima a tenth.
  *
  * <p>Key blocks begin at a sequence's first token, whatever a task's share and whatever stands before it in the run, so a
  * sequence's results depend neither on threads nor on its place in a batch.
@@ -78,8 +78,7 @@ final class AttentionKernel {
           parts.floats(Panels.scratch(padded, Math.max(headDim, KEYS))), parts.floats(KEYS * GemmTile.COLUMNS),
           parts.floats(MAX_COLUMNS), parts.floats(MAX_COLUMNS), parts.floats(GemmTile.COLUMNS),
           parts.floats(MAX_COLUMNS), parts.floats(MAX_COLUMNS), parts.floats(GemmTile.SIZE),
-          PanelRows.of(parts, headDim),
-          new int[1]);
+          PanelRows.of(parts, headDim), new int[1]);
     }
 
     static List<Memory> of(ScratchParts parts, int headDim, int threads) {
@@ -145,8 +144,7 @@ final class AttentionKernel {
     void run(MemorySegment q, MemorySegment k, MemorySegment v, int tokens, int keys, AttentionShape.Visible visible,
         MemorySegment out, MemorySegment logSumExp) {
       Panels.pack(shape.queries(q, tokens, kvHead), true, firstColumn, columns, 0, headDim, GemmTile.COLUMNS,
-          memory.queries,
-          0, memory.packing);
+          memory.queries, 0, memory.packing);
       FloatMemory.fill(memory.out, 0,
           (long) Math.ceilDiv(columns, GemmTile.COLUMNS) * GemmTile.COLUMNS * padded(headDim), 0f);
       FloatMemory.fill(memory.maximum, 0, MAX_COLUMNS, NO_MAXIMUM);

@@ -26,8 +26,8 @@ import java.util.stream.Stream;
  * turn; on an Intel Xeon of 2023, whose third cache is far, 92 (100 by address) and 57. There twice as many tasks, of two
  * panels instead of four, with sums of eight times as many rows, brought B's part into the second cache for good and products
  * from 81 to 86 % of the roof to 88 or 89. Cuts of 1,024 instead of 512, after which a tile is half as often added to its
- * sums, gained 2 or 3 % there; reading the sums' lines before they are needed lost 1 or 2. Tiles three vectors wide are faster than those of one by about a third; packed memory that begins
- * at cache lines gives the tile a tenth more.
+ * sums, gained 2 or 3 % there; reading the sums' lines before they are needed lost 1 or 2. Tiles three vectors wide are faster
+ * than those of one by about a third; packed memory that begins at cache lines gives the tile a tenth more.
  *
  * <p><b>Order of sums.</b> The summed axis is cut at multiples of {@link #DEPTH}. Within a cut each number is a chain of
  * fused multiply-adds in ascending order from 0; the first cut is stored times alpha (or added to C), the others are
@@ -271,8 +271,7 @@ final class Gemm {
       /** Packs a cut of B, {@code [panel][depth][COLUMNS]}. */
       private void packB(int k, long packed) {
         Panels.pack(b.matrix, b.transposed, firstColumn, columns, firstDepth + k, cut(k), GemmTile.COLUMNS,
-            packing.panels,
-            packed, packing.rows);
+            packing.panels, packed, packing.rows);
       }
 
       /** Adds a cut of the summed axis, of which B lies at {@code packed}, to the sums of some tiles of rows. */
@@ -306,12 +305,10 @@ final class Gemm {
         long next = nextRowPanel + (long) panel % MAX_PANELS * GemmTile.AHEAD * cut;
         if (anew && alpha == 1) {
           packing.read[0] += GemmTile.multiply(memory.packedA, rowPanel, packing.panels, packed, cut, width,
-              packing.sums,
-              at, next);
+              packing.sums, at, next);
         } else {
           packing.read[0] += GemmTile.multiply(memory.packedA, rowPanel, packing.panels, packed, cut, width,
-              packing.tile,
-              0, next);
+              packing.tile, 0, next);
           GemmTile.add(packing.tile, alpha, anew, packing.sums, at);
         }
         if (k + cut == depth) {

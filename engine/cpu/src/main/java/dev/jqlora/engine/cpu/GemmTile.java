@@ -30,7 +30,7 @@ import jdk.incubator.vector.FloatVector;
  * the compiler then kept the number that is read ahead in a vector register, with two more instructions for the units that
  * multiply, which on an Intel Xeon (2023) are two: 92 %. By address it has 100. Three addresses move on by a step each: 48
  * instructions, five more where the compiler keeps an address in memory. With a place computed from k for each of B's vectors
- * it had 52 to 55, and where they all lay in one row the compiler once put eight numbers of A before the multiply-adds, which
+ * it had 52 to 55, and where they all lay in one row the compiler once put six numbers of A before the multiply-adds, which
  * left two sums no register: 88 %.
  *
  * <p>Every number of the tile is a chain of fused multiply-adds over the summed axis in ascending order, whatever the

@@ -42,7 +42,8 @@ class AttentionKernelTest {
   static Stream<Case> cases() {
     return Stream.of(new Case(1, 1, 1, 1, 1), new Case(2, 1, 5, 3, 3), new Case(8, 4, 8, 65, 65),
         new Case(8, 4, 8, 130, 17), new Case(4, 4, 16, 49, 1), new Case(3, 3, 7, 300, 300), new Case(6, 2, 10, 97, 40),
-        new Case(4, 1, 128, 140, 140), new Case(32, 8, 64, 33, 33), new Case(4, 2, 24, 260, 257));
+        new Case(4, 1, 128, 140, 140), new Case(32, 8, 64, 33, 33), new Case(4, 2, 24, 260, 257),
+        new Case(4, 1, 72, 400, 390));
   }
 
   @ParameterizedTest

@@ -23,7 +23,9 @@ class PanelsTest {
             .flatMap(dtype -> Stream.of(Arguments.of(width, rows, dtype, 1, 1),
                 Arguments.of(width, rows, dtype, 53, 17), Arguments.of(width, rows, dtype, 53, 2 * LANES),
                 Arguments.of(width, rows, dtype, 4 * LANES, 3 * LANES), Arguments.of(width, rows, dtype, 3 * LANES, 21),
-                Arguments.of(width, rows, dtype, 3 * LANES, 22)))));
+                Arguments.of(width, rows, dtype, 3 * LANES, 22),
+                Arguments.of(width, rows, dtype, LANES / 2, 3 * LANES),
+                Arguments.of(width, rows, dtype, LANES + LANES / 2, 3 * LANES)))));
   }
 
   @ParameterizedTest
