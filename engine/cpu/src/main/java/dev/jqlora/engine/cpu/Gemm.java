@@ -46,7 +46,9 @@ final class Gemm {
   private static final int MAX_PANELS = 2;
   /** Tiles of rows whose sums over several cuts lie together: 1,024 rows, 400 KiB at most, another part of that cache. */
   private static final int SUM_TILES = 1024 / GemmTile.ROWS;
-  /** Where the summed axis is shorter than {@link #DEPTH}, more panels go into the same memory: at most so many. */
+  /** Where the summed axis is shorter than this, more panels go into the same memory. */
+  private static final int SHORT_DEPTH = 512;
+  /** At most so many. */
   private static final int MAX_SHORT_PANELS = 128;
   /** Rows that a task of packing A takes. */
   private static final int PACK_ROWS = 8 * GemmTile.ROWS;
@@ -101,10 +103,12 @@ final class Gemm {
    * @param sums tile by tile
    */
   private record Packing(MemorySegment panels, MemorySegment rows, MemorySegment tile, MemorySegment sums, int[] read) {
-    static Packing of(ScratchParts parts, int depth) {
-      return new Packing(parts.floats(MAX_PANELS * GemmTile.COLUMNS * Math.clamp(depth, DEPTH, MAX_DEPTH)),
-          parts.floats(Panels.scratch(Math.max(MAX_SHORT_PANELS * GemmTile.COLUMNS, PACK_COLUMNS), DEPTH)),
-          parts.floats(GemmTile.SIZE), parts.floats(MAX_PANELS * SUM_TILES * GemmTile.SIZE), new int[1]);
+    static Packing of(ScratchParts parts, int rows, int depth) {
+      int sums = depth <= DEPTH ? 1 : MAX_PANELS * Math.min(SUM_TILES, Math.ceilDiv(rows, GemmTile.ROWS));
+      return new Packing(parts.floats(MAX_PANELS * GemmTile.COLUMNS * Math.clamp(depth, SHORT_DEPTH, MAX_DEPTH)),
+          parts.floats(Panels.scratch(Math.max(MAX_SHORT_PANELS * GemmTile.COLUMNS, PACK_COLUMNS),
+              Math.min(depth, DEPTH))),
+          parts.floats(GemmTile.SIZE), parts.floats(sums * GemmTile.SIZE), new int[1]);
     }
   }
 
@@ -113,7 +117,7 @@ final class Gemm {
     /** No fewer rows, and no shorter sum, take more: head and loss multiply fewer rows than they were planned for. */
     static Memory of(ScratchParts parts, int rows, int depth, int threads) {
       return new Memory(parts.floats(Math.min((long) roundUp(rows, GemmTile.ROWS) * depth, MAX_PACKED_A)),
-          Stream.generate(() -> Packing.of(parts, depth)).limit(threads).toList());
+          Stream.generate(() -> Packing.of(parts, rows, depth)).limit(threads).toList());
     }
   }
 
@@ -212,7 +216,7 @@ final class Gemm {
 
     void multiply() {
       int panels = Math.ceilDiv(b.columns(), GemmTile.COLUMNS);
-      int together = Math.min(MAX_PANELS * DEPTH / Math.min(depth, DEPTH), MAX_SHORT_PANELS);
+      int together = Math.clamp(MAX_PANELS * SHORT_DEPTH / depth, MAX_PANELS, MAX_SHORT_PANELS);
       int columnTasks = roundUp(Math.ceilDiv(panels, together), workers.threads());
       columnTasks = Math.min(columnTasks, panels);
       int wanted = TASKS_PER_THREAD * workers.threads();
