@@ -106,7 +106,7 @@ class BenchTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"benchmarks", "benchmarks-xeon"})
+  @ValueSource(strings = {"benchmarks", "benchmarks-zen5"})
   void thePageIsThatOfTheReport(String name) throws Exception {
     Path docs = Path.of(System.getProperty("jqlora.root", ".")).resolve("docs");
     Path json = docs.resolve(name + ".json");
