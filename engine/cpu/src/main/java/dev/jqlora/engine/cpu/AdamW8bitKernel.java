@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
  * AdamW with 8-bit moments over the blocks of one or more stacked tensors, in parallel: {@link BlockwiseAdamW} to the byte.
  * Whole blocks are done with vectors, the rest by the plain code.
  *
- * <p>With vectors of 512 bits, 16 elements in the caches take one core 30 ns (Intel Xeon of 2023), of which the root and the
- * division occupy its divider for some 35 cycles. They took 35 ns while the root was divided by the correction too
+ * <p>With vectors of 512 bits, 16 elements in the caches take one core 30 ns (Intel Xeon of 2023), where a root and
+ * a division take 12 to 13 by themselves. They took 35 ns while the root was divided by the correction too
  * ({@link ConstantDivisor}), and codes of the second moment, which is never negative, minded a sign. Narrower vectors look
  * codes up one by one.
  */

@@ -291,7 +291,7 @@ final class AttentionKernel {
       return greater(greater(greatest0, greatest1), greater(greatest2, greatest3));
     }
 
-    /** Two instructions; {@link FloatVector#max} is five, for NaN and zeros. A score that is NaN makes its exponential NaN. */
+    /** A comparison and a blend; {@link FloatVector#max} is more, for NaN and zeros. A score that is NaN makes its exponential NaN. */
     private static FloatVector greater(FloatVector a, FloatVector b) {
       return a.blend(b, b.compare(VectorOperators.GT, a));
     }
