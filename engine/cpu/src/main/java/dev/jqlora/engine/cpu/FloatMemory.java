@@ -62,14 +62,19 @@ final class FloatMemory {
    * @throws IllegalStateException if it was freed
    */
   static long address(MemorySegment memory, long first, long count) {
-    Objects.checkFromIndexSize(first * STEP, count * STEP, memory.byteSize());
+    return byteAddress(memory, first * STEP, count * STEP);
+  }
+
+  /** The address of a run of bytes; otherwise {@link #address}. */
+  static long byteAddress(MemorySegment memory, long first, long count) {
+    Objects.checkFromIndexSize(first, count, memory.byteSize());
     if (!memory.isNative()) {
       throw new IllegalArgumentException("kernels go over memory outside the heap only");
     }
     if (!memory.scope().isAlive()) {
       throw new IllegalStateException("the memory was freed");
     }
-    return (memory.address() + first * STEP) & ADDRESSES;
+    return (memory.address() + first) & ADDRESSES;
   }
 
   /** The address that many bytes behind another. */

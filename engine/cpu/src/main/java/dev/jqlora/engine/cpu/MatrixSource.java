@@ -27,6 +27,22 @@ sealed interface MatrixSource {
   /** Decodes {@code count} values of a row, from a column on, to {@code target} from float {@code index} on. */
   void read(int row, int column, int count, MemorySegment target, long index);
 
+  /** Sixteen columns of some rows become lanes of a panel of whole vectors, as by {@link WidePanels#columnsToWhole}. */
+  @FunctionalInterface
+  interface WholeColumns {
+    /**
+     * @param row the first of {@code depth}
+     * @param column the first of sixteen, as many multiples of sixteen as one likes from the one that was asked for
+     * @param place where the first row's numbers go, in floats; the next {@code width} behind
+     */
+    void copy(int row, int column, int depth, MemorySegment panels, long place, int width);
+  }
+
+  /** What copies columns by vectors of 512 bits, from a column on; null where only {@link #read} brings them. */
+  default @Nullable WholeColumns wholeColumns(int column) {
+    return null;
+  }
+
   /** The numbers where they lie as float32 outside the heap, row after row; null where only {@link #read} brings them. */
   default @Nullable MemorySegment floats() {
     return null;
@@ -49,6 +65,11 @@ sealed interface MatrixSource {
     return new Floats(floats, rows, columns);
   }
 
+  private static WholeColumns floatColumns(MemorySegment floats, int columns) {
+    return (row, first, depth, panels, place, width) -> WidePanels.columnsToWhole(floats, (long) row * columns + first,
+        columns, depth, panels, place, width);
+  }
+
   private static int rows(Shape shape) {
     return shape.rank() == 0 ? 1 : Math.toIntExact(shape.withLast(1).elements());
   }
@@ -64,6 +85,17 @@ sealed interface MatrixSource {
     public @Nullable MemorySegment floats() {
       MemorySegment data = tensor.data();
       return tensor.type().dtype() == DType.F32 && data.isNative() ? data : null;
+    }
+
+    @Override
+    public @Nullable WholeColumns wholeColumns(int column) {
+      MemorySegment data = tensor.data();
+      return switch (tensor.type().dtype()) {
+        case F32 -> data.isNative() ? floatColumns(data, columns) : null;
+        case BF16 -> (row, first, depth, panels, place, width) -> WidePanels.bfloat16ColumnsToWhole(data,
+            (long) row * columns + first, columns, depth, panels, place, width);
+        case F16, I32, U8 -> null;
+      };
     }
 
     @Override
@@ -86,12 +118,15 @@ sealed interface MatrixSource {
 
     /** Every BF16 number is the upper half of the same number in F32. */
     private static void readBFloat16(MemorySegment data, long first, int count, MemorySegment target, long index) {
+      long from = FloatMemory.byteAddress(data, first * Short.BYTES, (long) count * Short.BYTES);
+      long to = FloatMemory.address(target, index, count);
       int i = 0;
       for (; i < SHORTS.loopBound(count); i += LANES) {
-        ShortVector halves = ShortVector.fromMemorySegment(SHORTS, data, (first + i) * Short.BYTES,
+        ShortVector halves = ShortVector.fromMemorySegment(SHORTS, FloatMemory.MEMORY, from + (long) i * Short.BYTES,
             ByteOrder.LITTLE_ENDIAN);
         IntVector bits = (IntVector) halves.convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
-        FloatMemory.store(bits.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), target, index + i);
+        FloatMemory.storeAt(bits.lanewise(VectorOperators.LSHL, Short.SIZE).reinterpretAsFloats(),
+            to + i * FloatMemory.STEP);
       }
       for (; i < count; i++) {
         FloatMemory.set(target, index + i, BFloat16.toFloat(data.get(I16, (first + i) * Short.BYTES)));
@@ -105,6 +140,11 @@ sealed interface MatrixSource {
    */
   record Floats(MemorySegment floats, int rows, int columns) implements MatrixSource {
     @Override
+    public WholeColumns wholeColumns(int column) {
+      return floatColumns(floats, columns);
+    }
+
+    @Override
     public void read(int row, int column, int count, MemorySegment target, long index) {
       FloatMemory.copy(floats, (long) row * columns + column, target, index, count);
     }
@@ -115,6 +155,15 @@ sealed interface MatrixSource {
     @Override
     public void read(int row, int column, int count, MemorySegment target, long index) {
       decoder.read((long) row * columns + column, count, target, index);
+    }
+
+    @Override
+    public @Nullable WholeColumns wholeColumns(int column) {
+      WideNf4 wide = decoder.wideColumns(column, columns);
+      return wide == null
+          ? null
+          : (row, first, depth, panels, place, width) -> wide.columnsToWhole((long) row * columns + first, columns,
+              depth, panels, place, width);
     }
   }
 

@@ -1,6 +1,5 @@
 package dev.jqlora.engine.cpu;
 
-import static dev.jqlora.engine.cpu.VectorWidth.INTS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
 import dev.jqlora.engine.tensor.Absmax;
@@ -9,37 +8,29 @@ import dev.jqlora.engine.tensor.Nf4Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorMask;
-import jdk.incubator.vector.VectorOperators;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Decodes runs of an NF4 tensor: the same numbers as {@link Nf4Tensor#dequantize}, some thirty times faster with vectors of
- * 512 bits, ten with others. The 16 values of the code fill a vector of 512 bits, so 16 codes are spread over the lanes by
- * shifts and looked up by one permutation. Narrower vectors look the two values of a byte up together and multiply by the
- * block's scale in a second pass.
+ * 512 bits ({@link WideNf4}), ten with others. Those, and runs that are no whole groups, look the two values of a byte up
+ * together and multiply by the block's scale in a second pass.
  */
 final class Nf4Decoder {
   private static final ValueLayout.OfLong PAIR = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
   private static final long[] PAIRS = pairs();
-  private static final boolean WIDE = LANES == 16;
-  /** With {@link #WIDE}: the bits of each code. */
-  private static final IntVector CODE = IntVector.fromArray(INTS, codeBits(), 0);
-  /** With {@link #WIDE}: by how much each lane's code is shifted; a byte's high half comes first. */
-  private static final IntVector SHIFT = IntVector.zero(INTS).addIndex(4).and(31).lanewise(VectorOperators.XOR, 4);
-  private static final VectorMask<Integer> SECOND_WORD = IntVector.zero(INTS).addIndex(1)
-      .compare(VectorOperators.GE, 8);
 
   private final Nf4Tensor tensor;
   private final MemorySegment codes;
   private final Absmax absmax;
   private final int blockSize;
+  private final @Nullable WideNf4 wide;
 
   Nf4Decoder(Nf4Tensor tensor) {
     this.tensor = tensor;
     this.codes = tensor.codes();
     this.absmax = tensor.absmax();
     this.blockSize = tensor.blockSize();
+    this.wide = WideNf4.fits(tensor) ? new WideNf4(tensor) : null;
   }
 
   Nf4Tensor tensor() {
@@ -48,6 +39,10 @@ final class Nf4Decoder {
 
   /** Decodes values {@code first .. first + count - 1} of the flattened tensor to {@code target} from float index on. */
   void read(long first, int count, MemorySegment target, long index) {
+    if (wide != null && first % WideNf4.GROUP == 0 && count % WideNf4.GROUP == 0) {
+      wide.run(first, count, target, index);
+      return;
+    }
     long block = first / blockSize;
     int done = 0;
     int end = (int) Math.min(count, (block + 1) * blockSize - first);
@@ -59,20 +54,18 @@ final class Nf4Decoder {
     }
   }
 
+  /** The columns of a matrix with so many, from one on, as {@link WideNf4} packs them; null where it does not. */
+  @Nullable
+  WideNf4 wideColumns(int column, int columns) {
+    return column % WideNf4.LANES == 0 && columns % WideNf4.LANES == 0 ? wide : null;
+  }
+
   /** Values of one block. */
   private void readBlock(long first, int count, float scale, MemorySegment target, long index) {
     int done = 0;
     if ((first & 1) != 0) {
       FloatMemory.set(target, index, Nf4.value(code(first)) * scale);
       done = 1;
-    }
-    if (WIDE) {
-      for (; done + LANES <= count; done += LANES) {
-        long word = codes.get(PAIR, (first + done) / 2);
-        IntVector spread = IntVector.broadcast(INTS, (int) word).blend((int) (word >>> Integer.SIZE), SECOND_WORD)
-            .lanewise(VectorOperators.LSHR, SHIFT);
-        FloatMemory.store(spread.and(15).selectFrom(CODE).reinterpretAsFloats().mul(scale), target, index + done);
-      }
     }
     int pairs = done;
     for (; done + 2 <= count; done += 2) {
@@ -98,14 +91,6 @@ final class Nf4Decoder {
     for (; i < count; i++) {
       FloatMemory.set(target, index + i, FloatMemory.get(target, index + i) * scale);
     }
-  }
-
-  private static int[] codeBits() {
-    int[] bits = new int[Math.max(16, LANES)];
-    for (int code = 0; code < 16; code++) {
-      bits[code] = Float.floatToRawIntBits(Nf4.value(code));
-    }
-    return bits;
   }
 
   /** For each byte its two values, the high half's first in memory. */

@@ -267,20 +267,25 @@ final class Panels {
 
   /** Columns by {@link WidePanels}, a few places of the summed axis at a time, whose numbers then still are in the cache. */
   private void wideColumns(int together) {
+    MatrixSource.WholeColumns whole = width >= LANES ? source.wholeColumns(firstLane) : null;
     MemorySegment floats = source.floats();
     for (int lane = lanes; lane < padded && width >= LANES; lane += LANES) {
       WidePanels.zeros(panels, place(lane), depth, width);
     }
     for (int k = 0; k < depth; k += together) {
       int count = Math.min(together, depth - k);
-      if (floats != null) {
+      if (whole != null) {
+        for (int lane = 0; lane < lanes; lane += LANES) {
+          whole.copy(firstDepth + k, firstLane + lane, count, panels, place(lane) + (long) k * width, width);
+        }
+      } else if (floats != null) {
         wideColumns(floats, (long) (firstDepth + k) * source.columns() + firstLane, source.columns(), k, count);
-        continue;
+      } else {
+        for (int row = 0; row < count; row++) {
+          source.read(firstDepth + k + row, firstLane, lanes, scratch, (long) row * lanes);
+        }
+        wideColumns(scratch, 0, lanes, k, count);
       }
-      for (int row = 0; row < count; row++) {
-        source.read(firstDepth + k + row, firstLane, lanes, scratch, (long) row * lanes);
-      }
-      wideColumns(scratch, 0, lanes, k, count);
     }
   }
 

@@ -3,12 +3,15 @@ package dev.jqlora.engine.cpu;
 import static dev.jqlora.engine.cpu.FloatMemory.MEMORY;
 import static dev.jqlora.engine.cpu.FloatMemory.STEP;
 import static dev.jqlora.engine.cpu.FloatMemory.address;
+import static dev.jqlora.engine.cpu.FloatMemory.byteAddress;
 import static dev.jqlora.engine.cpu.FloatMemory.next;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import static jdk.incubator.vector.IntVector.fromMemorySegment;
 
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -26,6 +29,7 @@ import jdk.incubator.vector.VectorSpecies;
  */
 final class WidePanels {
   private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_512;
+  private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_256;
   private static final int LANES = 16;
   private static final int HALF = LANES / 2;
   private static final IntVector LOWER_1 = merge(1, 0);
@@ -143,6 +147,25 @@ final class WidePanels {
     for (int k = 0; k < depth; k++) {
       store(load(from), to);
       from = next(from, pitch * STEP);
+      to = next(to, width * STEP);
+    }
+  }
+
+  /**
+   * The same of numbers in BF16, each of which is the upper half of the same number in F32.
+   *
+   * @param at where the columns' numbers at the first place of the summed axis are, in numbers
+   */
+  static void bfloat16ColumnsToWhole(MemorySegment rows, long at, long pitch, int depth, MemorySegment panels,
+      long place,
+      int width) {
+    long from = byteAddress(rows, at * Short.BYTES, ((depth - 1) * pitch + LANES) * Short.BYTES);
+    long to = runs(panels, place, width, depth);
+    for (int k = 0; k < depth; k++) {
+      IntVector halves = (IntVector) ShortVector.fromMemorySegment(SHORTS, MEMORY, from, LITTLE_ENDIAN)
+          .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
+      store(halves.lanewise(VectorOperators.LSHL, Short.SIZE), to);
+      from = next(from, pitch * Short.BYTES);
       to = next(to, width * STEP);
     }
   }

@@ -1,5 +1,6 @@
 package dev.jqlora.engine.cpu;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /** The matrix product by its definition, with sums in the order that {@link Gemm} documents. */
@@ -28,11 +29,12 @@ final class GemmReference {
 
   private static float[][] elements(Gemm.Operand operand) {
     float[][] elements = new float[operand.rows()][operand.columns()];
-    float[] row = new float[operand.matrix().columns()];
+    int columns = operand.matrix().columns();
+    MemorySegment row = Arena.ofAuto().allocate((long) columns * Float.BYTES, Float.BYTES);
     for (int r = 0; r < operand.matrix().rows(); r++) {
-      operand.matrix().read(r, 0, row.length, MemorySegment.ofArray(row), 0);
-      for (int c = 0; c < row.length; c++) {
-        elements[operand.transposed() ? c : r][operand.transposed() ? r : c] = row[c];
+      operand.matrix().read(r, 0, columns, row, 0);
+      for (int c = 0; c < columns; c++) {
+        elements[operand.transposed() ? c : r][operand.transposed() ? r : c] = FloatMemory.get(row, c);
       }
     }
     return elements;
