@@ -1,7 +1,5 @@
 package dev.jqlora.engine.cpu;
 
-import static dev.jqlora.engine.cpu.VectorWidth.LANES;
-
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.stream.Stream;
@@ -59,10 +57,12 @@ final class Gemm {
 
   private final Workers workers;
   private final SkinnyGemm fewRows;
+  private final ThinGemm thin;
 
   Gemm(Workers workers) {
     this.workers = workers;
     fewRows = new SkinnyGemm(workers);
+    thin = new ThinGemm(workers);
   }
 
   /** An operand: a matrix, and whether it is to be read transposed. */
@@ -102,7 +102,7 @@ final class Gemm {
    *
    * @param sums tile by tile
    */
-  private record Packing(MemorySegment panels, MemorySegment rows, MemorySegment tile, MemorySegment sums, int[] read) {
+  record Packing(MemorySegment panels, MemorySegment rows, MemorySegment tile, MemorySegment sums, int[] read) {
     static Packing of(ScratchParts parts, int rows, int depth) {
       int sums = depth <= DEPTH ? 1 : MAX_PANELS * Math.min(SUM_TILES, Math.ceilDiv(rows, GemmTile.ROWS));
       return new Packing(parts.floats(MAX_PANELS * GemmTile.COLUMNS * Math.clamp(depth, SHORT_DEPTH, MAX_DEPTH)),
@@ -113,7 +113,7 @@ final class Gemm {
   }
 
   /** Scratch memory of a product. */
-  private record Memory(MemorySegment packedA, List<Packing> threads) {
+  record Memory(MemorySegment packedA, List<Packing> threads) {
     /** No fewer rows, and no shorter sum, take more: head and loss multiply fewer rows than they were planned for. */
     static Memory of(ScratchParts parts, int rows, int depth, int threads) {
       return new Memory(parts.floats(Math.min((long) roundUp(rows, GemmTile.ROWS) * depth, MAX_PACKED_A)),
@@ -155,8 +155,12 @@ final class Gemm {
       fewRows.multiply(a, b, alpha, accumulate, c);
       return;
     }
-    Blocking blocking = Blocking.of(a.rows(), a.columns());
     Memory memory = Memory.of(ScratchParts.of(scratch), a.rows(), a.columns(), workers.threads());
+    if (ThinGemm.fits(a, b, memory.packedA.byteSize() / Float.BYTES)) {
+      thin.multiply(a, b, alpha, accumulate, c, memory);
+      return;
+    }
+    Blocking blocking = Blocking.of(a.rows(), a.columns());
     for (int row = 0; row < a.rows(); row += blocking.rows) {
       for (int k = 0; k < a.columns(); k += blocking.depth) {
         Block block = new Block(a, b, alpha, accumulate, c, memory, row, Math.min(blocking.rows, a.rows() - row), k,
@@ -301,12 +305,18 @@ final class Gemm {
         int cut = cut(k);
         long target = (long) (firstRow + row) * b.columns() + firstColumn + column;
         boolean anew = k == 0 && !accumulate && firstDepth == 0;
-        if (k == 0 && !anew) {
-          read(target, height, width, at);
-        }
         long rowPanel = (long) k * paddedRows + (long) row * cut;
         long nextRowPanel = rowTile + 1 < lastTile ? rowPanel + (long) GemmTile.ROWS * cut : rowPanel;
         long next = nextRowPanel + (long) panel % MAX_PANELS * GemmTile.AHEAD * cut;
+        if (depth <= DEPTH) {
+          packing.read[0] += GemmTile.multiply(memory.packedA, rowPanel, packing.panels, packed, cut, width,
+              packing.tile, 0, next);
+          GemmTile.add(packing.tile, 0, GemmTile.COLUMNS, alpha, anew, c, target, b.columns(), height, width);
+          return;
+        }
+        if (k == 0 && !anew) {
+          GemmTile.copy(c, target, b.columns(), packing.sums, at, GemmTile.COLUMNS, height, width);
+        }
         if (anew && alpha == 1) {
           packing.read[0] += GemmTile.multiply(memory.packedA, rowPanel, packing.panels, packed, cut, width,
               packing.sums, at, next);
@@ -316,28 +326,8 @@ final class Gemm {
           GemmTile.add(packing.tile, alpha, anew, packing.sums, at);
         }
         if (k + cut == depth) {
-          write(at, height, width, target);
+          GemmTile.copy(packing.sums, at, GemmTile.COLUMNS, c, target, b.columns(), height, width);
         }
-      }
-
-      private void read(long source, int height, int width, int at) {
-        for (int r = 0; r < height; r++) {
-          copy(c, source + (long) r * b.columns(), packing.sums, at + (long) r * GemmTile.COLUMNS, width);
-        }
-      }
-
-      private void write(int at, int height, int width, long target) {
-        for (int r = 0; r < height; r++) {
-          copy(packing.sums, at + (long) r * GemmTile.COLUMNS, c, target + (long) r * b.columns(), width);
-        }
-      }
-
-      private void copy(MemorySegment source, long from, MemorySegment target, long to, int width) {
-        int done = 0;
-        for (; done + LANES <= width; done += LANES) {
-          FloatMemory.store(FloatMemory.load(source, from + done), target, to + done);
-        }
-        FloatMemory.copy(source, from + done, target, to + done, width - done);
       }
     }
   }

@@ -5,6 +5,7 @@ import static dev.jqlora.engine.cpu.FloatMemory.MEMORY;
 import static dev.jqlora.engine.cpu.FloatMemory.STEP;
 import static dev.jqlora.engine.cpu.FloatMemory.address;
 import static dev.jqlora.engine.cpu.FloatMemory.loadAt;
+import static dev.jqlora.engine.cpu.FloatMemory.next;
 import static dev.jqlora.engine.cpu.FloatMemory.storeAt;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
@@ -13,6 +14,7 @@ import static java.nio.ByteOrder.LITTLE_ENDIAN;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 
 /**
  * The innermost part of the matrix product: a tile of C from one panel of A and one of B, all of it in registers.
@@ -99,6 +101,51 @@ final class GemmTile {
     for (int i = 0; i < SIZE; i += LANES) {
       FloatVector product = loadAt(from + i * STEP);
       storeAt(anew ? product.mul(factor) : product.fma(factor, loadAt(to + i * STEP)), to + i * STEP);
+    }
+  }
+
+  /**
+   * {@code c = alpha * sums + (anew ? 0 : c)} for {@code height * width} numbers of each; pitches are the floats from a row to
+   * the next.
+   */
+  static void add(MemorySegment sums, long at, long pitch, float alpha, boolean anew, MemorySegment c, long cAt,
+      long cPitch, int height, int width) {
+    long from = address(sums, at, (height - 1) * pitch + width);
+    long to = address(c, cAt, (height - 1) * cPitch + width);
+    FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
+    int whole = FLOATS.loopBound(width);
+    for (int row = 0; row < height; row++) {
+      for (int i = 0; i < whole; i += LANES) {
+        FloatVector product = loadAt(from + i * STEP);
+        storeAt(anew ? product.mul(factor) : product.fma(factor, loadAt(to + i * STEP)), to + i * STEP);
+      }
+      if (whole < width) {
+        VectorMask<Float> rest = FloatMemory.tail(width - whole);
+        FloatVector product = loadAt(from + whole * STEP, rest);
+        storeAt(anew ? product.mul(factor) : product.fma(factor, loadAt(to + whole * STEP, rest)), to + whole * STEP,
+            rest);
+      }
+      from = next(from, pitch * STEP);
+      to = next(to, cPitch * STEP);
+    }
+  }
+
+  /** Copies {@code height * width} numbers from one matrix to another; pitches are the floats from a row to the next. */
+  static void copy(MemorySegment source, long at, long pitch, MemorySegment target, long targetAt, long targetPitch,
+      int height, int width) {
+    long from = address(source, at, (height - 1) * pitch + width);
+    long to = address(target, targetAt, (height - 1) * targetPitch + width);
+    int whole = FLOATS.loopBound(width);
+    for (int row = 0; row < height; row++) {
+      for (int i = 0; i < whole; i += LANES) {
+        storeAt(loadAt(from + i * STEP), to + i * STEP);
+      }
+      if (whole < width) {
+        VectorMask<Float> rest = FloatMemory.tail(width - whole);
+        storeAt(loadAt(from + whole * STEP, rest), to + whole * STEP, rest);
+      }
+      from = next(from, pitch * STEP);
+      to = next(to, targetPitch * STEP);
     }
   }
 
