@@ -69,9 +69,9 @@ class PlannedMemoryTest {
   }
 
   /**
-   * A training step of 1,024 tokens: all carries, and in the widest place, the gradient of the feed-forward part, four
-   * values of its width and no more than five of the hidden states' width, beside what a product packs, which is another of
-   * those.
+   * A training step of 1,024 tokens: all carries, and in the widest place, head and loss, the logits of half the tokens,
+   * three values of the hidden states' width, and in two and a half more the rows of a block, what products pack and a carry.
+   * The gradient of the feed-forward part, with four values of its width, takes a little less.
    */
   @Test
   void aStepOfThe8bModelTakes() {
@@ -81,10 +81,10 @@ class PlannedMemoryTest {
       Plan plan = Planner.plan(new TrainPrograms(layout, Trainable.of(layout, FinetuningType.LORA), SavePolicy.ROUNDED,
           DType.F32).step(1024), backend);
       long carries = 32L * 1024 * 4096 * Short.BYTES;
-      long wide = 1024L * 14336 * Float.BYTES;
-      assertEquals(carries, plan.peak().getFirst().bytes());
+      assertTrue(plan.peak().stream().anyMatch(part -> part.bytes() == carries), () -> plan.peak().toString());
+      long logits = 512L * 128_256 * Float.BYTES;
       long hidden = 1024L * 4096 * Float.BYTES;
-      assertTrue(plan.arenaBytes() <= carries + 4 * wide + 6 * hidden, () -> plan.peak().toString());
+      assertTrue(plan.arenaBytes() <= carries + logits + 5 * hidden + hidden / 2, () -> plan.peak().toString());
     }
   }
 
