@@ -6,7 +6,7 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * Blocks of rows whose logits fit into a bounded scratch memory. The head's weight is packed for each anew: with blocks of 256
- * instead of 512 rows, head and loss of 1,024 took 7 to 8 % longer on an Intel Xeon of 2023, all at once 3 to 5 less.
+ * instead of 512 rows, head and loss of 1,024 took 8 to 14 % longer on an Intel Xeon of 2023, all at once 3 to 5 less.
  */
 final class LogitsBlock {
   /** Most bytes of logits at a time: with Llama 3's vocabulary, 523 rows. */

@@ -25,8 +25,8 @@ import jdk.incubator.vector.VectorSpecies;
  *
  * <p>Columns go to their panels at once. The codes of 16 columns are eight bytes of a row, the next row's are in another page:
  * what that takes is waiting for memory, and a short loop over rows lets the core ask for many at a time. On an Intel Xeon of
- * 2023, two threads, 16 weights of 14336 × 4096 took 10 ns that way, where a run of 96 columns decoded row by row, and then
- * copied, took 27; with the rows' first codes touched beforehand 16.
+ * 2023, each of two threads took 10 ns for 16 weights of 14336 × 4096 that way, where runs of 96 columns, decoded row by row
+ * and then copied, took 25; 16 with the codes of 16 rows touched beforehand.
  */
 final class WideNf4 {
   /** Weights that a run decodes with one look at their scale. */
