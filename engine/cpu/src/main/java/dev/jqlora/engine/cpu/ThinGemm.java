@@ -39,6 +39,8 @@ final class ThinGemm {
    * KiB took a fifth longer, of 4 and 8 as long.
    */
   private static final int SUMS = 512 * LANES;
+  /** Columns of sums that become rows at a time: what a product of any depth has room for. */
+  private static final int TURNED = 256;
   private static final ValueLayout.OfFloat F32 = ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
   private final Workers workers;
@@ -264,11 +266,14 @@ final class ThinGemm {
         GemmTile.add(sums, 0, pitch, alpha, anew, c, column, columns, thinColumns, width);
         return;
       }
-      Panels.pack(MatrixSource.of(sums, thinColumns, pitch), true, 0, thinColumns, 0, width, LANES, sums, SUMS,
-          thread.rows());
-      for (int i = 0; i < thinColumns; i += LANES) {
-        GemmTile.add(sums, SUMS + (long) i * width, LANES, alpha, anew, c, (long) column * thinColumns + i, thinColumns,
-            width, Math.min(LANES, thinColumns - i));
+      MatrixSource source = MatrixSource.of(sums, thinColumns, pitch);
+      for (int at = 0; at < width; at += TURNED) {
+        int count = Math.min(TURNED, width - at);
+        Panels.pack(source, true, 0, thinColumns, at, count, LANES, sums, SUMS, thread.rows());
+        for (int i = 0; i < thinColumns; i += LANES) {
+          GemmTile.add(sums, SUMS + (long) i * count, LANES, alpha, anew, c, (long) (column + at) * thinColumns + i,
+              thinColumns, count, Math.min(LANES, thinColumns - i));
+        }
       }
     }
 

@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class ThinGemmTest {
   /** Extents of the large matrix across the summed axis: rows and columns that are left over, several tasks. */
-  private static final int[] EXTENTS = {1, 7, 8, 33, 70, 300};
+  private static final int[] EXTENTS = {1, 7, 8, 33, 70, 300, 1100};
   /** The summed axis: less than eight places, some left over, several cuts. */
   private static final int[] DEPTHS = {1, 5, 40, 1030, 2051};
   /** Room for any thin matrix here. */
