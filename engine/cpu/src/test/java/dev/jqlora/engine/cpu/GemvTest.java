@@ -38,11 +38,11 @@ class GemvTest {
     float[] x = Guarded.normal(columns, 2);
     float[] base = Guarded.normal(rows, 3);
     double[] expected = new double[rows];
-    float[] row = new float[columns];
+    MemorySegment row = Arena.ofAuto().allocate((long) columns * Float.BYTES, Float.BYTES);
     for (int r = 0; r < rows; r++) {
-      weight.read(r, 0, columns, MemorySegment.ofArray(row), 0);
+      weight.read(r, 0, columns, row, 0);
       for (int i = 0; i < columns; i++) {
-        expected[r] += (double) row[i] * x[i];
+        expected[r] += (double) FloatMemory.get(row, i) * x[i];
       }
       expected[r] = alpha * expected[r] + (accumulate ? base[r] : 0);
     }
