@@ -1,13 +1,15 @@
 package dev.jqlora.engine.cpu;
 
+import static dev.jqlora.engine.cpu.FloatMemory.MEMORY;
 import static dev.jqlora.engine.cpu.FloatMemory.address;
 import static dev.jqlora.engine.cpu.FloatMemory.load;
-import static dev.jqlora.engine.cpu.FloatMemory.loadAt;
-import static dev.jqlora.engine.cpu.FloatMemory.storeAt;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
+import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import jdk.incubator.vector.FloatVector;
@@ -30,7 +32,9 @@ import jdk.incubator.vector.VectorOperators;
  *
  * <p><b>Speed</b>, 1,024 tokens, 32 and 8 heads of 128, one core of an Intel Xeon (2023): 59 % of the roof while ds and the
  * results were turned number by number, and tiles copied on their way; 70 since. The tiles take three quarters of the time.
- * Blocks of half as many rows again, or of twice as many keys, gained nothing.
+ * With two threads, to finish a block's products with a panel of keys before those with its values, so that one panel at a
+ * time is in the nearest cache, took 1 to 3 % off, and a store that the compiler had not taken into its loop in some runs (see
+ * {@link FloatMemory}) up to 8. Blocks of half as many rows again, or of twice as many keys, gained nothing.
  */
 final class AttentionGradientKernel {
   private static final int ROW_PANELS = 4;
@@ -81,11 +85,13 @@ final class AttentionGradientKernel {
    * @param dq {@code [row tile][panel of headDim][ROWS][COLUMNS]}
    * @param p of a panel of keys, {@code [row][COLUMNS]}; ds likewise
    * @param dsTransposed {@code [row tile][key][ROWS]}
+   * @param met whether a panel of keys has met any rows; until then its dk and dv are undefined
    */
   private record Memory(MemorySegment keys, MemorySegment values, MemorySegment keyRows, MemorySegment dk,
       MemorySegment dv, MemorySegment q, MemorySegment qTransposed, MemorySegment dout, MemorySegment doutTransposed,
       MemorySegment dq, MemorySegment packing, MemorySegment p, MemorySegment ds, MemorySegment dsTransposed,
-      MemorySegment tile, PanelRows panelRows, float[] logSumExp, float[] delta, int[] first, int[] last, int[] read) {
+      MemorySegment tile, PanelRows panelRows, float[] logSumExp, float[] delta, int[] first, int[] last, boolean[] met,
+      int[] read) {
     static Memory of(ScratchParts parts, AttentionShape shape, int tokens) {
       int padded = padded(shape.headDim());
       int panels = panels(shape.headDim()) * GemmTile.COLUMNS;
@@ -97,7 +103,7 @@ final class AttentionGradientKernel {
           parts.floats(Panels.scratch(Math.max(panels, KEYS), Math.max(padded, ROWS))),
           parts.floats(GemmTile.COLUMNS * ROWS), parts.floats(GemmTile.COLUMNS * ROWS), parts.floats(KEYS * ROWS),
           parts.floats(GemmTile.SIZE), PanelRows.of(parts, shape.headDim()), new float[ROWS], new float[ROWS],
-          new int[ROWS], new int[ROWS], new int[1]);
+          new int[ROWS], new int[ROWS], new boolean[Math.ceilDiv(tokens, GemmTile.COLUMNS)], new int[1]);
     }
 
     static List<Memory> of(ScratchParts parts, AttentionShape shape, int tokens, int threads) {
@@ -146,12 +152,15 @@ final class AttentionGradientKernel {
         Panels.pack(keys, false, 0, headDim, key, Math.min(KEYS, tokens - key), GemmTile.COLUMNS, memory.keyRows,
             keyRows(key), memory.packing);
       }
-      int keyCount = Math.ceilDiv(tokens, GemmTile.COLUMNS) * GemmTile.COLUMNS;
-      FloatMemory.fill(memory.dk, 0, (long) keyCount * padded, 0f);
-      FloatMemory.fill(memory.dv, 0, (long) keyCount * padded, 0f);
+      Arrays.fill(memory.met, false);
       int rows = tokens * shape.group();
-      for (int row = 0; row < rows; row += ROWS) {
-        rows(row, Math.min(ROWS, rows - row));
+      // What is no whole block comes first, where rows see the fewest keys: small blocks use a panel of keys less often.
+      int rest = rows % ROWS;
+      if (rest > 0) {
+        rows(0, rest);
+      }
+      for (int row = rest; row < rows; row += ROWS) {
+        rows(row, ROWS);
       }
       write(memory.dk, shape.keys(tensors.dk, tokens, kvHead));
       write(memory.dv, shape.keys(tensors.dv, tokens, kvHead));
@@ -168,6 +177,9 @@ final class AttentionGradientKernel {
 
     private void write(MemorySegment panels, MatrixSource.Heads target) {
       for (int key = 0; key < tokens; key += GemmTile.COLUMNS) {
+        if (!memory.met[key / GemmTile.COLUMNS]) {
+          FloatMemory.fill(panels, (long) key * padded, (long) GemmTile.COLUMNS * padded, 0f);
+        }
         memory.panelRows.write(panels, (long) key * padded, Math.min(GemmTile.COLUMNS, tokens - key), target, key);
       }
     }
@@ -232,45 +244,57 @@ final class AttentionGradientKernel {
       return LaneSum.of(sum);
     }
 
+    /**
+     * A block of rows meets a block of keys. Where two loops would do in either order, the outer one goes over panels, which
+     * are too large to stay in the nearest cache next to each other, while tiles of rows pass by.
+     */
     private void block(int firstKey, int keys, int lastKey, int rows) {
       for (int key = firstKey; key < firstKey + keys && key <= lastKey; key += GemmTile.COLUMNS) {
         int firstSeen = scores(firstKey, key, rows);
         int depth = rows - firstSeen;
         if (depth > 0) {
+          boolean anew = !memory.met[key / GemmTile.COLUMNS];
+          memory.met[key / GemmTile.COLUMNS] = true;
           accumulate(memory.doutTransposed, (long) firstSeen * GemmTile.ROWS, rows, memory.p,
-              (long) firstSeen * GemmTile.COLUMNS, depth, memory.dv, (long) key * padded);
+              (long) firstSeen * GemmTile.COLUMNS, depth, memory.dv, (long) key * padded, anew);
           accumulate(memory.qTransposed, (long) firstSeen * GemmTile.ROWS, rows, memory.ds,
-              (long) firstSeen * GemmTile.COLUMNS, depth, memory.dk, (long) key * padded);
+              (long) firstSeen * GemmTile.COLUMNS, depth, memory.dk, (long) key * padded, anew);
         }
       }
-      for (int row = 0; row < rows; row += GemmTile.ROWS) {
-        int last = -1;
-        for (int r = row; r < row + GemmTile.ROWS; r++) {
-          last = Math.max(last, memory.last[r]);
-        }
-        int depth = Math.clamp(last + 1 - firstKey, 0, keys);
-        if (depth > 0) {
-          queries(row, firstKey, keys, depth);
+      for (int panel = 0; panel < panels(headDim); panel++) {
+        for (int row = 0; row < rows; row += GemmTile.ROWS) {
+          int depth = Math.clamp(lastSeen(row) + 1 - firstKey, 0, keys);
+          if (depth > 0) {
+            queries(row, panel, firstKey, keys, depth);
+          }
         }
       }
     }
 
-    /** Adds to a tile of dq what it has of the first {@code depth} of a block's keys. */
-    private void queries(int row, int firstKey, int keys, int depth) {
-      for (int panel = 0; panel < panels(headDim); panel++) {
-        int column = panel * GemmTile.COLUMNS;
-        memory.read[0] += GemmTile.multiply(memory.dsTransposed, (long) row * KEYS, memory.keyRows,
-            keyRows(firstKey) + (long) column * keys, depth, Math.min(GemmTile.COLUMNS, headDim - column), memory.tile,
-            0,
-            (long) row * KEYS);
-        GemmTile.add(memory.tile, 1, false, memory.dq, queryTile(row, panel));
+    /** The last key that any row of a tile sees, or -1. */
+    private int lastSeen(int row) {
+      int last = -1;
+      for (int r = row; r < row + GemmTile.ROWS; r++) {
+        last = Math.max(last, memory.last[r]);
       }
+      return last;
+    }
+
+    /** Adds to a tile of dq what it has of the first {@code depth} of a block's keys. */
+    private void queries(int row, int panel, int firstKey, int keys, int depth) {
+      int column = panel * GemmTile.COLUMNS;
+      memory.read[0] += GemmTile.multiply(memory.dsTransposed, (long) row * KEYS, memory.keyRows,
+          keyRows(firstKey) + (long) column * keys, depth, Math.min(GemmTile.COLUMNS, headDim - column), memory.tile, 0,
+          (row + GemmTile.ROWS) % ROWS * (long) KEYS);
+      GemmTile.add(memory.tile, 1, false, memory.dq, queryTile(row, panel));
     }
 
     /** p and ds of all rows and a panel of keys; returns the first row that sees any, or how many rows there are. */
     private int scores(int firstKey, int key, int rows) {
       int firstSeen = rows;
       MatrixSource ds = MatrixSource.of(memory.ds, ROWS, GemmTile.COLUMNS);
+      product(memory.q, memory.keys, key, rows, memory.p);
+      product(memory.dout, memory.values, key, rows, memory.ds);
       for (int row = padded(rows) - GemmTile.ROWS; row >= 0; row -= GemmTile.ROWS) {
         if (sees(row, key)) {
           firstSeen = row;
@@ -283,6 +307,17 @@ final class AttentionGradientKernel {
             (long) row * KEYS + (long) (key - firstKey) * GemmTile.ROWS, memory.packing);
       }
       return firstSeen;
+    }
+
+    /** The products of all rows that see any of a panel of keys with that panel, or with the values'. */
+    private void product(MemorySegment rowTiles, MemorySegment panels, int key, int rows, MemorySegment target) {
+      for (int row = padded(rows) - GemmTile.ROWS; row >= 0; row -= GemmTile.ROWS) {
+        if (sees(row, key)) {
+          memory.read[0] += GemmTile.multiply(rowTiles, (long) row * headDim, panels, (long) key * headDim, headDim,
+              GemmTile.COLUMNS, target, (long) row * GemmTile.COLUMNS,
+              Math.max(row - GemmTile.ROWS, 0) * (long) headDim);
+        }
+      }
     }
 
     /** Whether any row of a tile sees any key of a panel. */
@@ -298,13 +333,6 @@ final class AttentionGradientKernel {
     /** p and ds of a tile of rows, of {@code rows} in all, and a panel of keys. */
     private void tileOfScores(int row, int rows, int key) {
       long tile = (long) row * GemmTile.COLUMNS;
-      long rowTile = (long) row * headDim;
-      long columns = (long) key * headDim;
-      long next = Math.max(row - GemmTile.ROWS, 0) * (long) headDim;
-      memory.read[0] += GemmTile.multiply(memory.q, rowTile, memory.keys, columns, headDim, GemmTile.COLUMNS, memory.p,
-          tile, next);
-      memory.read[0] += GemmTile.multiply(memory.dout, rowTile, memory.values, columns, headDim, GemmTile.COLUMNS,
-          memory.ds, tile, next);
       FloatVector scale = FloatVector.broadcast(FLOATS, shape.scale());
       long pAt = address(memory.p, tile, GemmTile.SIZE);
       long dsAt = address(memory.ds, tile, GemmTile.SIZE);
@@ -317,12 +345,14 @@ final class AttentionGradientKernel {
         boolean whole = first <= 0 && last >= GemmTile.COLUMNS - 1;
         for (int vector = 0; vector < GemmTile.COLUMNS / LANES; vector++) {
           long at = r * ROW + vector * VECTOR;
-          FloatVector p = VectorExp.exp(loadAt(pAt + at).fma(scale, negative));
+          FloatVector p = VectorExp
+              .exp(fromMemorySegment(FLOATS, MEMORY, pAt + at, LITTLE_ENDIAN).fma(scale, negative));
           if (!whole) {
             p = p.blend(0f, hidden(first - vector * LANES, last - vector * LANES));
           }
-          storeAt(p, pAt + at);
-          storeAt(p.mul(loadAt(dsAt + at).sub(delta)).mul(scale), dsAt + at);
+          p.intoMemorySegment(MEMORY, pAt + at, LITTLE_ENDIAN);
+          fromMemorySegment(FLOATS, MEMORY, dsAt + at, LITTLE_ENDIAN).sub(delta).mul(p).mul(scale)
+              .intoMemorySegment(MEMORY, dsAt + at, LITTLE_ENDIAN);
         }
       }
     }
@@ -339,12 +369,12 @@ final class AttentionGradientKernel {
      * @param packed depth of A, of which {@code depth} is used from aOffset on
      */
     private void accumulate(MemorySegment a, long aOffset, int packed, MemorySegment b, long bOffset, int depth,
-        MemorySegment target, long targetOffset) {
+        MemorySegment target, long targetOffset, boolean anew) {
       for (int i = 0; i < headDim; i += GemmTile.ROWS) {
         long from = aOffset + (long) i * packed;
         long next = i + GemmTile.ROWS < headDim ? from + (long) GemmTile.ROWS * packed : aOffset;
         memory.read[0] += GemmTile.multiply(a, from, b, bOffset, depth, GemmTile.COLUMNS, memory.tile, 0, next);
-        GemmTile.add(memory.tile, 1, false, target, targetOffset + (long) i * GemmTile.COLUMNS);
+        GemmTile.add(memory.tile, 1, anew, target, targetOffset + (long) i * GemmTile.COLUMNS);
       }
     }
   }

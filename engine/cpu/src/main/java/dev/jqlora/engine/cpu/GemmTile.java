@@ -10,6 +10,7 @@ import static dev.jqlora.engine.cpu.FloatMemory.storeAt;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 import static java.nio.ByteOrder.LITTLE_ENDIAN;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -93,20 +94,14 @@ final class GemmTile {
     return 0;
   }
 
-  /** {@code sums = alpha * tile + (anew ? 0 : sums)}, one tile each. */
+  /** {@code sums = alpha * tile + (anew ? 0 : sums)}, one tile each, as one row of numbers. */
   static void add(MemorySegment tile, float alpha, boolean anew, MemorySegment sums, long at) {
-    long from = address(tile, 0, SIZE);
-    long to = address(sums, at, SIZE);
-    FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
-    for (int i = 0; i < SIZE; i += LANES) {
-      FloatVector product = loadAt(from + i * STEP);
-      storeAt(anew ? product.mul(factor) : product.fma(factor, loadAt(to + i * STEP)), to + i * STEP);
-    }
+    add(tile, 0, SIZE, alpha, anew, sums, at, SIZE, 1, SIZE);
   }
 
   /**
    * {@code c = alpha * sums + (anew ? 0 : c)} for {@code height * width} numbers of each; pitches are the floats from a row to
-   * the next.
+   * the next. Attention's gradient compiles this together with much else, hence without helper methods.
    */
   static void add(MemorySegment sums, long at, long pitch, float alpha, boolean anew, MemorySegment c, long cAt,
       long cPitch, int height, int width) {
@@ -116,8 +111,11 @@ final class GemmTile {
     int whole = FLOATS.loopBound(width);
     for (int row = 0; row < height; row++) {
       for (int i = 0; i < whole; i += LANES) {
-        FloatVector product = loadAt(from + i * STEP);
-        storeAt(anew ? product.mul(factor) : product.fma(factor, loadAt(to + i * STEP)), to + i * STEP);
+        FloatVector product = fromMemorySegment(FLOATS, MEMORY, from + i * STEP, LITTLE_ENDIAN);
+        FloatVector sum = anew
+            ? product.mul(factor)
+            : product.fma(factor, fromMemorySegment(FLOATS, MEMORY, to + i * STEP, LITTLE_ENDIAN));
+        sum.intoMemorySegment(MEMORY, to + i * STEP, LITTLE_ENDIAN);
       }
       if (whole < width) {
         VectorMask<Float> rest = FloatMemory.tail(width - whole);
@@ -138,7 +136,8 @@ final class GemmTile {
     int whole = FLOATS.loopBound(width);
     for (int row = 0; row < height; row++) {
       for (int i = 0; i < whole; i += LANES) {
-        storeAt(loadAt(from + i * STEP), to + i * STEP);
+        fromMemorySegment(FLOATS, MEMORY, from + i * STEP, LITTLE_ENDIAN)
+            .intoMemorySegment(MEMORY, to + i * STEP, LITTLE_ENDIAN);
       }
       if (whole < width) {
         VectorMask<Float> rest = FloatMemory.tail(width - whole);

@@ -154,6 +154,48 @@ class AttentionKernelTest {
         Arguments.of(4, 4, 12, 150, new int[]{100, 101, 102, 103, 104, 105, 106}));
   }
 
+  /** Whole panels of queries that see nothing, and of keys that nobody sees: what their memory held before must not show. */
+  @Test
+  void whatSeesNothingAndWhatNobodySeesGivesZero() {
+    int blind = 101;
+    int tokens = 190;
+    AttentionShape shape = new AttentionShape(4, 2, 24);
+    int[] first = new int[tokens];
+    int[] last = new int[tokens];
+    for (int i = 0; i < tokens; i++) {
+      first[i] = i < blind ? 0 : blind;
+      last[i] = i < blind ? -1 : i;
+    }
+    AttentionShape.Visible visible = new AttentionShape.Visible(first, last);
+    float[] q = Guarded.normal(tokens * 4 * 24, 1);
+    float[] k = Guarded.normal(tokens * 2 * 24, 2);
+    float[] v = Guarded.normal(tokens * 2 * 24, 3);
+    float[] dout = Guarded.normal(q.length, 4);
+    Case seeing = new Case(4, 2, 24, tokens - blind, tokens - blind);
+    AttentionReference reference = new AttentionReference(shape, rows(q, blind, seeing.tokens, 96),
+        rows(k, blind, seeing.tokens, 48), rows(v, blind, seeing.tokens, 48), seeing.tokens, seeing.visible());
+    double[] out = reference.forward();
+    double[] gradients = reference.backward(rows(dout, blind, seeing.tokens, 96));
+    int queries = seeing.tokens * 96;
+    int keys = seeing.tokens * 48;
+
+    Kernels.assertClose(behindZeros(blind * 96, Arrays.copyOf(out, queries)), Kernels.onAnyThreads(
+        workers -> Arrays.copyOf(forward(workers, shape, q, k, v, visible, tokens), q.length)), 2e-6, 1);
+    float[] all = Kernels.onAnyThreads(workers -> backward(workers, shape, q, k, v, dout, visible, tokens));
+    Kernels.assertClose(behindZeros(blind * 96, Arrays.copyOf(gradients, queries)), Arrays.copyOf(all, q.length), 1e-5,
+        1);
+    Kernels.assertClose(behindZeros(blind * 48, Arrays.copyOfRange(gradients, queries, queries + keys)),
+        Arrays.copyOfRange(all, q.length, q.length + k.length), 1e-5, 1);
+    Kernels.assertClose(behindZeros(blind * 48, Arrays.copyOfRange(gradients, queries + keys, gradients.length)),
+        Arrays.copyOfRange(all, q.length + k.length, all.length), 1e-5, 1);
+  }
+
+  private static double[] behindZeros(int zeros, double[] values) {
+    double[] all = new double[zeros + values.length];
+    System.arraycopy(values, 0, all, zeros, values.length);
+    return all;
+  }
+
   @Test
   void headsThatCannotBeSharedAreRefused() {
     assertThrows(IllegalArgumentException.class, () -> new AttentionShape(5, 2, 8));
@@ -165,17 +207,27 @@ class AttentionKernelTest {
   }
 
   private static float[] forward(Workers workers, AttentionShape shape, float[] q, float[] k, float[] v, int[] start) {
-    int tokens = start.length;
+    return forward(workers, shape, q, k, v, AttentionShape.Visible.causal(MemorySegment.ofArray(start), start.length),
+        start.length);
+  }
+
+  private static float[] forward(Workers workers, AttentionShape shape, float[] q, float[] k, float[] v,
+      AttentionShape.Visible visible, int tokens) {
     Guarded out = Guarded.output(q.length);
     Guarded logSumExp = Guarded.output(tokens * shape.heads());
     new AttentionKernel(workers).forward(shape, Guarded.of(q).data(), Guarded.of(k).data(), Guarded.of(v).data(),
-        tokens, tokens, AttentionShape.Visible.causal(MemorySegment.ofArray(start), tokens), out.data(),
-        logSumExp.data(), Guarded.scratch(AttentionKernel.scratchBytes(shape, 3)));
+        tokens, tokens, visible, out.data(), logSumExp.data(),
+        Guarded.scratch(AttentionKernel.scratchBytes(shape, 3)));
     return concat(out.floats(), logSumExp.floats());
   }
 
   private static float[] backward(Workers workers, Case c, float[] q, float[] k, float[] v, float[] dout) {
-    float[] forward = forward(workers, c, q, k, v);
+    return backward(workers, c.shape(), q, k, v, dout, c.visible(), c.tokens);
+  }
+
+  private static float[] backward(Workers workers, AttentionShape shape, float[] q, float[] k, float[] v,
+      float[] dout, AttentionShape.Visible visible, int tokens) {
+    float[] forward = forward(workers, shape, q, k, v, visible, tokens);
     Guarded dq = Guarded.output(q.length);
     Guarded dk = Guarded.output(k.length);
     Guarded dv = Guarded.output(v.length);
@@ -184,8 +236,8 @@ class AttentionKernelTest {
         Guarded.of(k).data(), Guarded.of(v).data(), Guarded.of(Arrays.copyOf(forward, q.length)).data(),
         Guarded.of(Arrays.copyOfRange(forward, q.length, forward.length)).data(), Guarded.of(dout).data(), dq.data(),
         dk.data(), dv.data());
-    MemorySegment scratch = Guarded.scratch(AttentionGradientKernel.scratchBytes(c.shape(), c.tokens, 3));
-    kernel.backward(c.shape(), tensors, c.tokens, c.visible(), scratch);
+    MemorySegment scratch = Guarded.scratch(AttentionGradientKernel.scratchBytes(shape, tokens, 3));
+    kernel.backward(shape, tensors, tokens, visible, scratch);
     return concat(concat(dq.floats(), dk.floats()), dv.floats());
   }
 
