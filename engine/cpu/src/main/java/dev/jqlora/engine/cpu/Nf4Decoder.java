@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Decodes runs of an NF4 tensor: the same numbers as {@link Nf4Tensor#dequantize}, some thirty times faster with vectors of
- * 512 bits ({@link WideNf4}), ten with others. Those, and runs that are no whole groups, look the two values of a byte up
- * together and multiply by the block's scale in a second pass.
+ * 512 bits ({@link WideNf4}), ten with others. Those, and runs that are no whole groups within blocks, look the two values of
+ * a byte up together and multiply by the block's scale in a second pass.
  */
 final class Nf4Decoder {
   private static final ValueLayout.OfLong PAIR = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -39,7 +39,7 @@ final class Nf4Decoder {
 
   /** Decodes values {@code first .. first + count - 1} of the flattened tensor to {@code target} from float index on. */
   void read(long first, int count, MemorySegment target, long index) {
-    if (wide != null && first % WideNf4.GROUP == 0 && count % WideNf4.GROUP == 0) {
+    if (wide != null && wide.decodes(first, count)) {
       wide.run(first, count, target, index);
       return;
     }

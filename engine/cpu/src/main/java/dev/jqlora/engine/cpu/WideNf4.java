@@ -61,12 +61,17 @@ final class WideNf4 {
     return IntVector.fromArray(INTS, bits, 0);
   }
 
-  /** Whether vectors are of 512 bits and groups within blocks. */
+  /** Whether vectors are of 512 bits and each within a block. */
   static boolean fits(Nf4Tensor tensor) {
-    return VectorWidth.LANES == LANES && tensor.blockSize() % GROUP == 0;
+    return VectorWidth.LANES == LANES && tensor.blockSize() % LANES == 0;
   }
 
-  /** Decodes {@code count} values of the flattened tensor from {@code first} on; both are whole groups. */
+  /** Whether {@link #run} decodes {@code count} values from {@code first} on: whole groups, each within a block. */
+  boolean decodes(long first, int count) {
+    return 1 << blockBits >= GROUP && first % GROUP == 0 && count % GROUP == 0;
+  }
+
+  /** Decodes {@code count} values of the flattened tensor from {@code first} on, of which {@link #decodes} says that it can. */
   void run(long first, int count, MemorySegment target, long index) {
     MemorySegment codes = this.codes;
     Absmax absmax = this.absmax;

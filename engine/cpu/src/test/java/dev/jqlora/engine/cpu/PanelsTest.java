@@ -20,51 +20,52 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class PanelsTest {
+  /** What is packed of a matrix. */
+  record Part(int firstLane, int lanes, int firstDepth, int depth) {
+    int endLane() {
+      return firstLane + lanes;
+    }
+
+    int endDepth() {
+      return firstDepth + depth;
+    }
+  }
+
   /** Panels of one vector, of several, as those of A with narrow vectors and many registers, and of half of one. */
   static Stream<Arguments> cases() {
     return IntStream.of(LANES / 2, LANES, 2 * LANES, 3 * LANES).filter(width -> width >= 4).boxed()
         .flatMap(width -> Stream.of(true, false).flatMap(rows -> Stream.of(DType.F32, DType.BF16)
-            .flatMap(dtype -> Stream.of(Arguments.of(width, rows, dtype, 1, 1),
-                Arguments.of(width, rows, dtype, 53, 17), Arguments.of(width, rows, dtype, 53, 2 * LANES),
-                Arguments.of(width, rows, dtype, 4 * LANES, 3 * LANES), Arguments.of(width, rows, dtype, 3 * LANES, 21),
-                Arguments.of(width, rows, dtype, 3 * LANES, 22),
-                Arguments.of(width, rows, dtype, LANES / 2, 3 * LANES),
-                Arguments.of(width, rows, dtype, LANES + LANES / 2, 3 * LANES)))));
+            .flatMap(dtype -> Stream.of(new Part(2, 1, 3, 1), new Part(2, 53, 3, 17), new Part(2, 53, 3, 2 * LANES),
+                new Part(2, 4 * LANES, 3, 3 * LANES), new Part(2, 3 * LANES, 3, 21), new Part(2, 3 * LANES, 3, 22),
+                new Part(2, LANES / 2, 3, 3 * LANES), new Part(2, LANES + LANES / 2, 3, 3 * LANES))
+                .map(part -> Arguments.of(width, rows, dtype, part)))));
   }
 
   @ParameterizedTest
   @MethodSource("cases")
-  void lanesLieSideBySideInTheirPanels(int width, boolean lanesAreRows, DType dtype, int lanes, int depth) {
-    int firstLane = 2;
-    int firstDepth = 3;
-    int rows = lanesAreRows ? firstLane + lanes : firstDepth + depth;
-    int columns = lanesAreRows ? firstDepth + depth : firstLane + lanes;
+  void lanesLieSideBySideInTheirPanels(int width, boolean lanesAreRows, DType dtype, Part part) {
+    int rows = lanesAreRows ? part.endLane() : part.endDepth();
+    int columns = lanesAreRows ? part.endDepth() : part.endLane();
     float[] values = Guarded.normal(rows * columns, 1);
     Tensor matrix = Tensor.allocate(Arena.ofAuto(), new TensorType(dtype, Shape.of(rows, columns)));
     for (int i = 0; i < values.length; i++) {
       matrix.set(i, values[i]);
     }
-    check(MatrixSource.of(matrix), index -> (float) matrix.get(index), lanesAreRows, firstLane, lanes, firstDepth,
-        depth,
-        width);
+    check(MatrixSource.of(matrix), index -> (float) matrix.get(index), lanesAreRows, part, width);
   }
 
   /** Runs and columns that wide vectors decode at once, beside others. */
   static Stream<Arguments> nf4Cases() {
-    return Stream.of(true, false).flatMap(rows -> Stream.of(true, false).flatMap(nested -> IntStream.of(64, 256).boxed()
-        .flatMap(blockSize -> Stream.of(Arguments.of(rows, nested, blockSize, 3 * LANES, 64, 0, 0),
-            Arguments.of(rows, nested, blockSize, 7 * LANES, 192, 2 * LANES, 128),
-            Arguments.of(rows, nested, blockSize, 3 * LANES, 33, LANES, 5),
-            Arguments.of(rows, nested, blockSize, LANES, 1, 0, 63),
-            Arguments.of(rows, nested, blockSize, 53, 64, 2 * LANES, 64),
-            Arguments.of(rows, nested, blockSize, 3 * LANES, 20, 1, 3)))));
+    return Stream.of(true, false).flatMap(rows -> Stream.of(true, false)
+        .flatMap(nested -> IntStream.of(32, 64, 256).boxed()
+            .flatMap(blockSize -> Stream.of(new Part(0, 3 * LANES, 0, 64), new Part(2 * LANES, 7 * LANES, 128, 192),
+                new Part(LANES, 3 * LANES, 5, 33), new Part(0, LANES, 63, 1), new Part(2 * LANES, 53, 64, 64),
+                new Part(1, 3 * LANES, 3, 20)).map(part -> Arguments.of(rows, nested, blockSize, part)))));
   }
 
   @ParameterizedTest
   @MethodSource("nf4Cases")
-  void quantizedLanesAreDecoded(boolean lanesAreRows, boolean nested, int blockSize, int lanes, int depth,
-      int firstLane,
-      int firstDepth) {
+  void quantizedLanesAreDecoded(boolean lanesAreRows, boolean nested, int blockSize, Part part) {
     int rows = 320;
     int columns = 336;
     Arena arena = Arena.ofAuto();
@@ -77,27 +78,27 @@ class PanelsTest {
         : plain;
     float[] values = new float[rows * columns];
     matrix.dequantize(0, values, 0, values.length);
-    check(MatrixSource.of(matrix), index -> values[(int) index], lanesAreRows, firstLane, lanes, firstDepth, depth,
-        GemmTile.COLUMNS);
+    check(MatrixSource.of(matrix), index -> values[(int) index], lanesAreRows, part, GemmTile.COLUMNS);
   }
 
-  private static void check(MatrixSource matrix, LongFunction<Float> value, boolean lanesAreRows, int firstLane,
-      int lanes,
-      int firstDepth, int depth, int width) {
+  private static void check(MatrixSource matrix, LongFunction<Float> value, boolean lanesAreRows, Part part,
+      int width) {
     int columns = matrix.columns();
+    int lanes = part.lanes();
+    int depth = part.depth();
     int panels = Math.ceilDiv(lanes, width);
     float[] expected = new float[panels * width * depth];
     for (int lane = 0; lane < lanes; lane++) {
       for (int k = 0; k < depth; k++) {
-        int row = lanesAreRows ? firstLane + lane : firstDepth + k;
-        int column = lanesAreRows ? firstDepth + k : firstLane + lane;
-        expected[lane / width * width * depth + k * width + lane % width] = value.apply(
-            (long) row * columns + column);
+        int row = lanesAreRows ? part.firstLane() + lane : part.firstDepth() + k;
+        int column = lanesAreRows ? part.firstDepth() + k : part.firstLane() + lane;
+        int place = lane / width * width * depth + k * width + lane % width;
+        expected[place] = value.apply((long) row * columns + column);
       }
     }
     Guarded packed = Guarded.output(expected.length);
     MemorySegment scratch = Guarded.scratch((long) Panels.scratch(lanes + width, depth) * Float.BYTES);
-    Panels.pack(matrix, lanesAreRows, firstLane, lanes, firstDepth, depth, width, packed.data(), 0,
+    Panels.pack(matrix, lanesAreRows, part.firstLane(), lanes, part.firstDepth(), depth, width, packed.data(), 0,
         scratch);
     assertArrayEquals(expected, packed.floats());
   }
