@@ -38,6 +38,9 @@ final class KernelRows {
       "absmax_offset");
   static final int LORA_RANK = 16;
   private static final String OWN_PRODUCT = "our float32 matmul";
+  private static final String SCALING = "1 to 2 threads: ";
+  /** The row that says what a second thread gives at most. */
+  static final String MACHINE_SCALING = SCALING + "multiply-adds alone";
   private static final String ONE_THREAD = "one thread";
 
   private final Sizes sizes;
@@ -76,14 +79,22 @@ final class KernelRows {
     Weight weight = weights().getFirst();
     Row product = product(MatMul.NT, weight);
     Row nf4 = nf4(false, weight);
-    return List.of(scaling(product, bench -> product(bench, MatMul.NT, weight)),
+    return List.of(machine(), scaling(product, bench -> product(bench, MatMul.NT, weight)),
         scaling(nf4, bench -> nf4(bench, false, weight)),
         scaling(attention(tokens, true), bench -> attention(bench, tokens, true)));
   }
 
+  /** Arithmetic alone, of which one thread does as much in two runs. */
+  private static Row machine() {
+    return new Row(MACHINE_SCALING, Roof.MULTIPLY_ADD, List.of(), _ -> {
+      RoofRun both = new RoofRun(2);
+      return new Setup(both, both.cost()).rival(ONE_THREAD, new Setup.Part(new RoofRun(1), 2));
+    });
+  }
+
   /** A row whose goal is what a second thread gives. */
   static Row scaling(Row row, Function<Workbench, ProgramRun> run) {
-    return new Row("1 to 2 threads: " + row.name(), row.roof(), List.of(new Goal.Speed(ONE_THREAD, 1.85)),
+    return new Row(SCALING + row.name(), row.roof(), List.of(new Goal.Speed(ONE_THREAD, 1.85)),
         bench -> Setup.of(run.apply(bench.onThreads(2)))
             .rival(ONE_THREAD, new Setup.Part(run.apply(bench.onThreads(1)), 1)));
   }

@@ -115,10 +115,13 @@ public final class ReportText {
             are compared with ours on the same numbers before it is timed; the greatest difference stands in the table. The
             rate counts the arithmetic, or the bytes that must be moved at least, and the roof is what the same threads reach
             with independent fused multiply-adds, or reading a gibibyte; operands that stay in a cache may exceed it.
-
+            %s
             | what | time | ± | rate | of roof | compared with | goal | reached | |
             | --- | ---: | ---: | ---: | ---: | --- | --- | --- | --- |
-            """);
+            """
+            .formatted(report.rows().stream().anyMatch(row -> row.name().equals(KernelRows.MACHINE_SCALING))
+                ? "What a second thread gives at most, the row of multiply-adds alone says.\n"
+                : ""));
     report.rows().forEach(row -> page.append(row(row)));
     page.append(
         """

@@ -65,7 +65,8 @@ class BenchTest {
       assertTrue(measured.stream().anyMatch(name -> name.contains(part)), () -> "no " + part + " in " + measured);
     }
     for (RowResult row : report.rows()) {
-      assertTrue(row.times().seconds() > 0 && row.bytes() > 0, row.toString());
+      assertTrue(row.times().seconds() > 0 && row.flops() + row.bytes() > 0, row.toString());
+      assertEquals(row.name().equals(KernelRows.MACHINE_SCALING), row.bytes() == 0, row.toString());
       assertEquals(row.roof() != Roof.NONE, row.roofShare() > 0, row.toString());
       row.goals().forEach(goal -> assertEquals(goal.goal().contains("peer"), goal.met() == null, row.toString()));
       assertTrue(ReportText.line(row).startsWith(row.name()));
