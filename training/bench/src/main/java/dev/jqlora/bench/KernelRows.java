@@ -39,7 +39,7 @@ final class KernelRows {
   static final int LORA_RANK = 16;
   private static final String OWN_PRODUCT = "our float32 matmul";
   private static final String SCALING = "1 to 2 threads: ";
-  /** The row that says what a second thread gives at most. */
+  /** The row that says what the machine gives a second thread that only computes. */
   static final String MACHINE_SCALING = SCALING + "multiply-adds alone";
   private static final String ONE_THREAD = "one thread";
 
@@ -74,7 +74,7 @@ final class KernelRows {
     return rows;
   }
 
-  /** The rows that compare all threads with one. */
+  /** The rows that compare two threads with one. */
   List<Row> scaling() {
     Weight weight = weights().getFirst();
     Row product = product(MatMul.NT, weight);

@@ -120,7 +120,7 @@ public final class ReportText {
             | --- | ---: | ---: | ---: | ---: | --- | --- | --- | --- |
             """
             .formatted(report.rows().stream().anyMatch(row -> row.name().equals(KernelRows.MACHINE_SCALING))
-                ? "What a second thread gives at most, the row of multiply-adds alone says.\n"
+                ? "What the machine gives a second thread that only computes, the row of multiply-adds alone says.\n"
                 : ""));
     report.rows().forEach(row -> page.append(row(row)));
     page.append(

@@ -13,7 +13,7 @@ final class RoofRun implements Contender {
     roof = new CpuRoof(threads, 0);
   }
 
-  /** Of a run, which all threads share alike. */
+  /** Of a run, which all threads share alike; found by one. */
   Cost cost() {
     return new Cost(roof.multiplyAdds(), 0);
   }

@@ -28,13 +28,14 @@ import jdk.incubator.vector.VectorOperators;
  *
  * <p>p and ds come out of the first two products with keys along the lanes, as dv and dk read them, and lie where they read
  * them; only for dq is ds transposed, a tile at a time. One task takes one key-value head and goes through its blocks in
- * order, so dk and dv are summed over rows and dq over keys in one fixed order.
+ * order, so dk and dv are summed over rows and dq over keys in one fixed order. Blocks begin at the run's first token, so a
+ * sequence's sums are cut elsewhere, and may differ in their last bits, if it stands elsewhere in the run.
  *
  * <p><b>Speed</b>, 1,024 tokens, 32 and 8 heads of 128, one core of an Intel Xeon (2023): 59 % of the roof while ds and the
- * results were turned number by number, and tiles copied on their way; 70 since. The tiles take three quarters of the time.
- * With two threads, to finish a block's products with a panel of keys before those with its values, so that one panel at a
- * time is in the nearest cache, took 1 to 3 % off, and a store that the compiler had not taken into its loop in some runs (see
- * {@link FloatMemory}) up to 8. Blocks of half as many rows again, or of twice as many keys, gained nothing.
+ * results were turned number by number, and tiles copied on their way; 70 then. The tiles take three quarters of the time.
+ * With two threads, finishing a block's products with a panel of keys before those with its values, so that one panel at a
+ * time is in the nearest cache, took another 1 to 3 % off; taking a store into its loop, where the compiler had left it out in
+ * some runs (see {@link FloatMemory}), up to 8. Blocks of half as many rows again, or of twice as many keys, gained nothing.
  */
 final class AttentionGradientKernel {
   private static final int ROW_PANELS = 4;
@@ -154,13 +155,8 @@ final class AttentionGradientKernel {
       }
       Arrays.fill(memory.met, false);
       int rows = tokens * shape.group();
-      // What is no whole block comes first, where rows see the fewest keys: small blocks use a panel of keys less often.
-      int rest = rows % ROWS;
-      if (rest > 0) {
-        rows(0, rest);
-      }
-      for (int row = rest; row < rows; row += ROWS) {
-        rows(row, ROWS);
+      for (int row = 0; row < rows; row += ROWS) {
+        rows(row, Math.min(ROWS, rows - row));
       }
       write(memory.dk, shape.keys(tensors.dk, tokens, kvHead));
       write(memory.dv, shape.keys(tensors.dv, tokens, kvHead));
@@ -245,8 +241,8 @@ final class AttentionGradientKernel {
     }
 
     /**
-     * A block of rows meets a block of keys. Where two loops would do in either order, the outer one goes over panels, which
-     * are too large to stay in the nearest cache next to each other, while tiles of rows pass by.
+     * A block of rows meets a block of keys. A panel stays in the nearest cache while the tiles of all rows pass by; two would
+     * not fit.
      */
     private void block(int firstKey, int keys, int lastKey, int rows) {
       for (int key = firstKey; key < firstKey + keys && key <= lastKey; key += GemmTile.COLUMNS) {
@@ -309,13 +305,13 @@ final class AttentionGradientKernel {
       return firstSeen;
     }
 
-    /** The products of all rows that see any of a panel of keys with that panel, or with the values'. */
-    private void product(MemorySegment rowTiles, MemorySegment panels, int key, int rows, MemorySegment target) {
-      for (int row = padded(rows) - GemmTile.ROWS; row >= 0; row -= GemmTile.ROWS) {
+    /** {@code target = a · b} for the tiles of rows that see any of a panel of keys; b is that panel of keys or of values. */
+    private void product(MemorySegment a, MemorySegment b, int key, int rows, MemorySegment target) {
+      for (int row = 0; row < rows; row += GemmTile.ROWS) {
         if (sees(row, key)) {
-          memory.read[0] += GemmTile.multiply(rowTiles, (long) row * headDim, panels, (long) key * headDim, headDim,
+          memory.read[0] += GemmTile.multiply(a, (long) row * headDim, b, (long) key * headDim, headDim,
               GemmTile.COLUMNS, target, (long) row * GemmTile.COLUMNS,
-              Math.max(row - GemmTile.ROWS, 0) * (long) headDim);
+              (row + GemmTile.ROWS) % ROWS * (long) headDim);
         }
       }
     }
@@ -330,7 +326,7 @@ final class AttentionGradientKernel {
       return false;
     }
 
-    /** p and ds of a tile of rows, of {@code rows} in all, and a panel of keys. */
+    /** Makes p and ds of a tile of rows, of {@code rows} in all, and a panel of keys, of the products that lie there. */
     private void tileOfScores(int row, int rows, int key) {
       long tile = (long) row * GemmTile.COLUMNS;
       FloatVector scale = FloatVector.broadcast(FLOATS, shape.scale());

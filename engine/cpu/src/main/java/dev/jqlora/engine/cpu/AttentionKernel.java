@@ -36,9 +36,9 @@ import jdk.incubator.vector.VectorOperators;
  *
  * <p><b>Speed</b>, 1,024 tokens, 32 and 8 heads of 128, one core of an Intel Xeon (2023): 56 % of the roof while the output
  * was moved number by number, each of which has a cache line of its own, maxima were one chain of comparisons, and each block
- * corrected all outputs; 66 since. The tiles take two thirds of the time, packing a seventh, exponentials and maxima a tenth.
- * To leave what is no whole number of panels to the first queries, which see few keys, and outputs undefined until there are
- * any, took 2 to 4 % off.
+ * corrected all outputs; 66 then. The tiles take two thirds of the time, packing a seventh, exponentials and maxima a tenth.
+ * Giving the first queries, which see few keys, the panel that is not full, and leaving outputs undefined until there are
+ * any, took another 2 to 4 % off.
  *
  * <p>Key blocks begin at a sequence's first token, whatever a task's share and whatever stands before it in the run, so a
  * sequence's results depend neither on threads nor on its place in a batch.
@@ -115,7 +115,6 @@ final class AttentionKernel {
     int blocks = Math.ceilDiv(panels, panelsPerTask);
     workers.parallel(blocks * shape.kvHeads(), (task, worker) -> {
       // Later queries see more keys: they go first, so that the last tasks are short.
-      // What is no whole number of panels is left to the first queries.
       int endColumn = columns - task / shape.kvHeads() * panelsPerTask * GemmTile.COLUMNS;
       int firstColumn = Math.max(0, endColumn - panelsPerTask * GemmTile.COLUMNS);
       new Block(shape, task % shape.kvHeads(), firstColumn, endColumn - firstColumn, memory.get(worker)).run(q, k, v,
@@ -127,12 +126,20 @@ final class AttentionKernel {
     return Math.ceilDiv(extent, GemmTile.ROWS) * GemmTile.ROWS;
   }
 
-  /** Some queries, as columns, of the heads that share a key-value head. */
+  /**
+   * Some queries, as columns, of the heads that share a key-value head. Where they are no whole number of panels, the first has
+   * fewer: its queries see the fewest keys. Tasks are cut from the end, too, so that which queries share a panel does not
+   * depend on them. A place counts columns with those that are missing in the first panel.
+   */
   private static final class Block {
     private final AttentionShape shape;
     private final int kvHead;
     private final int firstColumn;
     private final int columns;
+    /** Columns of the first panel. */
+    private final int firstWidth;
+    /** One after the last column. */
+    private final int endPlace;
     private final int headDim;
     private final Memory memory;
 
@@ -141,14 +148,30 @@ final class AttentionKernel {
       this.kvHead = kvHead;
       this.firstColumn = firstColumn;
       this.columns = columns;
+      this.firstWidth = (columns - 1) % GemmTile.COLUMNS + 1;
+      this.endPlace = Math.ceilDiv(columns, GemmTile.COLUMNS) * GemmTile.COLUMNS;
       this.headDim = shape.headDim();
       this.memory = memory;
     }
 
+    private int place(int column) {
+      return column < firstWidth ? column : column - firstWidth + GemmTile.COLUMNS;
+    }
+
+    /** Columns of the panel at a place. */
+    private int width(int place) {
+      return place == 0 ? firstWidth : GemmTile.COLUMNS;
+    }
+
     void run(MemorySegment q, MemorySegment k, MemorySegment v, int tokens, int keys, AttentionShape.Visible visible,
         MemorySegment out, MemorySegment logSumExp) {
-      Panels.pack(shape.queries(q, tokens, kvHead), true, firstColumn, columns, 0, headDim, GemmTile.COLUMNS,
-          memory.queries, 0, memory.packing);
+      MatrixSource.Heads queries = shape.queries(q, tokens, kvHead);
+      Panels.pack(queries, true, firstColumn, firstWidth, 0, headDim, GemmTile.COLUMNS, memory.queries, 0,
+          memory.packing);
+      if (columns > firstWidth) {
+        Panels.pack(queries, true, firstColumn + firstWidth, columns - firstWidth, 0, headDim, GemmTile.COLUMNS,
+            memory.queries, (long) GemmTile.COLUMNS * headDim, memory.packing);
+      }
       Arrays.fill(memory.met, false);
       FloatMemory.fill(memory.maximum, 0, MAX_COLUMNS, NO_MAXIMUM);
       FloatMemory.fill(memory.denominator, 0, MAX_COLUMNS, 0f);
@@ -179,53 +202,54 @@ final class AttentionKernel {
       FloatMemory.fill(memory.first, 0, MAX_COLUMNS, Float.MAX_VALUE);
       FloatMemory.fill(memory.last, 0, MAX_COLUMNS, -1);
       for (int column = begin; column < end; column++) {
-        set(memory.first, column, visible.first()[token(column)]);
-        set(memory.last, column, visible.last()[token(column)]);
+        set(memory.first, place(column), visible.first()[token(column)]);
+        set(memory.last, place(column), visible.last()[token(column)]);
       }
-      if (end == columns) {
-        // Lanes past the last column see what it sees, so that they call for no mask.
-        FloatMemory.fill(memory.first, end, MAX_COLUMNS - end, get(memory.first, end - 1));
-        FloatMemory.fill(memory.last, end, MAX_COLUMNS - end, get(memory.last, end - 1));
+      if (begin < firstWidth && firstWidth <= end) {
+        // Lanes past the first panel's last column see what it sees, so that they call for no mask.
+        int missing = GemmTile.COLUMNS - firstWidth;
+        FloatMemory.fill(memory.first, firstWidth, missing, get(memory.first, firstWidth - 1));
+        FloatMemory.fill(memory.last, firstWidth, missing, get(memory.last, firstWidth - 1));
       }
     }
 
     /** The queries of one sequence meet its keys, block by block. */
     private void attend(MemorySegment k, MemorySegment v, int keys) {
-      int firstKey = (int) least(memory.first, 0, columns);
-      int endKey = (int) greatest(memory.last, 0, columns) + 1;
+      int firstKey = (int) least(memory.first, 0, endPlace);
+      int endKey = (int) greatest(memory.last, 0, endPlace) + 1;
       for (int key = firstKey; key < endKey; key += KEYS) {
         int count = Math.min(KEYS, endKey - key);
         Panels.pack(shape.keys(k, keys, kvHead), true, key, count, 0, headDim, GemmTile.ROWS, memory.keys, 0,
             memory.packing);
         Panels.pack(shape.keys(v, keys, kvHead), false, 0, headDim, key, count, GemmTile.ROWS, memory.values, 0,
             memory.packing);
-        for (int column = 0; column < columns; column += GemmTile.COLUMNS) {
-          int width = Math.min(GemmTile.COLUMNS, columns - column);
-          int seen = Math.min(count, padded((int) greatest(memory.last, column, width) + 1 - key));
-          if (seen > 0 && least(memory.first, column, width) < key + seen) {
-            attend(column, width, key, seen, count);
+        for (int place = 0; place < endPlace; place += GemmTile.COLUMNS) {
+          int width = width(place);
+          int seen = Math.min(count, padded((int) greatest(memory.last, place, width) + 1 - key));
+          if (seen > 0 && least(memory.first, place, width) < key + seen) {
+            attend(place, width, key, seen, count);
           }
         }
       }
     }
 
     /** One panel of queries meets the keys that any of it sees of the {@code packed} ones. */
-    private void attend(int column, int width, int firstKey, int keys, int packed) {
+    private void attend(int place, int width, int firstKey, int keys, int packed) {
       for (int key = 0; key < keys; key += GemmTile.ROWS) {
         long tile = (long) key * headDim;
         long next = key + GemmTile.ROWS < keys ? tile + (long) GemmTile.ROWS * headDim : 0;
-        memory.read[0] += GemmTile.multiply(memory.keys, tile, memory.queries, (long) column * headDim, headDim, width,
+        memory.read[0] += GemmTile.multiply(memory.keys, tile, memory.queries, (long) place * headDim, headDim, width,
             memory.scores, (long) key * GemmTile.COLUMNS, next);
       }
-      long out = (long) column * padded(headDim);
-      boolean anew = !memory.met[column / GemmTile.COLUMNS];
-      memory.met[column / GemmTile.COLUMNS] = true;
+      long out = (long) place * padded(headDim);
+      boolean anew = !memory.met[place / GemmTile.COLUMNS];
+      memory.met[place / GemmTile.COLUMNS] = true;
       for (int lane = 0; lane < width; lane += LANES) {
-        if (least(memory.last, column + lane, LANES) < firstKey + keys - 1
-            || greatest(memory.first, column + lane, LANES) > firstKey) {
-          mask(column, lane, firstKey, keys);
+        if (least(memory.last, place + lane, LANES) < firstKey + keys - 1
+            || greatest(memory.first, place + lane, LANES) > firstKey) {
+          mask(place, lane, firstKey, keys);
         }
-        softmax(column, lane, keys);
+        softmax(place, lane, keys);
         if (!anew) {
           correct(out, lane);
         }
@@ -238,9 +262,9 @@ final class AttentionKernel {
       }
     }
 
-    private void mask(int column, int lane, int firstKey, int keys) {
-      FloatVector first = load(memory.first, column + lane);
-      FloatVector last = load(memory.last, column + lane);
+    private void mask(int place, int lane, int firstKey, int keys) {
+      FloatVector first = load(memory.first, place + lane);
+      FloatVector last = load(memory.last, place + lane);
       long scores = scores(lane, keys);
       for (int key = 0; key < keys; key++) {
         FloatVector index = FloatVector.broadcast(FLOATS, firstKey + key);
@@ -255,19 +279,19 @@ final class AttentionKernel {
     }
 
     /** Scores become exponentials; the maximum, denominator and correction of LANES queries are brought up to date. */
-    private void softmax(int column, int lane, int keys) {
+    private void softmax(int place, int lane, int keys) {
       long scores = scores(lane, keys);
-      FloatVector before = load(memory.maximum, column + lane);
+      FloatVector before = load(memory.maximum, place + lane);
       FloatVector maximum = greater(before, greatest(scores, keys).mul(shape.scale()));
-      store(maximum, memory.maximum, column + lane);
+      store(maximum, memory.maximum, place + lane);
       store(VectorExp.exp(before.sub(maximum)), memory.correction, lane);
-      exponentials(scores, column, lane, keys);
+      exponentials(scores, place, lane, keys);
     }
 
     /** A method of its own: with another exponential beside it, the compiler would take no more into the loop. */
-    private void exponentials(long scores, int column, int lane, int keys) {
+    private void exponentials(long scores, int place, int lane, int keys) {
       FloatVector factor = FloatVector.broadcast(FLOATS, shape.scale());
-      FloatVector negative = load(memory.maximum, column + lane).neg();
+      FloatVector negative = load(memory.maximum, place + lane).neg();
       FloatVector sum = FloatVector.zero(FLOATS);
       for (int key = 0; key < keys; key++) {
         long at = scores + key * ROW;
@@ -275,8 +299,8 @@ final class AttentionKernel {
         p.intoMemorySegment(MEMORY, at, LITTLE_ENDIAN);
         sum = sum.add(p);
       }
-      store(load(memory.denominator, column + lane).fma(load(memory.correction, lane), sum), memory.denominator,
-          column + lane);
+      store(load(memory.denominator, place + lane).fma(load(memory.correction, lane), sum), memory.denominator,
+          place + lane);
     }
 
     /** The greatest scores of LANES queries, in four chains: one comparison waits for the one before in its chain. */
@@ -322,20 +346,22 @@ final class AttentionKernel {
       MatrixSource.Heads target = shape.queries(out, tokens, kvHead);
       for (int column = 0; column < columns; column++) {
         set(logSumExp, target.at(firstColumn + column) / headDim,
-            (float) (get(memory.maximum, column) + Math.log(get(memory.denominator, column))));
+            (float) (get(memory.maximum, place(column)) + Math.log(get(memory.denominator, place(column)))));
       }
-      for (int column = 0; column < columns; column += GemmTile.COLUMNS) {
-        long panel = (long) column * padded(headDim);
-        if (!memory.met[column / GemmTile.COLUMNS]) {
+      int column = firstColumn;
+      for (int place = 0; place < endPlace; place += GemmTile.COLUMNS) {
+        long panel = (long) place * padded(headDim);
+        if (!memory.met[place / GemmTile.COLUMNS]) {
           FloatMemory.fill(memory.out, panel, (long) GemmTile.COLUMNS * headDim, 0f);
         }
-        int width = Math.min(GemmTile.COLUMNS, columns - column);
+        int width = width(place);
         for (int lane = 0; lane < width; lane += LANES) {
-          FloatVector sum = load(memory.denominator, column + lane);
+          FloatVector sum = load(memory.denominator, place + lane);
           FloatVector inverse = FloatVector.broadcast(FLOATS, 1f).div(sum);
           scale(panel, lane, FloatVector.zero(FLOATS).blend(inverse, sum.compare(VectorOperators.GT, 0f)));
         }
-        memory.rows.write(memory.out, panel, width, target, firstColumn + column);
+        memory.rows.write(memory.out, panel, width, target, column);
+        column += width;
       }
     }
 

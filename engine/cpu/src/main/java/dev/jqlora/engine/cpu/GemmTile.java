@@ -101,7 +101,8 @@ final class GemmTile {
 
   /**
    * {@code c = alpha * sums + (anew ? 0 : c)} for {@code height * width} numbers of each; pitches are the floats from a row to
-   * the next. Attention's gradient compiles this together with much else, hence without helper methods.
+   * the next. Attention's gradient compiles this together with much else, so its inner loop has no helper methods (see
+   * {@link FloatMemory}).
    */
   static void add(MemorySegment sums, long at, long pitch, float alpha, boolean anew, MemorySegment c, long cAt,
       long cPitch, int height, int width) {
@@ -128,7 +129,7 @@ final class GemmTile {
     }
   }
 
-  /** Copies {@code height * width} numbers from one matrix to another; pitches are the floats from a row to the next. */
+  /** Copies {@code height * width} numbers from one matrix to another, otherwise as {@link #add} does. */
   static void copy(MemorySegment source, long at, long pitch, MemorySegment target, long targetAt, long targetPitch,
       int height, int width) {
     long from = address(source, at, (height - 1) * pitch + width);

@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Decodes runs of an NF4 tensor: the same numbers as {@link Nf4Tensor#dequantize}, some thirty times faster with vectors of
- * 512 bits ({@link WideNf4}), ten with others. Those, and runs that are no whole groups within blocks, look the two values of
- * a byte up together and multiply by the block's scale in a second pass.
+ * 512 bits ({@link WideNf4}), ten with others. Narrower vectors, and runs that are no whole groups within blocks, look the two
+ * values of a byte up together and multiply by the block's scale in a second pass.
  */
 final class Nf4Decoder {
   private static final ValueLayout.OfLong PAIR = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -30,7 +30,7 @@ final class Nf4Decoder {
     this.codes = tensor.codes();
     this.absmax = tensor.absmax();
     this.blockSize = tensor.blockSize();
-    this.wide = WideNf4.fits(tensor) ? new WideNf4(tensor) : null;
+    this.wide = WideNf4.fits() ? new WideNf4(tensor) : null;
   }
 
   Nf4Tensor tensor() {

@@ -47,12 +47,14 @@ final class WideNf4 {
 
   private final MemorySegment codes;
   private final Absmax absmax;
+  private final int blockSize;
   private final int blockBits;
 
   WideNf4(Nf4Tensor tensor) {
     codes = tensor.codes();
     absmax = tensor.absmax();
-    blockBits = Integer.numberOfTrailingZeros(tensor.blockSize());
+    blockSize = tensor.blockSize();
+    blockBits = Integer.numberOfTrailingZeros(blockSize);
   }
 
   private static IntVector values() {
@@ -61,14 +63,14 @@ final class WideNf4 {
     return IntVector.fromArray(INTS, bits, 0);
   }
 
-  /** Whether vectors are of 512 bits and each within a block. */
-  static boolean fits(Nf4Tensor tensor) {
-    return VectorWidth.LANES == LANES && tensor.blockSize() % LANES == 0;
+  /** Whether vectors are of 512 bits. Sixteen weights that begin at a multiple of sixteen are within a block, of whatever size. */
+  static boolean fits() {
+    return VectorWidth.LANES == LANES;
   }
 
   /** Whether {@link #run} decodes {@code count} values from {@code first} on: whole groups, each within a block. */
   boolean decodes(long first, int count) {
-    return 1 << blockBits >= GROUP && first % GROUP == 0 && count % GROUP == 0;
+    return blockSize >= GROUP && first % GROUP == 0 && count % GROUP == 0;
   }
 
   /** Decodes {@code count} values of the flattened tensor from {@code first} on, of which {@link #decodes} says that it can. */

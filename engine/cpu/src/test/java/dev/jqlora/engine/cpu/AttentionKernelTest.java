@@ -1,6 +1,7 @@
 package dev.jqlora.engine.cpu;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.lang.foreign.MemorySegment;
@@ -152,6 +153,21 @@ class AttentionKernelTest {
         Arguments.of(8, 4, 8, 300, new int[]{299}),
         Arguments.of(32, 8, 64, 200, new int[]{130}),
         Arguments.of(4, 4, 12, 150, new int[]{100, 101, 102, 103, 104, 105, 106}));
+  }
+
+  /** What an infinite value spoils beyond the queries that see it depends on which queries share a panel. */
+  @ParameterizedTest
+  @CsvSource({"4, 200", "1, 131", "2, 97"})
+  void anInfiniteValueSpoilsTheSameQueriesOnAnyThreads(int kvHeads, int tokens) {
+    Case c = new Case(4, kvHeads, 16, tokens, tokens);
+    float[] q = c.queries(1);
+    float[] k = c.keys(2);
+    float[] v = c.keys(3);
+    for (int head = 0; head < kvHeads; head++) {
+      v[(60 * kvHeads + head) * 16] = Float.POSITIVE_INFINITY;
+    }
+    float[] out = Kernels.onAnyThreads(workers -> forward(workers, c, q, k, v));
+    assertFalse(Float.isFinite(out[60 * 4 * 16]), "it is seen");
   }
 
   /** Whole panels of queries that see nothing, and of keys that nobody sees: what their memory held before must not show. */

@@ -13,7 +13,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class Nf4DecoderTest {
-  /** What is decoded at once by wide vectors, where the run is whole groups. */
+  /** What is decoded at once by wide vectors, where the run is whole groups within blocks. */
   private static final int GROUP = WideNf4.GROUP;
 
   @ParameterizedTest
