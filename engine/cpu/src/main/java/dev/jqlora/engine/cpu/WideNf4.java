@@ -63,7 +63,7 @@ final class WideNf4 {
     return IntVector.fromArray(INTS, bits, 0);
   }
 
-  /** Whether vectors are of 512 bits. Sixteen weights that begin at a multiple of sixteen are within a block, of whatever size. */
+  /** Whether vectors are of 512 bits. Sixteen weights from a multiple of sixteen on are within a block, whatever its size. */
   static boolean fits() {
     return VectorWidth.LANES == LANES;
   }
