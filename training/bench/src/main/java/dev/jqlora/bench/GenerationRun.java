@@ -1,12 +1,10 @@
 package dev.jqlora.bench;
 
-import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.llama.generate.Generation;
 import dev.jqlora.llama.generate.Generator;
 import dev.jqlora.llama.generate.Sampling;
 import dev.jqlora.llama.inference.LoadedModel;
 import java.util.Arrays;
-import java.util.Map;
 import java.util.Set;
 
 /** Text from a model, as {@code jqlora generate} makes it: a prompt that is read, or a token that is added to one. */
@@ -48,11 +46,6 @@ final class GenerationRun implements Contender {
     } else {
       ids[0] = 1 - ids[0];
     }
-  }
-
-  @Override
-  public Map<String, Tensor> results() {
-    return Map.of();
   }
 
   /** The model is whose it was. */

@@ -1,7 +1,6 @@
 package dev.jqlora.bench;
 
 import dev.jqlora.engine.backend.Backend;
-import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.files.FileErrors;
 import dev.jqlora.llama.inference.LoadedModel;
@@ -13,7 +12,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -68,11 +66,6 @@ final class LoadingRun implements Contender {
             _ -> {
             })
         .close();
-  }
-
-  @Override
-  public Map<String, Tensor> results() {
-    return Map.of();
   }
 
   @Override

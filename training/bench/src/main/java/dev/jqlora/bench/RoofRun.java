@@ -2,8 +2,6 @@ package dev.jqlora.bench;
 
 import dev.jqlora.engine.cpu.CpuRoof;
 import dev.jqlora.engine.graph.Cost;
-import dev.jqlora.engine.tensor.Tensor;
-import java.util.Map;
 
 /** Fused multiply-adds that wait for nothing, on a number of threads: what the machine itself makes of a second one. */
 final class RoofRun implements Contender {
@@ -21,11 +19,6 @@ final class RoofRun implements Contender {
   @Override
   public void run() {
     roof.multiplyAdds();
-  }
-
-  @Override
-  public Map<String, Tensor> results() {
-    return Map.of();
   }
 
   @Override

@@ -1,10 +1,8 @@
 package dev.jqlora.bench;
 
-import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.llama.inference.LoadedModel;
 import dev.jqlora.llama.score.Scorer;
 import java.util.List;
-import java.util.Map;
 
 /** A question that is scored as {@code jqlora evaluate} does it: many tokens, of which the last is the answer. */
 final class ScoringRun implements Contender {
@@ -23,11 +21,6 @@ final class ScoringRun implements Contender {
   @Override
   public void run() {
     scorer.negativeLogLikelihoods(sequence);
-  }
-
-  @Override
-  public Map<String, Tensor> results() {
-    return Map.of();
   }
 
   /** The model is whose it was. */

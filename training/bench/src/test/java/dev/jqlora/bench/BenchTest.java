@@ -76,6 +76,7 @@ class BenchTest {
     assertEquals(report, Report.read(json));
     String page = ReportText.markdown(report);
     measured.forEach(name -> assertTrue(page.contains("| " + name + " |"), name));
+    assertTrue(page.contains("the row of multiply-adds alone says"));
   }
 
   /** The reference interpreter stands for a device: no roofs, no goals, only what makes sense on any. */

@@ -6,10 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import dev.jqlora.engine.graph.Cost;
-import dev.jqlora.engine.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class SetupTest {
@@ -21,11 +19,6 @@ class SetupTest {
     Setup setup = new Setup(new Contender() {
       @Override
       public void run() {}
-
-      @Override
-      public Map<String, Tensor> results() {
-        return Map.of();
-      }
 
       @Override
       public void close() {

@@ -34,8 +34,9 @@ import jdk.incubator.vector.VectorOperators;
  * <p><b>Speed</b>, 1,024 tokens, 32 and 8 heads of 128, one core of an Intel Xeon (2023): 59 % of the roof while ds and the
  * results were turned number by number, and tiles copied on their way; 70 then. The tiles take three quarters of the time.
  * With two threads, finishing a block's products with a panel of keys before those with its values, so that one panel at a
- * time is in the nearest cache, took another 1 to 3 % off; taking a store into its loop, where the compiler had left it out in
- * some runs (see {@link FloatMemory}), up to 8. Blocks of half as many rows again, or of twice as many keys, gained nothing.
+ * time is in the nearest cache, gained another 1 to 3 %. In that order the compiler at first left a store out of its loop in
+ * some runs, which cost up to 8 (see {@link GemmTile#add}). Blocks of half as many rows again, or of twice as many keys, gained
+ * nothing.
  */
 final class AttentionGradientKernel {
   private static final int ROW_PANELS = 4;

@@ -38,7 +38,7 @@ import jdk.incubator.vector.VectorOperators;
  * was moved number by number, each of which has a cache line of its own, maxima were one chain of comparisons, and each block
  * corrected all outputs; 66 then. The tiles take two thirds of the time, packing a seventh, exponentials and maxima a tenth.
  * Giving the first queries, which see few keys, the panel that is not full, and leaving outputs undefined until there are
- * any, took another 2 to 4 % off.
+ * any, gained another 2 to 3 %.
  *
  * <p>Key blocks begin at a sequence's first token, whatever a task's share and whatever stands before it in the run, so a
  * sequence's results depend neither on threads nor on its place in a batch.
@@ -69,7 +69,7 @@ final class AttentionKernel {
    * @param values packed as rows of Vᵀ, {@code [tile][key][ROWS]}
    * @param scores of one panel, {@code [key][COLUMNS]}, and then their exponentials
    * @param met whether a panel of queries has met any keys; until then its outputs are undefined
-   * @param maximum one number a column; denominator, correction, first and last key likewise
+   * @param maximum one number a place; denominator, correction, first and last key likewise
    */
   private record Memory(MemorySegment queries, MemorySegment keys, MemorySegment values, MemorySegment out,
       MemorySegment packing, MemorySegment scores, MemorySegment maximum, MemorySegment denominator,
@@ -138,7 +138,7 @@ final class AttentionKernel {
     private final int columns;
     /** Columns of the first panel. */
     private final int firstWidth;
-    /** One after the last column. */
+    /** One after the last place. */
     private final int endPlace;
     private final int headDim;
     private final Memory memory;
