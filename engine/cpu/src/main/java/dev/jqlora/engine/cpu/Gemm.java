@@ -25,10 +25,11 @@ import java.util.stream.Stream;
  * turn; on an Intel Xeon of 2023, whose third cache is far, 92 (100 by address) and 57. There twice as many tasks, of two
  * panels instead of four, with sums of eight times as many rows, brought B's part into the second cache for good and products
  * from 81 to 86 % of the roof to 88 or 89. Cuts of 1,024 instead of 512, after which a tile is half as often added to its
- * sums, gained 2 or 3 % there; reading the sums' lines before they are needed lost 1 or 2. Where there
- * is one cut, tiles go straight to C. While they lay down beside it first, and a call copied what was left of each row even
- * where nothing was, a sum of 16 places took 1.3 to 2.2 times as long. Tiles three vectors wide are faster
- * than those of one by about a third; packed memory that begins at cache lines gives the tile a tenth more.
+ * sums, gained 2 or 3 % there, and last tasks of one panel 1 to 3 where C has 1,024 columns (nothing where it has
+ * 4,096); reading the sums' lines before they are needed lost 1 or 2. Where there is one cut, tiles go straight to C.
+ * While they lay down beside it first, and a call copied what was left of each row even where nothing was, a sum of 16
+ * places took 1.3 to 2.2 times as long. Tiles three vectors wide are faster than those of one by about a third; packed
+ * memory that begins at cache lines gives the tile a tenth more.
  *
  * <p><b>Order of sums.</b> The summed axis is cut at multiples of {@link #DEPTH}. Within a cut each number is a chain of
  * fused multiply-adds in ascending order from 0; the first cut is stored times alpha (or added to C), the others are
@@ -47,6 +48,10 @@ final class Gemm {
   private static final int MAX_PANELS = 2;
   /** Tiles of rows whose sums over several cuts lie together: 1,024 rows, 400 KiB at most, another part of that cache. */
   private static final int SUM_TILES = 1024 / GemmTile.ROWS;
+  /** Fewer panels than this for each thread are few: a task of two is then so much that threads end at different times. */
+  private static final int FEW_PANELS = 16;
+  /** So the last tasks have one panel each, so many for each thread. */
+  private static final int LAST_PANELS = 2;
   /** Where the summed axis is shorter than this, more panels go into the same memory. */
   private static final int SHORT_DEPTH = 512;
   /** At most so many. */
@@ -224,17 +229,23 @@ final class Gemm {
     void multiply() {
       int panels = Math.ceilDiv(b.columns(), GemmTile.COLUMNS);
       int together = Math.clamp(MAX_PANELS * SHORT_DEPTH / depth, MAX_PANELS, MAX_SHORT_PANELS);
-      int columnTasks = roundUp(Math.ceilDiv(panels, together), workers.threads());
-      columnTasks = Math.min(columnTasks, panels);
+      boolean few = together == MAX_PANELS && panels < FEW_PANELS * workers.threads();
+      int lastTasks = few && workers.threads() > 1 ? Math.min(LAST_PANELS * workers.threads(), panels) : 0;
+      int firstPanels = panels - lastTasks;
+      int firstTasks = Math.min(roundUp(Math.ceilDiv(firstPanels, together), workers.threads()), firstPanels);
       int wanted = TASKS_PER_THREAD * workers.threads();
       int rowTiles = paddedRows / GemmTile.ROWS;
-      int rowTasks = workers.threads() == 1 ? 1 : Math.min(Math.ceilDiv(wanted, columnTasks), rowTiles);
-      int columnParts = columnTasks;
-      workers.parallel(columnTasks * rowTasks, (task, worker) -> {
+      int rowTasks = workers.threads() == 1
+          ? 1
+          : Math.min(Math.ceilDiv(wanted, firstTasks + lastTasks), rowTiles);
+      workers.parallel((firstTasks + lastTasks) * rowTasks, (task, worker) -> {
         int columnTask = task / rowTasks;
         int rowTask = task % rowTasks;
-        new Part(part(panels, columnParts, columnTask), part(panels, columnParts, columnTask + 1),
-            part(rowTiles, rowTasks, rowTask), part(rowTiles, rowTasks, rowTask + 1), worker).multiply();
+        boolean first = columnTask < firstTasks;
+        int firstPanel = first ? part(firstPanels, firstTasks, columnTask) : firstPanels + columnTask - firstTasks;
+        int endPanel = first ? part(firstPanels, firstTasks, columnTask + 1) : firstPanel + 1;
+        new Part(firstPanel, endPanel, part(rowTiles, rowTasks, rowTask), part(rowTiles, rowTasks, rowTask + 1), worker)
+            .multiply();
       });
     }
 
@@ -251,10 +262,10 @@ final class Gemm {
       private final int lastTile;
       private final Packing packing;
 
-      Part(int firstPanel, int lastPanel, int firstTile, int lastTile, int worker) {
+      Part(int firstPanel, int endPanel, int firstTile, int lastTile, int worker) {
         firstColumn = firstPanel * GemmTile.COLUMNS;
-        columns = Math.min(lastPanel * GemmTile.COLUMNS, b.columns()) - firstColumn;
-        panels = lastPanel - firstPanel;
+        columns = Math.min(endPanel * GemmTile.COLUMNS, b.columns()) - firstColumn;
+        panels = endPanel - firstPanel;
         this.firstTile = firstTile;
         this.lastTile = lastTile;
         packing = memory.threads.get(worker);

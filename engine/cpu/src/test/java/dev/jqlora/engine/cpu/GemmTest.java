@@ -26,7 +26,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class GemmTest {
   private static final int[][] SIZES = {{1, 1, 1}, {1, 70, 33}, {2, 3, 5}, {3, 47, 64}, {7, 48, 513}, {8, 49, 16},
       {9, 16, 1024}, {17, 15, 31}, {33, 97, 129}, {130, 65, 515}, {64, 200, 1}, {5, 4, 1100},
-      {300, 50, 600}, {3, 5, 4200}};
+      {300, 50, 600}, {3, 5, 4200}, {19, 300, 515}};
 
   /** Ways to store an operand of the given extents. */
   enum Storage {
