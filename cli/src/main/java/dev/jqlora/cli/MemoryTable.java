@@ -67,9 +67,10 @@ record MemoryTable(MemoryPlan plan, List<MemoryAdvice.Option> advice) {
     lines.accept("It does not fit: %s too much. To try, in this order:".formatted(MemoryPlan.text(-difference)));
     for (MemoryAdvice.Option option : advice) {
       lines.accept("  %s".formatted(option.setting()));
-      lines.accept("    alone saves %s; with what is above it takes %s%s (%s)".formatted(
-          MemoryPlan.text(option.savedBytes()), MemoryPlan.text(option.leastBytes()),
-          option.fits() ? " and fits" : "", option.effect()));
+      String saved = MemoryPlan.text(option.savedBytes());
+      lines.accept("    %s; with what is above it takes %s%s (%s)".formatted(
+          option.alone() ? "alone saves " + saved : "saves " + saved + " of what is left",
+          MemoryPlan.text(option.leastBytes()), option.fits() ? " and fits" : "", option.effect()));
     }
     if (advice.isEmpty() || !advice.getLast().fits()) {
       lines.accept("  None of it is enough: choose a smaller model or a larger device.");
@@ -113,7 +114,8 @@ record MemoryTable(MemoryPlan plan, List<MemoryAdvice.Option> advice) {
     ArrayNode options = json.putArray("advice");
     for (MemoryAdvice.Option option : advice) {
       options.addObject().put("setting", option.setting()).put("effect", option.effect())
-          .put("saved_bytes", option.savedBytes()).put("least_bytes", option.leastBytes()).put("fits", option.fits());
+          .put("saved_bytes", option.savedBytes()).put("alone", option.alone())
+          .put("least_bytes", option.leastBytes()).put("fits", option.fits());
     }
     return json;
   }

@@ -59,6 +59,8 @@ class PlanCommandTest {
         .succeeded().out();
     assertTrue(text.contains("\nIt does not fit: "), text);
     assertTrue(text.contains("\n  disable_gradient_checkpointing=false carry_dtype=float32\n    alone saves "), text);
+    assertTrue(text.contains("\n  carry_dtype=bfloat16\n    saves "), text);
+    assertTrue(text.contains(" of what is left; with what is above it takes "), text);
     JsonNode plan = Shell.run("plan", STAGE1, "--device-memory", "1GiB", "--json").json();
     assertFalse(plan.get("fits").booleanValue());
     assertTrue(plan.get("advice").size() > 0);

@@ -30,11 +30,14 @@ public final class MemoryAdvice {
    *
    * @param setting the keys to change, as they are written on the command line
    * @param effect what else it does
-   * @param savedBytes of the least memory, where it is the only change
+   * @param savedBytes of the least memory, where it is the only change; where that saves nothing, of what the changes
+   *     before it leave
+   * @param alone whether it saves that as the only change
    * @param leastBytes the least memory with this change and all those before it
    * @param fits whether that is within the limit
    */
-  public record Option(String setting, String effect, long savedBytes, long leastBytes, boolean fits) {}
+  public record Option(String setting, String effect, long savedBytes, boolean alone, long leastBytes,
+      boolean fits) {}
 
   private record Change(String setting, String effect, Function<RunShape, Optional<RunShape>> apply) {}
 
@@ -57,12 +60,18 @@ public final class MemoryAdvice {
     return new MemoryAdvice(planner, run, limitBytes).options();
   }
 
-  /** The options in one line. */
+  /** The options in one line; of a key that two of them set, the later value. */
   static String line(List<Option> options) {
     if (options.isEmpty()) {
       return "choose a smaller model";
     }
-    String settings = String.join(" ", options.stream().map(Option::setting).toList());
+    SequencedMap<String, String> words = new LinkedHashMap<>();
+    for (Option option : options) {
+      for (String word : option.setting().split(" ", -1)) {
+        words.put(word.substring(0, word.indexOf('=')), word);
+      }
+    }
+    String settings = String.join(" ", words.values());
     return options.getLast().fits()
         ? "set " + settings
         : "choose a smaller model: with %s it still takes %s".formatted(settings,
@@ -74,15 +83,12 @@ public final class MemoryAdvice {
     RunShape changed = run;
     for (Change change : changes()) {
       Optional<RunShape> next = change.apply().apply(changed);
-      if (next.isEmpty()) {
+      if (next.isEmpty() || leastBytes(next.get()) >= leastBytes(changed)) {
         continue;
       }
-      long alone = change.apply().apply(run).map(this::leastBytes).orElse(wholeBytes);
-      Option option = option(change.setting(), change.effect(), wholeBytes - alone, next.get());
-      if (option.savedBytes() > 0) {
-        options.add(option);
-        changed = next.get();
-      }
+      Option option = option(change.setting(), change.effect(), change.apply().apply(run), changed, next.get());
+      options.add(option);
+      changed = next.get();
       if (option.fits()) {
         return options;
       }
@@ -91,9 +97,16 @@ public final class MemoryAdvice {
     return options;
   }
 
-  private Option option(String setting, String effect, long savedBytes, RunShape with) {
+  /**
+   * @param alone the run with this change only, where it can have it
+   * @param before the run with the changes before it
+   * @param with the run with those and this one
+   */
+  private Option option(String setting, String effect, Optional<RunShape> alone, RunShape before, RunShape with) {
     long least = leastBytes(with);
-    return new Option(setting, effect, savedBytes, least, least <= limitBytes);
+    long saved = wholeBytes - alone.map(this::leastBytes).orElse(wholeBytes);
+    return new Option(setting, effect, saved > 0 ? saved : leastBytes(before) - least, saved > 0, least,
+        least <= limitBytes);
   }
 
   private long leastBytes(RunShape changed) {
@@ -194,8 +207,8 @@ public final class MemoryAdvice {
     if (length >= longest) {
       return Optional.empty();
     }
-    return Optional.of(option("cutoff_len=" + length, "shorter sequences",
-        wholeBytes - leastBytes(cut(run, length)), cut(shape, length)));
+    return Optional.of(option("cutoff_len=" + length, "shorter sequences", Optional.of(cut(run, length)), shape,
+        cut(shape, length)));
   }
 
   private static RunShape cut(RunShape shape, int length) {

@@ -114,6 +114,7 @@ class MemoryPlannerTest {
     for (Option option : advice) {
       List<String> alone = new ArrayList<>(List.of(dear));
       alone.addAll(List.of(option.setting().split(" ")));
+      assertTrue(option.alone(), option.setting());
       assertEquals(plan.leastBytes() - option.savedBytes(), least(alone, limit), option.setting());
       settings.addAll(List.of(option.setting().split(" ")));
       assertEquals(option.leastBytes(), least(settings, limit), option.setting());
@@ -121,6 +122,23 @@ class MemoryPlannerTest {
     }
     assertTrue(MemoryAdvice.line(advice).startsWith(
         "set disable_gradient_checkpointing=false carry_dtype=float32 per_device_train"));
+  }
+
+  /** A run that computes no layer twice keeps no carries to round: only with the first option the second saves. */
+  @Test
+  void whatHelpsOnlyAfterAnotherIsAdvised() {
+    long checkpointed = least(List.of("carry_dtype=float32"), Long.MAX_VALUE);
+    long limit = least(List.of("carry_dtype=bfloat16"), Long.MAX_VALUE);
+    assertTrue(limit < checkpointed);
+    List<Option> advice = MemoryAdvice.of(planner, run("llama-3-8b", "disable_gradient_checkpointing=true"), limit);
+    assertEquals(List.of("disable_gradient_checkpointing=false carry_dtype=float32", "carry_dtype=bfloat16"),
+        advice.stream().map(Option::setting).toList());
+    assertEquals(List.of(true, false), advice.stream().map(Option::alone).toList());
+    assertEquals(checkpointed, advice.getFirst().leastBytes());
+    assertEquals(checkpointed - limit, advice.getLast().savedBytes());
+    assertEquals(limit, advice.getLast().leastBytes());
+    assertTrue(advice.getLast().fits());
+    assertEquals("set disable_gradient_checkpointing=false carry_dtype=bfloat16", MemoryAdvice.line(advice));
   }
 
   private long least(List<String> settings, long limit) {
