@@ -106,12 +106,13 @@ public final class Evaluation {
     try (var models = new VariantModels(settings, positions, backend, memoryLimitBytes, listener)) {
       for (Variant variant : settings.variants()) {
         String digest = base + variant.adapter().map(Fingerprint::of).orElse("");
-        results.add(evaluate(new VariantRun(variant, digest, once(() -> models.with(variant)), settings, listener)));
+        results.add(evaluate(new VariantRun(variant, digest, backend.products(), once(() -> models.with(variant)),
+            settings, listener)));
       }
     }
-    return new EvaluationReport(settings, questions.flatMap(MedqaQuestions::split),
-        textWork.map(work -> work.documents().size()).orElse(0), textWork.map(TextWork::windows), harnessBos,
-        config.maxPositions(), results);
+    return new EvaluationReport(settings, backend.name(), backend.products(), config.quantization(),
+        questions.flatMap(MedqaQuestions::split), textWork.map(work -> work.documents().size()).orElse(0),
+        textWork.map(TextWork::windows), harnessBos, config.maxPositions(), results);
   }
 
   private static Supplier<LoadedModel> once(Supplier<LoadedModel> supplier) {

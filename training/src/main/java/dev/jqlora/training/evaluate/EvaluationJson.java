@@ -3,6 +3,7 @@ package dev.jqlora.training.evaluate;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.jqlora.llama.config.Dtypes;
 import dev.jqlora.llama.model.Quantization;
 import dev.jqlora.llama.score.Perplexity;
 import dev.jqlora.training.files.Json;
@@ -16,9 +17,10 @@ public final class EvaluationJson {
   /** The object that stands in {@link Evaluation#FILE}. */
   public static ObjectNode of(EvaluationReport report) {
     ObjectNode json = object();
-    EvaluationSettings.Base base = report.settings().base();
-    json.put("model", base.name());
-    json.put("quantization", quantization(base));
+    json.put("model", report.settings().base().name());
+    json.put("quantization", quantization(report));
+    json.put("backend", report.backend());
+    json.put("products", Dtypes.name(report.products()));
     json.put("activations", "float32");
     json.putNull("seed");
     report.settings().questions().ifPresent(questions -> json.set("questions", questions(report, questions)));
@@ -34,13 +36,22 @@ public final class EvaluationJson {
     return Json.MAPPER.createObjectNode();
   }
 
-  private static String quantization(EvaluationSettings.Base base) {
-    Quantization quantization = base.quantization();
+  /** Projections that are stored quantized stay as they are, whatever the options say. */
+  private static String quantization(EvaluationReport report) {
+    Quantization quantization = report.settings().base().quantization();
+    String nested = nf4(quantization.nested());
+    if (report.stored().isPresent()) {
+      String stored = nf4(report.stored().get().doubleQuantization()) + ", as stored";
+      return quantization.head() ? stored + "; head " + nested : stored;
+    }
     if (!quantization.projections() && !quantization.head()) {
       return "none";
     }
-    String nested = quantization.nested() ? "nf4, double quantization" : "nf4";
     return !quantization.head() ? nested : quantization.projections() ? nested + ", head too" : nested + ", head alone";
+  }
+
+  private static String nf4(boolean nested) {
+    return nested ? "nf4, double quantization" : "nf4";
   }
 
   private static ObjectNode questions(EvaluationReport report, EvaluationSettings.Questions questions) {

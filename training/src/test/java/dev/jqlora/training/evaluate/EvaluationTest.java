@@ -2,23 +2,31 @@ package dev.jqlora.training.evaluate;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.jqlora.engine.backend.Backend;
+import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.cpu.CpuBackend;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.engine.graph.Op;
+import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.DType;
+import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.llama.adapter.AdapterConfig;
 import dev.jqlora.llama.adapter.AdapterFiles;
 import dev.jqlora.llama.adapter.LoraInit;
+import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.inference.LoadedModel;
 import dev.jqlora.llama.model.ModelLayout;
 import dev.jqlora.llama.model.Projection;
 import dev.jqlora.llama.model.Quantization;
+import dev.jqlora.llama.model.RandomModel;
+import dev.jqlora.llama.tokenizer.TokenizerFiles;
 import dev.jqlora.training.data.Template;
 import dev.jqlora.training.files.Json;
 import java.io.IOException;
@@ -66,6 +74,39 @@ class EvaluationTest {
     }
   }
 
+  /** The CPU, under another name, saying that it rounds the factors of products. */
+  private record Rounding(Backend cpu) implements Backend {
+    @Override
+    public String name() {
+      return "rounding";
+    }
+
+    @Override
+    public String device() {
+      return cpu.device();
+    }
+
+    @Override
+    public DType products() {
+      return DType.BF16;
+    }
+
+    @Override
+    public Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
+      return cpu.supports(op, inputs, outputs);
+    }
+
+    @Override
+    public Session open(long memoryLimitBytes) {
+      return cpu.open(memoryLimitBytes);
+    }
+
+    @Override
+    public void close() {
+      cpu.close();
+    }
+  }
+
   private static Variant golden(String name, String adapter) {
     return Variant.of(name, SharedData.path("golden/lora/" + adapter));
   }
@@ -96,6 +137,16 @@ class EvaluationTest {
     try (Backend backend = new CpuBackend(2)) {
       return Evaluation.run(settings, backend, Long.MAX_VALUE, recorder);
     }
+  }
+
+  private EvaluationReport runRounding(EvaluationSettings settings) {
+    try (Backend backend = new Rounding(new CpuBackend(2))) {
+      return Evaluation.run(settings, backend, Long.MAX_VALUE, recorder);
+    }
+  }
+
+  private boolean hasLoaded() {
+    return recorder.progress.stream().anyMatch(line -> line.contains("loading"));
   }
 
   private static final List<Variant> BASE_ONLY = List.of(Variant.BASE);
@@ -194,6 +245,52 @@ class EvaluationTest {
     assertTrue(recorder.progress.stream().noneMatch(line -> line.contains("loading")), recorder.progress.toString());
     run(settings(BASE_ONLY, 3, "out", true));
     assertTrue(recorder.progress.stream().anyMatch(line -> line.contains("loading")), recorder.progress.toString());
+  }
+
+  /** A backend that multiplies otherwise takes none of another's results, and leaves them as they are. */
+  @Test
+  void resultsAreOfOneKindOfProducts() throws IOException {
+    EvaluationSettings settings = settings(BASE_ONLY, 2, "out", false);
+    EvaluationReport exact = run(settings);
+    recorder.progress.clear();
+    EvaluationReport rounded = runRounding(settings);
+    assertTrue(hasLoaded(), recorder.progress.toString());
+    JsonNode json = Json.MAPPER.readTree(folder.resolve("out/evaluation.json").toFile());
+    assertEquals(List.of("rounding", "bfloat16", "float32"), List.of(json.path("backend").asText(),
+        json.path("products").asText(), json.path("activations").asText()));
+    VariantResult first = exact.variants().getFirst();
+    VariantResult second = rounded.variants().getFirst();
+    assertNotEquals(first.text().orElseThrow().file(), second.text().orElseThrow().file());
+    for (PromptForm form : BOTH) {
+      assertNotEquals(first.answers(form).file(), second.answers(form).file());
+    }
+    recorder.progress.clear();
+    JsonNode again = EvaluationJson.of(run(settings));
+    assertEquals(EvaluationJson.of(exact), again);
+    assertEquals(List.of("cpu", "float32"), List.of(again.path("backend").asText(), again.path("products").asText()));
+    runRounding(settings);
+    assertFalse(hasLoaded(), recorder.progress.toString());
+  }
+
+  @Test
+  void aModelThatIsStoredQuantizedIsSaidToBe() {
+    Path stories = SharedData.path(SharedData.STORIES);
+    Path stored = folder.resolve("stored");
+    RandomModel.write(stored, LlamaConfig.read(stories), RandomModel.Storage.NF4, 1);
+    new TokenizerFiles(stories).copyTo(stored);
+    EvaluationSettings plain = settings(BASE_ONLY, 1, "out", false);
+    assertEquals("none", EvaluationJson.of(run(plain)).path("quantization").asText());
+    String said = "nf4, double quantization, as stored";
+    assertEquals(said, quantization(plain, stored, Quantization.NONE));
+    assertEquals(said, quantization(plain, stored, new Quantization(true, false, false)));
+    assertEquals(said + "; head nf4", quantization(plain, stored, new Quantization(false, true, false)));
+  }
+
+  private String quantization(EvaluationSettings settings, Path model, Quantization quantization) {
+    var base = new EvaluationSettings.Base("stored", model, quantization);
+    var changed = new EvaluationSettings(base, settings.variants(), Optional.empty(), settings.text(), settings.limit(),
+        settings.batchTokens(), settings.output(), false);
+    return EvaluationJson.of(run(changed)).path("quantization").asText();
   }
 
   @Test
