@@ -6,7 +6,7 @@ import java.util.Optional;
  * The best evaluation so far.
  *
  * @param step optimizer steps done at it
- * @param checkpoint the folder that was saved at it, if one was
+ * @param checkpoint the folder that was saved at it, or where none was, at the best evaluation before it that was saved
  */
 public record Best(double metric, int step, Optional<String> checkpoint) {
   /** Whether a metric is better than the best so far; the first always is, NaN never. */
@@ -14,6 +14,11 @@ public record Best(double metric, int step, Optional<String> checkpoint) {
     return !Double.isNaN(metric) && best.map(known -> greaterIsBetter
         ? metric > known.metric
         : metric < known.metric).orElse(true);
+  }
+
+  /** A better evaluation, of which nothing is saved yet. */
+  public static Best after(Optional<Best> before, double metric, int step) {
+    return new Best(metric, step, before.flatMap(Best::checkpoint));
   }
 
   /** This evaluation, saved as a checkpoint. */

@@ -13,6 +13,7 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /**
  * The {@code checkpoint-N} folders of a run. One is written as the hidden sibling {@code .checkpoint-N.new}, forced to
@@ -53,6 +54,15 @@ public final class Checkpoints {
       }
     }
     return folders;
+  }
+
+  /**
+   * Where a checkpoint lies that another part of the run named: here, if this folder was moved or is named otherwise now;
+   * else where it was; empty where it is gone.
+   */
+  public Optional<Path> find(String named) {
+    Path folder = Path.of(named);
+    return Stream.of(outputDir.resolve(folder.getFileName()), folder).filter(Files::isDirectory).findFirst();
   }
 
   /** Clears away what a killed run left behind; a folder that was about to be replaced comes back. */
@@ -149,10 +159,15 @@ public final class Checkpoints {
    * too, so with a limit of 1 there may be two. Folders that hold foreign files neither count nor go.
    *
    * @param limit checkpoints to keep, at least 1
+   * @param saved folder of the checkpoint just saved: the newest, though a run that was resumed from an older one may have
+   *   left some of later steps
    * @param best folder of the best checkpoint, if there is one
    */
-  public void rotate(int limit, Optional<Path> best) {
+  public void rotate(int limit, Path saved, Optional<Path> best) {
     List<Path> own = new ArrayList<>(folders().values().stream().filter(CheckpointManifest::isAllOf).toList());
+    if (own.remove(saved)) {
+      own.add(saved);
+    }
     Optional<Path> bestOwn = best.map(path -> path.toAbsolutePath().normalize()).flatMap(path -> own.stream().filter(
         folder -> folder.toAbsolutePath().normalize().equals(path)).findFirst());
     boolean bestIsOlder = bestOwn.isPresent() && !own.getLast().equals(bestOwn.get());
@@ -191,8 +206,8 @@ public final class Checkpoints {
 
   /** Whether a folder is one of this run's checkpoints by its place and name. */
   boolean isPlaceOf(Path path) {
-    Path parent = path.toAbsolutePath().normalize().getParent();
-    return Objects.equals(parent, outputDir.toAbsolutePath().normalize()) && FOLDER.matcher(path.getFileName()
-        .toString()).matches();
+    Path real = FolderFiles.real(path);
+    return Objects.equals(real.getParent(), FolderFiles.real(outputDir))
+        && FOLDER.matcher(real.getFileName().toString()).matches();
   }
 }

@@ -17,6 +17,11 @@ public record EarlyStopping(int patience, int counter) {
     return new EarlyStopping(patience, improved ? 0 : counter + 1);
   }
 
+  /** This rule, going on where a checkpoint's stood. */
+  public EarlyStopping goingOnFrom(EarlyStopping saved) {
+    return new EarlyStopping(patience, saved.counter);
+  }
+
   /** Whether the run ends now. */
   public boolean isExhausted() {
     return counter >= patience;

@@ -35,6 +35,15 @@ final class FolderFiles {
     return entries;
   }
 
+  /** Where a path leads, links followed; where there is nothing, the path by itself. */
+  static Path real(Path path) {
+    try {
+      return path.toRealPath();
+    } catch (IOException _) {
+      return path.toAbsolutePath().normalize();
+    }
+  }
+
   static void create(Path folder) {
     try {
       Files.createDirectories(folder);

@@ -31,8 +31,8 @@ public final class OutputDirectory {
   private OutputDirectory() {}
 
   /**
-   * Finds where a run begins, and makes its folder ready: made where it is missing, cleared of what a killed run left,
-   * and of an earlier run's files where these are to be overwritten.
+   * Finds where a run begins, and makes its folder ready: made where it is missing, cleared of what a killed run left. An
+   * earlier run that is to be overwritten stays until {@link #clear}, so that it is not lost to a run that cannot begin.
    *
    * @param inputs folders that the run reads: the base model, the adapter to continue
    * @throws JqloraException {@code CONFIG} where the folder's content forbids the start, {@code MODEL} where the
@@ -47,20 +47,20 @@ public final class OutputDirectory {
     if (from instanceof ResumeFrom.Automatic && overwrite) {
       requireNoInput(outputDir, checkpoints, inputs);
       FolderFiles.create(outputDir);
-      return new RunStart(Optional.empty(), deleteEarlierRun(outputDir, checkpoints));
+      return new RunStart(Optional.empty(), true, List.of());
     }
     FolderFiles.create(outputDir);
     checkpoints.repair();
     List<String> notices = new ArrayList<>();
     return switch (from) {
-      case ResumeFrom.Checkpoint(Path folder) -> new RunStart(Optional.of(Checkpoints.read(folder)), notices);
+      case ResumeFrom.Checkpoint(Path folder) -> new RunStart(Optional.of(Checkpoints.read(folder)), false, notices);
       case ResumeFrom.Newest _ -> {
         Optional<SavedRun> newest = checkpoints.newest(notices::add);
         if (newest.isEmpty()) {
           throw new JqloraException(Kind.CONFIG, "resume_from_checkpoint is true, but output_dir %s has %s".formatted(
               outputDir, notices.isEmpty() ? "no checkpoint" : "none to go on from; " + notices.getFirst()));
         }
-        yield new RunStart(newest, notices);
+        yield new RunStart(newest, false, notices);
       }
       case ResumeFrom.Automatic _ -> automatic(outputDir, checkpoints, notices);
     };
@@ -79,13 +79,13 @@ public final class OutputDirectory {
           "output_dir %s holds a model (%s) and no checkpoint; set overwrite_output_dir: true or choose another"
               .formatted(outputDir, model.get()));
     }
-    return new RunStart(newest, notices);
+    return new RunStart(newest, false, notices);
   }
 
   private static void requireNoInput(Path outputDir, Checkpoints checkpoints, List<Path> inputs) {
-    Path output = outputDir.toAbsolutePath().normalize();
+    Path output = FolderFiles.real(outputDir);
     for (Path input : inputs) {
-      if (input.toAbsolutePath().normalize().equals(output) || checkpoints.isPlaceOf(input)) {
+      if (FolderFiles.real(input).equals(output) || checkpoints.isPlaceOf(input)) {
         throw new JqloraException(Kind.CONFIG,
             "overwrite_output_dir would delete %s, which this run reads; choose another output_dir than %s".formatted(
                 input, outputDir));
@@ -93,8 +93,9 @@ public final class OutputDirectory {
     }
   }
 
-  private static List<String> deleteEarlierRun(Path outputDir, Checkpoints checkpoints) {
-    List<Path> staying = checkpoints.deleteOwn();
+  /** Deletes an earlier run's checkpoints and files; returns what stays and why, one line each. */
+  public static List<String> clear(Path outputDir) {
+    List<Path> staying = new Checkpoints(outputDir).deleteOwn();
     for (String name : DELETED) {
       try {
         Files.deleteIfExists(outputDir.resolve(name));

@@ -31,22 +31,20 @@ public record ResumeState(int globalStep, LossSums losses, Optional<PlateauState
   }
 
   /**
-   * Makes sure that the run to come is the one that was saved.
+   * Makes sure that the run to come is the one that was saved. A checkpoint of an earlier version may lack a name: what was
+   * not saved cannot be compared.
    *
    * @param now the same names with the values of the run to come
    * @throws JqloraException {@code CONFIG} naming the first difference
    */
   public void requireSame(Map<String, String> now, Path checkpoint) {
-    SortedMap<String, String> names = new TreeMap<>(fixed);
-    names.putAll(now);
-    for (String name : names.keySet()) {
-      String before = fixed.get(name);
+    fixed.forEach((name, before) -> {
       String after = now.get(name);
-      if (before == null || !before.equals(after)) {
+      if (!before.equals(after)) {
         throw new JqloraException(Kind.CONFIG, ("%s was saved with %s %s, now it is %s; go on with the same value, or "
-            + "start anew with overwrite_output_dir: true").formatted(checkpoint, name, shown(before), shown(after)));
+            + "start anew with overwrite_output_dir: true").formatted(checkpoint, name, quoted(before), shown(after)));
       }
-    }
+    });
   }
 
   private static String shown(@Nullable String value) {

@@ -4,6 +4,7 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.engine.op.Dropout;
 import dev.jqlora.training.config.Interval;
 import dev.jqlora.training.config.IntervalStrategy;
 import dev.jqlora.training.config.TrainerArguments;
@@ -26,13 +27,13 @@ import dev.jqlora.training.run.SessionStates;
 import dev.jqlora.training.run.Speed;
 import dev.jqlora.training.run.TrainerState;
 import dev.jqlora.training.schedule.LearningRate;
+import dev.jqlora.training.schedule.PlateauState;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -62,7 +63,7 @@ public final class Trainer {
   private final BatchPlan batches;
   private final int totalSteps;
   private final Checkpoints checkpoints;
-  private final Optional<SavedRun> resume;
+  private final RunStart start;
   private final RunLog log;
   private final RunShape shape;
   private final MemoryPlan memory;
@@ -97,7 +98,7 @@ public final class Trainer {
     List<Path> inputs = new ArrayList<>(List.of(model.folder()));
     Optional.ofNullable(arguments.model().adapter()).ifPresent(inputs::add);
     checkpoints = new Checkpoints(trainer.outputDir());
-    resume = start(inputs);
+    start = start(inputs);
 
     listener.phase("reading the data");
     datasets = Datasets.load(arguments.data(), arguments.finetuning().stage(), trainer.dataSeed(), model.tokenizer());
@@ -130,14 +131,14 @@ public final class Trainer {
         shape.activations(), trainer.optimizer(), ratio == null ? 1 : ratio);
   }
 
-  private Optional<SavedRun> start(List<Path> inputs) {
+  private RunStart start(List<Path> inputs) {
     if (!trainer.doTrain()) {
-      return Optional.empty();
+      return new RunStart(Optional.empty(), false, List.of());
     }
-    RunStart start = OutputDirectory.prepare(trainer.outputDir(), trainer.overwriteOutputDir(), trainer.resumeFrom(),
+    RunStart begin = OutputDirectory.prepare(trainer.outputDir(), trainer.overwriteOutputDir(), trainer.resumeFrom(),
         inputs);
-    start.notices().forEach(listener::notice);
-    return start.resume();
+    begin.notices().forEach(listener::notice);
+    return begin;
   }
 
   private RunPlan runPlan() {
@@ -223,6 +224,14 @@ public final class Trainer {
     fixed.put("saved for the backward pass", TrainPrograms.saved(arguments.model()).toString());
     fixed.put("activation_dtype", String.valueOf(arguments.model().activations()));
     fixed.put("training data", DataDigest.of(datasets.train()));
+    fixed.put("neat_packing", String.valueOf(arguments.data().neatPacking()));
+    fixed.put("disable_shuffling", String.valueOf(arguments.finetuning().disableShuffling()));
+    fixed.put("dataloader_drop_last", String.valueOf(trainer.dropLast()));
+    fixed.put("double_quantization", String.valueOf(arguments.model().quantization().nested()));
+    fixed.put("lora_alpha", String.valueOf(arguments.finetuning().loraAlpha()));
+    fixed.put("use_rslora", String.valueOf(arguments.finetuning().useRslora()));
+    fixed.put("metric_for_best_model", trainer.saving().metric());
+    fixed.put("greater_is_better", String.valueOf(trainer.saving().greaterIsBetter()));
     return fixed;
   }
 
@@ -236,7 +245,10 @@ public final class Trainer {
     boolean interrupted = false;
     engine.prepare(shape);
     if (trainer.doTrain()) {
-      resume.ifPresent(this::restore);
+      if (start.overwrites()) {
+        OutputDirectory.clear(trainer.outputDir()).forEach(listener::notice);
+      }
+      start.resume().ifPresent(this::restore);
       listener.started(plan());
       interrupted = train();
     } else {
@@ -256,11 +268,24 @@ public final class Trainer {
     SessionStates.load(saved.folder().resolve(SessionStates.FILE), model.session(), engine.optimizerStates());
     losses = saved.resume().losses();
     earlierSeconds = saved.resume().elapsedSeconds();
-    saved.resume().plateau().ifPresent(plateau -> learningRate = learningRate.withPlateau(plateau));
+    saved.resume().plateau().ifPresent(this::restore);
     TrainerState before = saved.trainer();
+    Optional<Best> best = before.best()
+        .map(known -> new Best(known.metric(), known.step(),
+            known.checkpoint().flatMap(checkpoints::find).map(Path::toString)));
+    Optional<EarlyStopping> stopping = state.earlyStopping()
+        .map(rule -> before.earlyStopping().map(rule::goingOnFrom).orElse(rule));
     state = new TrainerState(before.globalStep(), before.epoch(), false, before.tokensSeen(), before.totalFlos(),
-        state.plan(), before.best(), before.earlyStopping().or(state::earlyStopping), before.logHistory());
+        state.plan(), best, stopping, before.logHistory());
     listener.notice("going on from %s, step %d of %d".formatted(saved.folder(), state.globalStep(), totalSteps));
+  }
+
+  private void restore(PlateauState plateau) {
+    if (learningRate.plateau() == null) {
+      listener.notice("lr_scheduler_type was reduce_lr_on_plateau; what it did to the learning rate is left behind");
+    } else {
+      learningRate = learningRate.withPlateau(plateau);
+    }
   }
 
   private TrainingListener.Plan plan() {
@@ -282,9 +307,9 @@ public final class Trainer {
   private boolean train() {
     log.begin(state.globalStep());
     if (trainer.evaluateOnStart() && state.globalStep() == 0) {
-      evaluateAndRemember();
+      evaluate();
     }
-    boolean goOn = true;
+    boolean goOn = !isExhausted();
     while (goOn && state.globalStep() < totalSteps) {
       update();
       int step = state.globalStep();
@@ -296,10 +321,10 @@ public final class Trainer {
       if (due(trainer.evaluation(), epochEnds)) {
         goOn = evaluateAndRemember();
       }
-      boolean asked = listener.stopRequested() && !last;
+      boolean asked = listener.stopRequested() && !last && goOn;
       boolean saves = trainer.saving().interval().strategy() != IntervalStrategy.NO;
       if (asked || due(trainer.saving().interval(), epochEnds) || saves && (last || !goOn)) {
-        save(last || !goOn);
+        save(last || !goOn, trainer.saving().onlyModel() && !asked);
       }
       if (asked) {
         return true;
@@ -324,7 +349,8 @@ public final class Trainer {
     long targets = microBatches.stream().mapToLong(MicroBatch::targets).sum();
     long tokens = microBatches.stream().mapToLong(MicroBatch::length).sum();
     TrainingEngine.Gradients gradients = engine.gradients(microBatches, targets,
-        microBatch -> dropoutSeed(state.globalStep(), microBatch));
+        microBatch -> dropoutSeed(trainer.seed(),
+            state.globalStep() * trainer.gradientAccumulationSteps() + microBatch));
     double loss = gradients.nll() / Math.max(1, targets);
     double norm = gradients.norm();
     int step = state.globalStep() + 1;
@@ -350,8 +376,9 @@ public final class Trainer {
     return model.config().parameters() - (long) model.config().vocabSize() * model.config().hiddenSize();
   }
 
-  private int dropoutSeed(int step, int microBatch) {
-    return Objects.hash(trainer.seed(), step, microBatch);
+  /** Another for each micro-batch of a run, which are counted from its start. */
+  static int dropoutSeed(long seed, int microBatch) {
+    return Dropout.mix(Dropout.mix(Long.hashCode(seed)) + microBatch);
   }
 
   private void logStep() {
@@ -374,17 +401,20 @@ public final class Trainer {
     double metric = metric(metrics);
     boolean better = Best.isImprovedBy(state.best(), metric, trainer.saving().greaterIsBetter());
     Optional<Best> best = better
-        ? Optional.of(new Best(metric, state.globalStep(), Optional.empty()))
+        ? Optional.of(Best.after(state.best(), metric, state.globalStep()))
         : state.best();
     Optional<EarlyStopping> stopping = state.earlyStopping().map(rule -> rule.after(better));
     state = state.evaluated(best, stopping);
     learningRate = learningRate.afterEvaluation(metric);
-    boolean exhausted = stopping.map(EarlyStopping::isExhausted).orElse(false);
-    if (exhausted) {
-      listener.notice("no better evaluation %d times in a row: the run ends after step %d"
-          .formatted(stopping.get().patience(), state.globalStep()));
-    }
-    return !exhausted;
+    return !isExhausted();
+  }
+
+  /** Whether evaluations have not got better for so long that the run ends. */
+  private boolean isExhausted() {
+    Optional<EarlyStopping> exhausted = state.earlyStopping().filter(EarlyStopping::isExhausted);
+    exhausted.ifPresent(rule -> listener.notice("no better evaluation %d times in a row: the run ends after step %d"
+        .formatted(rule.counter(), state.globalStep())));
+    return exhausted.isPresent();
   }
 
   /** The figure that decides which model is the best; with several evaluation sets, that of the first. */
@@ -409,12 +439,11 @@ public final class Trainer {
     return all;
   }
 
-  private void save(boolean finished) {
+  private void save(boolean finished, boolean modelOnly) {
     int step = state.globalStep();
     Optional<Best> best = state.best()
         .map(known -> known.step() == step ? known.savedAs(checkpoints.folder(step).toString()) : known);
     state = state.saved(best, finished);
-    boolean modelOnly = trainer.saving().onlyModel();
     Optional<ResumeState> resumable = modelOnly
         ? Optional.empty()
         : Optional.of(new ResumeState(step, losses, Optional.ofNullable(learningRate.plateau()), seconds(),
@@ -427,16 +456,14 @@ public final class Trainer {
     });
     Integer limit = trainer.saving().totalLimit();
     if (limit != null) {
-      checkpoints.rotate(limit, best.flatMap(Best::checkpoint).map(Path::of));
+      checkpoints.rotate(limit, folder, best.flatMap(Best::checkpoint).map(Path::of));
     }
     listener.saved(folder);
   }
 
   private void finish() {
-    Optional<Path> best = state.best().flatMap(Best::checkpoint).map(Path::of);
-    if (trainer.saving().loadBestModelAtEnd() && best.isPresent()) {
-      model.restore(best.get());
-      listener.notice("the best model is that of step %d; it is what is saved".formatted(state.best().get().step()));
+    if (trainer.saving().loadBestModelAtEnd()) {
+      state.best().ifPresent(this::restore);
     }
     model.save(trainer.outputDir());
     double runtime = seconds();
@@ -452,5 +479,22 @@ public final class Trainer {
     }
     log.finish(state, summary).ifPresent(listener::notice);
     listener.saved(trainer.outputDir());
+  }
+
+  /** Makes the best model the run's result, as far as it was saved. */
+  private void restore(Best best) {
+    Optional<Path> folder = best.checkpoint().flatMap(checkpoints::find);
+    if (folder.isEmpty()) {
+      listener
+          .notice("the best evaluation is that of step %d, of which no checkpoint is left; the last weights are saved"
+              .formatted(best.step()));
+      return;
+    }
+    model.restore(folder.get());
+    String name = folder.get().getFileName().toString();
+    listener.notice(name.equals(checkpoints.folder(best.step()).getFileName().toString())
+        ? "the best model is that of step %d; it is what is saved".formatted(best.step())
+        : "the best evaluation is that of step %d, of which no checkpoint was saved; that of %s is what is saved"
+            .formatted(best.step(), name));
   }
 }

@@ -153,18 +153,18 @@ class CheckpointsTest {
     for (int step = 1; step <= 5; step++) {
       run.save(checkpoints, step);
     }
-    checkpoints.rotate(9, Optional.empty());
+    Path newest = checkpoints.folder(5);
+    checkpoints.rotate(9, newest, Optional.empty());
     assertEquals(5, entries().size());
-    checkpoints.rotate(4, Optional.of(checkpoints.folder(1)));
+    checkpoints.rotate(4, newest, Optional.of(checkpoints.folder(1)));
     assertEquals(List.of("checkpoint-1", "checkpoint-3", "checkpoint-4", "checkpoint-5"), entries());
-    checkpoints.rotate(2, Optional.of(checkpoints.folder(3)));
+    checkpoints.rotate(2, newest, Optional.of(checkpoints.folder(3)));
     assertEquals(List.of("checkpoint-3", "checkpoint-5"), entries());
-    checkpoints.rotate(1, Optional.of(checkpoints.folder(3)));
+    checkpoints.rotate(1, newest, Optional.of(checkpoints.folder(3)));
     assertEquals(List.of("checkpoint-3", "checkpoint-5"), entries());
-    checkpoints.rotate(1, Optional.of(checkpoints.folder(5)));
+    checkpoints.rotate(1, newest, Optional.of(newest));
     assertEquals(List.of("checkpoint-5"), entries());
-    run.save(checkpoints, 6);
-    checkpoints.rotate(1, Optional.of(checkpoints.folder(77)));
+    checkpoints.rotate(1, run.save(checkpoints, 6), Optional.of(checkpoints.folder(77)));
     assertEquals(List.of("checkpoint-6"), entries());
   }
 
@@ -175,8 +175,27 @@ class CheckpointsTest {
     }
     Files.writeString(outputDir.resolve("checkpoint-1/notes.txt"), "mine");
     Files.createDirectory(outputDir.resolve("checkpoint-9"));
-    checkpoints.rotate(1, Optional.empty());
+    checkpoints.rotate(1, checkpoints.folder(3), Optional.empty());
     assertEquals(List.of("checkpoint-1", "checkpoint-3", "checkpoint-9"), entries());
+  }
+
+  /** A run that went on from an older checkpoint leaves others of later steps, which are older all the same. */
+  @Test
+  void rotationNeverDeletesWhatWasJustSaved() throws IOException {
+    for (int step : new int[]{1, 3, 4}) {
+      run.save(checkpoints, step);
+    }
+    checkpoints.rotate(1, run.save(checkpoints, 2), Optional.empty());
+    assertEquals(List.of("checkpoint-2"), entries());
+  }
+
+  @Test
+  void aCheckpointIsFoundWhereItsFolderWasMoved() throws IOException {
+    run.save(checkpoints, 2);
+    assertEquals(Optional.of(checkpoints.folder(2)), checkpoints.find("elsewhere/checkpoint-2"));
+    Path other = Files.createDirectory(outputDir.resolve("other"));
+    assertEquals(Optional.of(other), checkpoints.find(other.toString()));
+    assertEquals(Optional.empty(), checkpoints.find("elsewhere/checkpoint-3"));
   }
 
   @Test
@@ -205,8 +224,9 @@ class CheckpointsTest {
     assertEquals(dev.jqlora.engine.error.JqloraException.Kind.CONFIG, changed.kind());
     assertEquals("out/checkpoint-3 was saved with data \"abc\", now it is \"xyz\"; go on with the same value, or start "
         + "anew with overwrite_output_dir: true", changed.getMessage());
-    var added = assertThrows(dev.jqlora.engine.error.JqloraException.class, () -> state.requireSame(Map.of("seed", "42",
-        "data", "abc", "optim", "sgd"), folder));
-    assertTrue(String.valueOf(added.getMessage()).contains("optim not set, now it is \"sgd\""), added.getMessage());
+    var removed = assertThrows(dev.jqlora.engine.error.JqloraException.class, () -> state.requireSame(Map.of("seed",
+        "42"), folder));
+    assertTrue(String.valueOf(removed.getMessage()).contains("data \"abc\", now it is not set"), removed.getMessage());
+    state.requireSame(Map.of("seed", "42", "data", "abc", "of a later version", "1"), folder);
   }
 }

@@ -75,9 +75,8 @@ class KilledSaveTest {
       while (true) {
         step++;
         try (TinyRun run = new TinyRun(value(step))) {
-          run.save(checkpoints, step);
+          checkpoints.rotate(2, run.save(checkpoints, step), Optional.empty());
         }
-        checkpoints.rotate(2, Optional.empty());
         System.out.println(step);
       }
     }

@@ -110,7 +110,9 @@ class OutputDirectoryTest {
     Files.createDirectory(outputDir.resolve("data"));
     RunStart start = prepare(true, AUTOMATIC, outputDir.resolve("data"), outputDir.resolveSibling("base"));
     assertEquals(0, resumed(start));
-    assertEquals(1, start.notices().size());
+    assertTrue(start.overwrites());
+    assertTrue(Files.exists(checkpoints.folder(2)), "a run that cannot begin after all must not have deleted it");
+    assertEquals(1, OutputDirectory.clear(outputDir).size());
     try (Stream<Path> entries = Files.list(outputDir)) {
       assertEquals(List.of("README.md", "checkpoint-4", "data", "model.safetensors", "optimizer.safetensors",
           "thesis.tex", "tokenizer.json"), entries.map(entry -> entry.getFileName().toString()).sorted().toList());
@@ -119,10 +121,12 @@ class OutputDirectoryTest {
   }
 
   @Test
-  void overwritingSparesWhatTheRunReads() {
+  void overwritingSparesWhatTheRunReads() throws IOException {
     Path checkpoint = run.save(new Checkpoints(outputDir), 2);
     refused(Kind.CONFIG, "which this run reads", true, AUTOMATIC, checkpoint);
     refused(Kind.CONFIG, "which this run reads", true, AUTOMATIC, outputDir.resolve("x/.."));
+    Path link = Files.createSymbolicLink(outputDir.resolve("link"), checkpoint);
+    refused(Kind.CONFIG, "which this run reads", true, AUTOMATIC, link);
     assertTrue(Files.exists(checkpoint));
   }
 

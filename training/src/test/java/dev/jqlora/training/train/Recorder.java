@@ -14,6 +14,7 @@ class Recorder implements TrainingListener {
   final List<Double> losses = new ArrayList<>();
   final List<PagingCounts> moved = new ArrayList<>();
   final List<MemoryAdvice.Option> advised = new ArrayList<>();
+  final List<String> notices = new ArrayList<>();
   int step;
   long deviceBytes;
   @Nullable
@@ -34,6 +35,11 @@ class Recorder implements TrainingListener {
     try (backend) {
       return Trainer.run(arguments, Path.of(arguments.model().modelNameOrPath()), backend, this);
     }
+  }
+
+  @Override
+  public void notice(String line) {
+    notices.add(line);
   }
 
   @Override

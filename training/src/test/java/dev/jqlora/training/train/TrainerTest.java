@@ -3,6 +3,7 @@ package dev.jqlora.training.train;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -15,6 +16,7 @@ import dev.jqlora.llama.files.JsonObject;
 import dev.jqlora.llama.model.RandomModel;
 import dev.jqlora.llama.tokenizer.TokenizerFiles;
 import dev.jqlora.training.config.TrainingArguments;
+import dev.jqlora.training.run.Best;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,6 +25,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -199,7 +203,9 @@ class TrainerTest {
   @Test
   void aRunDoesNotGoOnWithOtherSettings() {
     run(arguments("stopped"), 2, 1);
-    Map.of("activation_dtype=bfloat16", "activation_dtype \"float32\", now it is \"bfloat16\"",
+    Map.of("lora_alpha=16", "lora_alpha \"32.0\", now it is \"16.0\"", "disable_shuffling=false",
+        "disable_shuffling \"true\", now it is \"false\"", "activation_dtype=bfloat16",
+        "activation_dtype \"float32\", now it is \"bfloat16\"",
         "optim=paged_adamw_8bit", "optim \"adamw_torch\", now it is \"paged_adamw_8bit\"").forEach((setting, said) -> {
           JqloraException refused = assertThrows(JqloraException.class,
               () -> run(arguments("stopped", setting), 2, -1));
@@ -252,5 +258,80 @@ class TrainerTest {
     assertTrue(Files.exists(work.resolve("early/training_eval_loss.png")));
     double accuracy = JSON.readTree(work.resolve("early/eval_results.json").toFile()).get("eval_accuracy").asDouble();
     assertTrue(accuracy > 0 && accuracy < 0.9, "accuracy " + accuracy);
+  }
+
+  private TrainingArguments withoutProgress(String output, String... more) {
+    return arguments(output, with(new String[]{"val_size=8", "eval_strategy=steps", "eval_steps=1", "save_steps=1",
+        "load_best_model_at_end=true", "save_total_limit=1", "learning_rate=1e-20", "warmup_steps=0"}, more));
+  }
+
+  /** The rule that ended a run is asked again before the first step, with the patience that is set now. */
+  @Test
+  void aRunThatEndedEarlyDoesNotGoOnByItself() {
+    assertEquals(3, run(withoutProgress("early", "early_stopping_steps=2"), 2, -1).steps());
+    assertEquals(3, run(withoutProgress("early", "early_stopping_steps=2"), 2, -1).steps());
+    assertEquals(4, run(withoutProgress("early", "early_stopping_steps=3"), 2, -1).steps());
+    assertEquals(6, run(withoutProgress("early", "max_steps=6"), 2, -1).steps());
+  }
+
+  @Test
+  void theBestCheckpointIsFoundInAFolderThatWasMoved() throws IOException {
+    run(withoutProgress("before", "max_steps=5"), 2, 3);
+    Files.move(work.resolve("before"), work.resolve("after"));
+    assertEquals(5, run(withoutProgress("after", "max_steps=5"), 2, -1).steps());
+    assertArrayEquals(Files.readAllBytes(work.resolve("after/checkpoint-1/adapter_model.safetensors")),
+        Files.readAllBytes(work.resolve("after/adapter_model.safetensors")));
+  }
+
+  @Test
+  void aBestModelThatWasNotSavedIsSaid() {
+    Recorder recorder = new Recorder();
+    run(withoutProgress("unsaved", "save_steps=2", "max_steps=3"), 2, recorder);
+    assertTrue(recorder.notices.stream().anyMatch(line -> line.startsWith("the best evaluation is that of step 1")),
+        recorder.notices.toString());
+    Best best = new Best(0.9, 100, Optional.of("checkpoint-100"));
+    assertEquals(Optional.of("checkpoint-100"), Best.after(Optional.of(best), 0.8, 150).checkpoint());
+  }
+
+  @Test
+  void evaluatingAtTheStartLeavesTheBestOpen() throws IOException {
+    run(withoutProgress("start", "eval_on_start=true", "max_steps=2"), 2, -1);
+    JsonNode state = JSON.readTree(work.resolve("start/trainer_state.json").toFile());
+    assertEquals(1, state.get("best_global_step").asInt());
+    assertEquals(0, state.get("log_history").get(0).get("step").asInt());
+  }
+
+  @Test
+  void overwritingWaitsUntilTheNewRunIsPossible() {
+    run(arguments("kept", "max_steps=2", "save_steps=2"), 2, -1);
+    for (String wrong : List.of("dataset=nowhere", "device_memory=1000")) {
+      assertThrows(JqloraException.class, () -> run(arguments("kept", "overwrite_output_dir=true", wrong), 2, -1));
+      assertTrue(Files.exists(work.resolve("kept/adapter_model.safetensors")), wrong);
+      assertTrue(Files.exists(work.resolve("kept/checkpoint-2")), wrong);
+    }
+    run(arguments("kept", "overwrite_output_dir=true", "max_steps=1", "save_steps=1"), 2, -1);
+    assertFalse(Files.exists(work.resolve("kept/checkpoint-2")));
+  }
+
+  @Test
+  void aStopSavesAllEvenWhereCheckpointsAreOfTheModelOnly() {
+    run(arguments("lean", "save_only_model=true", "save_steps=2"), 2, 3);
+    Recorder recorder = new Recorder();
+    assertEquals(12, run(arguments("lean", "save_only_model=true", "save_steps=2"), 2, recorder).steps());
+    assertTrue(recorder.notices.stream().anyMatch(line -> line.contains("checkpoint-3, step 3 of 12")),
+        recorder.notices.toString());
+  }
+
+  @Test
+  void aRunGoesOnWithAnotherSchedule() {
+    String[] evaluating = {"val_size=8", "eval_strategy=steps", "eval_steps=1", "max_steps=4"};
+    run(arguments("schedule", with(evaluating, "lr_scheduler_type=reduce_lr_on_plateau")), 2, 2);
+    assertEquals(4, run(arguments("schedule", evaluating), 2, -1).steps());
+  }
+
+  @Test
+  void everyMicroBatchOfARunHasADropoutSeedOfItsOwn() {
+    assertEquals(6400, IntStream.range(0, 6400).map(number -> Trainer.dropoutSeed(42, number)).distinct().count());
+    assertNotEquals(Trainer.dropoutSeed(42, 7), Trainer.dropoutSeed(43, 7));
   }
 }
