@@ -104,6 +104,7 @@ final class Commands {
     for (Kind kind : Kind.values()) {
       table.addRowValues(String.valueOf(kind.exitCode()), Failures.describe(kind));
     }
+    table.addRowValues(String.valueOf(TrainCommand.INTERRUPTED), "training stopped by Ctrl-C or SIGTERM, and saved");
     return table.toString();
   }
 

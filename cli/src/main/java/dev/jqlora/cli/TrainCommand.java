@@ -4,7 +4,10 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.llama.hub.HubModels;
+import dev.jqlora.training.config.ResumeFrom;
+import dev.jqlora.training.config.TrainerArguments;
 import dev.jqlora.training.config.TrainingArguments;
+import dev.jqlora.training.run.Checkpoints;
 import dev.jqlora.training.train.Trainer;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -12,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -23,17 +27,22 @@ import picocli.CommandLine.Spec;
 /** Trains: one configuration, or the two stages of the recipe. */
 @Command(name = "train", description = "Train by a LLaMA-Factory configuration, or both stages of the recipe.", footer = {
     "",
-    "Without a file it runs configs/stage1_pretrain.yaml and then configs/stage2_sft.yaml.",
+    "Without a file it runs configs/stage1_pretrain.yaml and then configs/stage2_sft.yaml; keys are a",
+    "configuration themselves with model_name_or_path and one of stage, do_train, do_eval, dataset.",
     "A key of the configuration may follow as key=value or --key value and wins over the file.",
-    "A run that was stopped goes on by itself when it is started again. Ctrl-C ends it after the step, saved.",
+    "Ctrl-C ends a run after its step, saved. It goes on by itself when it is started again; with",
+    "overwrite_output_dir, or started from a checkpoint by name, it needs resume_from_checkpoint.",
     "", "Examples:",
     "  jqlora train",
+    "  jqlora train model_name_or_path=models/Llama-3.2-1B",
     "  jqlora train configs/stage1_pretrain.yaml max_steps=100 quiet=true",
     "  jqlora train my.yaml --model_name_or_path models/Llama-3.2-1B --threads 4"})
 final class TrainCommand implements Callable<Integer> {
   /** A run that was stopped by a signal and saved; as shells count, 128 + SIGINT. */
-  private static final int INTERRUPTED = 130;
+  static final int INTERRUPTED = 130;
   private static final List<String> STAGES = List.of("configs/stage1_pretrain.yaml", "configs/stage2_sft.yaml");
+  /** With the model, one of these makes a configuration of words alone. */
+  private static final Set<String> WORK = Set.of("stage", "do_train", "do_eval", "dataset");
 
   private CommandSpec spec = CommandSpec.create();
 
@@ -55,13 +64,13 @@ final class TrainCommand implements Callable<Integer> {
     boolean named = !words.isEmpty() && isFile(words.getFirst());
     List<String> overrides = named ? words.subList(1, words.size()) : words;
     if (named) {
-      return train(Path.of(words.getFirst()), overrides, spec.commandLine().getErr());
+      return train(Path.of(words.getFirst()), overrides, null, spec.commandLine().getErr());
     }
-    if (overrides.stream().anyMatch(word -> word.contains("model_name_or_path"))) {
-      return train(null, overrides, spec.commandLine().getErr());
+    if (isConfiguration(overrides)) {
+      return train(null, overrides, null, spec.commandLine().getErr());
     }
     for (String stage : STAGES) {
-      int code = train(standard(stage), overrides, spec.commandLine().getErr());
+      int code = train(standard(stage), overrides, stage, spec.commandLine().getErr());
       if (code != 0) {
         return code;
       }
@@ -71,6 +80,31 @@ final class TrainCommand implements Callable<Integer> {
 
   static boolean isFile(String word) {
     return !word.startsWith("-") && word.matches(".*\\.(ya?ml|json)") && !word.contains("=");
+  }
+
+  /** Whether words without a file say what to run; else they change the recipe's two stages. */
+  static boolean isConfiguration(List<String> words) {
+    Set<String> keys = TrainingArguments.keys(words);
+    return keys.contains("model_name_or_path") && WORK.stream().anyMatch(keys::contains);
+  }
+
+  /**
+   * What goes on from where a run was stopped.
+   *
+   * @param step after which it was saved
+   * @param stage the recipe's file where both stages run: the other stage may have no checkpoint to resume from
+   */
+  static String goesOn(TrainerArguments trainer, int step, @Nullable String stage) {
+    boolean byItself = switch (trainer.resumeFrom()) {
+      case ResumeFrom.Automatic _ -> !trainer.overwriteOutputDir();
+      case ResumeFrom.Newest _ -> true;
+      case ResumeFrom.Checkpoint _ -> false;
+    };
+    if (byItself) {
+      return "the same command goes on from there";
+    }
+    return "the same command%s with resume_from_checkpoint=%s goes on from there".formatted(
+        stage == null ? "" : " for " + stage, new Checkpoints(trainer.outputDir()).folder(step));
   }
 
   /** A configuration of the recipe: in the working folder, or where jqlora lies. */
@@ -96,10 +130,10 @@ final class TrainCommand implements Callable<Integer> {
         memory.plannedBytes(), memory.countedBytes(), resident);
   }
 
-  /** Runs one configuration; returns the exit code. */
-  private int train(@Nullable Path file, List<String> overrides, PrintWriter err) {
+  /** Runs one configuration, which may be a stage of the recipe; returns the exit code. */
+  private int train(@Nullable Path file, List<String> overrides, @Nullable String stage, PrintWriter err) {
     boolean allowUnknownKeys = "1".equals(System.getenv("ALLOW_EXTRA_ARGS"));
-    TrainingArguments arguments = TrainingArguments.read(file, overrides, allowUnknownKeys);
+    TrainingArguments arguments = TrainingArguments.readRun(file, overrides, allowUnknownKeys);
     Path model;
     try (StatusLine status = new StatusLine(err)) {
       model = HubModels.resolve(arguments.model().modelNameOrPath(), arguments.model().revision(),
@@ -113,8 +147,8 @@ final class TrainCommand implements Callable<Integer> {
       Trainer.Result result = Trainer.run(arguments, model, backend, display);
       display.close();
       if (result.interrupted()) {
-        err.printf("stopped after step %d of %d and saved; the same command goes on from there%n", result.steps(),
-            result.totalSteps());
+        err.printf("stopped after step %d of %d and saved; %s%n", result.steps(), result.totalSteps(),
+            goesOn(arguments.trainer(), result.steps(), stage));
         err.flush();
         return INTERRUPTED;
       }

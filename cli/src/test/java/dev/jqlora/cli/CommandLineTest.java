@@ -33,6 +33,7 @@ class CommandLineTest {
     for (Kind kind : Kind.values()) {
       assertTrue(help.contains("  %-6d%s%n".formatted(kind.exitCode(), Failures.describe(kind))), help);
     }
+    assertTrue(help.contains("  %-6d%s%n".formatted(130, "training stopped by Ctrl-C or SIGTERM, and saved")), help);
   }
 
   @Test

@@ -1,8 +1,15 @@
 package dev.jqlora.cli;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.jqlora.training.config.TrainerArguments;
+import dev.jqlora.training.config.TrainingArguments;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,5 +38,60 @@ class TrainCommandTest {
   @Test
   void aConfigurationThatIsNotThereIsOneLine() {
     Shell.run("train", folder.resolve("absent.yaml").toString()).failed(9, "absent.yaml");
+  }
+
+  @Test
+  void whatNeitherTrainsNorEvaluatesIsRefused() {
+    Shell.run("train", yaml).failed(3, "neither do_train nor do_eval is true", "do_train=true", "do_eval=true");
+    Shell.run("train", "model_name_or_path=" + folder.resolve("model"), "stage=sft").failed(3,
+        "neither do_train nor do_eval is true");
+  }
+
+  @Test
+  void aModelWithoutAFileChangesBothStages() throws IOException {
+    Files.createDirectories(folder.resolve("configs"));
+    Files.writeString(folder.resolve("configs/stage1_pretrain.yaml"), "lora_rnk: 4\n");
+    System.setProperty("jqlora.home", folder.toString());
+    try {
+      Shell.run("train", "--model_name_or_path", folder.resolve("model").toString()).failed(3,
+          "stage1_pretrain.yaml:1", "lora_rnk");
+    } finally {
+      System.clearProperty("jqlora.home");
+    }
+  }
+
+  @Test
+  void wordsAreAConfigurationWhereTheySayModelAndWork() {
+    for (String work : List.of("stage=sft", "--do_train", "--do-train=true", "do_eval=true", "--dataset=rows")) {
+      assertTrue(TrainCommand.isConfiguration(List.of("model_name_or_path=m", work)), work);
+      assertTrue(TrainCommand.isConfiguration(List.of("--model-name-or-path", "m", work)), work);
+      assertTrue(TrainCommand.isConfiguration(List.of(work, "--model_name_or_path=m")), work);
+      assertFalse(TrainCommand.isConfiguration(List.of(work)), work);
+      assertFalse(TrainCommand.isConfiguration(List.of(work, "output_dir=model_name_or_path")), work);
+    }
+    assertFalse(TrainCommand.isConfiguration(List.of()));
+    assertFalse(TrainCommand.isConfiguration(List.of("model_name_or_path=m")));
+    assertFalse(TrainCommand.isConfiguration(List.of("model_name_or_path=m", "eval_dataset=rows", "dataset_dir=data")));
+    assertFalse(TrainCommand.isConfiguration(List.of("model_name_or_path=m", "--output_dir", "stage")));
+  }
+
+  @Test
+  void aStoppedRunSaysWhatGoesOn() {
+    String same = "the same command goes on from there";
+    assertEquals(same, TrainCommand.goesOn(trainer(), 7, null));
+    assertEquals(same, TrainCommand.goesOn(trainer(), 7, "configs/stage2_sft.yaml"));
+    assertEquals(same,
+        TrainCommand.goesOn(trainer("resume_from_checkpoint=true", "overwrite_output_dir=true"), 7, null));
+    Path saved = trainer().outputDir().resolve("checkpoint-7");
+    String resuming = "the same command with resume_from_checkpoint=" + saved + " goes on from there";
+    assertEquals(resuming, TrainCommand.goesOn(trainer("overwrite_output_dir=true"), 7, null));
+    assertEquals(resuming, TrainCommand.goesOn(trainer("resume_from_checkpoint=out/checkpoint-5"), 7, null));
+    String stage = "configs/stage1_pretrain.yaml";
+    assertEquals("the same command for " + stage + " with resume_from_checkpoint=" + saved + " goes on from there",
+        TrainCommand.goesOn(trainer("overwrite_output_dir=true"), 7, stage));
+  }
+
+  private TrainerArguments trainer(String... words) {
+    return TrainingArguments.read(Path.of(yaml), List.of(words)).trainer();
   }
 }

@@ -201,8 +201,6 @@ final class Keys {
     "Log every so many steps; below 1 a share of all steps.");
   static final Key<Boolean> LOGGING_FIRST_STEP = supported(Group.TRAINER, "logging_first_step", FLAG, false,
     "Log the first step too.");
-  static final Key<Boolean> LOGGING_NAN_INF_FILTER = supported(Group.TRAINER, "logging_nan_inf_filter", FLAG, true,
-    "Log the running mean in place of a step loss that is NaN or infinite.");
   static final Key<IntervalStrategy> SAVE_STRATEGY = supported(Group.TRAINER, "save_strategy",
     ValueType.choice(IntervalStrategy.class).refusing("use load_best_model_at_end", "best"), IntervalStrategy.STEPS,
     "When to write a checkpoint.");
@@ -211,7 +209,7 @@ final class Keys {
   static final Key<Integer> SAVE_TOTAL_LIMIT = supported(Group.TRAINER, "save_total_limit", COUNT, null,
     "Keep so many checkpoints, the best one always among them.");
   static final Key<Boolean> SAVE_ONLY_MODEL = supported(Group.TRAINER, "save_only_model", FLAG, false,
-    "Leave optimizer and schedule out of checkpoints; they cannot be resumed then.");
+    "Leave optimizer and schedule out of checkpoints; they cannot be resumed then. A stop saves all.");
   static final Key<IntervalStrategy> EVAL_STRATEGY = supported(Group.TRAINER, "eval_strategy",
     ValueType.choice(IntervalStrategy.class), IntervalStrategy.NO, "When to evaluate during training.");
   static final Key<Double> EVAL_STEPS = supported(Group.TRAINER, "eval_steps", POSITIVE_OR_ZERO, null,
@@ -219,7 +217,7 @@ final class Keys {
   static final Key<Boolean> EVAL_ON_START = supported(Group.TRAINER, "eval_on_start", FLAG, false,
     "Evaluate before the first step.");
   static final Key<Boolean> LOAD_BEST_MODEL_AT_END = supported(Group.TRAINER, "load_best_model_at_end", FLAG, false,
-    "End with the weights of the best evaluation.");
+    "End with the weights of the best evaluation that was saved.");
   static final Key<String> METRIC_FOR_BEST_MODEL = supported(Group.TRAINER, "metric_for_best_model",
     ValueType.words("loss", "accuracy", "perplexity").alias("eval_loss", "loss").alias("eval_accuracy", "accuracy")
       .alias("eval_perplexity", "perplexity"),
@@ -377,6 +375,7 @@ final class Keys {
     noEffect(Group.TRAINER, "prediction_loss_only", FLAG, false, "evaluation keeps no logits");
     noEffect(Group.TRAINER, "eval_accumulation_steps", COUNT, null, "evaluation keeps no logits");
     noEffect(Group.TRAINER, "save_safetensors", FLAG, true, "weights are always written as safetensors");
+    noEffect(Group.TRAINER, "logging_nan_inf_filter", FLAG, true, "a loss that is not finite always ends the run");
     noEffect(Group.TRAINER, "include_num_input_tokens_seen", TEXT, "false", "tokens are always counted");
     noEffect(Group.TRAINER, "include_tokens_per_second", FLAG, false, "tokens per second are always logged");
     noEffect(Group.TRAINER, "full_determinism", FLAG, false, "runs are always deterministic");

@@ -63,7 +63,8 @@ final class SettingsReader {
   /**
    * The settings of command line words, each {@code key=value}, {@code --key=value}, {@code --key value} or a lone
    * {@code --key} for {@code true}. A value is written as in YAML: {@code null}, {@code [a, b]}, {@code {a: 1}}. A key
-   * that stands twice has its last value. {@code map.entry=value} sets one entry of a mapping.
+   * that stands twice has its last value. {@code map.entry=value} sets one entry of a mapping. In a key after
+   * {@code --}, dashes may stand for underscores.
    */
   static List<Setting> commandLine(List<String> words) {
     var settings = new ArrayList<Setting>();
@@ -73,7 +74,8 @@ final class SettingsReader {
       String body = flag ? word.substring(2) : word;
       int equals = body.indexOf('=');
       if (equals > 0) {
-        settings.add(commandLine(body.substring(0, equals), body.substring(equals + 1)));
+        String key = body.substring(0, equals);
+        settings.add(commandLine(flag ? key.replace('-', '_') : key, body.substring(equals + 1)));
       } else if (flag && !body.isEmpty() && equals < 0) {
         boolean hasValue = i + 1 < words.size() && !words.get(i + 1).startsWith("--");
         settings.add(commandLine(body.replace('-', '_'), hasValue ? words.get(++i) : "true"));

@@ -11,8 +11,7 @@ import java.nio.file.Path;
 public record TrainerArguments(Path outputDir, boolean doTrain, boolean doEval, boolean overwriteOutputDir,
     ResumeFrom resumeFrom, int trainBatchSize, int evalBatchSize, int gradientAccumulationSteps, double epochs,
     int maxSteps, boolean dropLast, long seed, long dataSeed, OptimizerArguments optimizer, ScheduleArguments schedule,
-    Interval logging, boolean logFirstStep, boolean filterNonFiniteLoss, Interval evaluation, boolean evaluateOnStart,
-    SavingArguments saving) {
+    Interval logging, boolean logFirstStep, Interval evaluation, boolean evaluateOnStart, SavingArguments saving) {
   static TrainerArguments of(Values values) {
     double loggingSteps = values.get(Keys.LOGGING_STEPS);
     Double evalSteps = values.orNull(Keys.EVAL_STEPS);
@@ -30,8 +29,7 @@ public record TrainerArguments(Path outputDir, boolean doTrain, boolean doEval, 
         values.get(Keys.SEED), dataSeed == null ? values.get(Keys.SEED) : dataSeed, OptimizerArguments.of(values),
         ScheduleArguments.of(values),
         Interval.of(values, Keys.LOGGING_STRATEGY, Keys.LOGGING_STEPS, loggingSteps),
-        values.get(Keys.LOGGING_FIRST_STEP), values.get(Keys.LOGGING_NAN_INF_FILTER), evaluation,
-        values.get(Keys.EVAL_ON_START), SavingArguments.of(values));
+        values.get(Keys.LOGGING_FIRST_STEP), evaluation, values.get(Keys.EVAL_ON_START), SavingArguments.of(values));
     arguments.check(values);
     return arguments;
   }

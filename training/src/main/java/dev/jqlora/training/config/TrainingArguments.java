@@ -4,6 +4,8 @@ import dev.jqlora.engine.error.JqloraException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -23,17 +25,41 @@ public record TrainingArguments(ModelArguments model, FinetuningArguments finetu
    * @throws JqloraException {@code CONFIG}, one line with file, line, key, value and what was expected
    */
   public static TrainingArguments read(@Nullable Path file, List<String> words, boolean allowUnknownKeys) {
-    var settings = new ArrayList<Setting>();
-    if (file != null) {
-      settings.addAll(SettingsReader.file(file));
-    }
-    settings.addAll(SettingsReader.commandLine(words));
-    return of(new Values(settings, allowUnknownKeys));
+    return of(values(file, words, allowUnknownKeys));
   }
 
   /** {@link #read(Path, List, boolean)} that refuses unknown keys. */
   public static TrainingArguments read(@Nullable Path file, List<String> words) {
     return read(file, words, false);
+  }
+
+  /**
+   * {@link #read(Path, List, boolean)} of a configuration that is to be run, so one that trains or evaluates.
+   *
+   * @throws JqloraException {@code CONFIG}, also where neither do_train nor do_eval is true
+   */
+  public static TrainingArguments readRun(@Nullable Path file, List<String> words, boolean allowUnknownKeys) {
+    Values values = values(file, words, allowUnknownKeys);
+    TrainingArguments arguments = of(values);
+    if (!arguments.trainer().doTrain() && !arguments.trainer().doEval()) {
+      throw values.error(Keys.DO_TRAIN, "neither do_train nor do_eval is true, so there is nothing to do; give "
+          + "do_train=true to train, or do_eval=true to evaluate only");
+    }
+    return arguments;
+  }
+
+  /** The keys that words of the command line give, as {@link #read(Path, List, boolean)} understands them. */
+  public static Set<String> keys(List<String> words) {
+    return SettingsReader.commandLine(words).stream().map(Setting::key).collect(Collectors.toSet());
+  }
+
+  private static Values values(@Nullable Path file, List<String> words, boolean allowUnknownKeys) {
+    var settings = new ArrayList<Setting>();
+    if (file != null) {
+      settings.addAll(SettingsReader.file(file));
+    }
+    settings.addAll(SettingsReader.commandLine(words));
+    return new Values(settings, allowUnknownKeys);
   }
 
   private static TrainingArguments of(Values values) {

@@ -22,12 +22,16 @@ class ConfigurationPageTest {
       # Configuration
 
       `jqlora train FILE.yaml [key=value ...]` reads LLaMA-Factory's YAML (or JSON). Words after the file win over it;
-      they are `key=value`, `--key value`, a lone `--key` for true, or `map.entry=value` for one entry of a mapping.
+      they are `key=value`, `--key value`, `--key=value`, a lone `--key` for true, or `map.entry=value` for one entry of a
+      mapping; after `--`, dashes in a key may stand for underscores. Without a file, both stages of the recipe run and the
+      words win over their files, unless `model_name_or_path` and one of `stage`, `do_train`, `do_eval` and `dataset` are
+      among them: then the words are the configuration.
 
       - `1e-4`, `1.0e-4` and `"1e-4"` are the same number; `true`, `True`, `yes` and `on` the same truth; `null`, `~` or
         nothing mean the default. A list is `[a, b]`, lines of `- a`, or `a,b`.
       - An unknown key, a key that stands twice, a value out of range or a contradiction is one line with file, line, key
         and what was expected, and exit code 3. `ALLOW_EXTRA_ARGS=1` turns unknown keys into notices.
+      - `train` refuses a configuration in which neither `do_train` nor `do_eval` is true, and says so.
       - A key without effect here is accepted, and says so once where its value is not the default.
       - A refused key may stand with its default value; any other value is an error that names what is supported.
 

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -116,6 +117,14 @@ class TrainingArgumentsTest {
   }
 
   @Test
+  void aLossThatIsNotFiniteIsNeverFiltered() {
+    assertEquals(List.of(), words("model_name_or_path=m", "logging_nan_inf_filter=true").notices());
+    assertEquals(List.of(
+        "command line: logging_nan_inf_filter has no effect here: a loss that is not finite always ends the run"),
+        words("model_name_or_path=m", "logging_nan_inf_filter=false").notices());
+  }
+
+  @Test
   void carriesAreRoundedWhereBf16OrTheirOwnKeySaysSo() {
     assertFalse(carriesRounded());
     assertTrue(carriesRounded("bf16=true"));
@@ -157,7 +166,7 @@ class TrainingArgumentsTest {
     var schedule = new ScheduleArguments(SchedulerType.LINEAR, Map.of(), 0, 0);
     var every500 = new Interval(IntervalStrategy.STEPS, 500);
     assertEquals(new TrainerArguments(Path.of("trainer_output"), false, false, false, new ResumeFrom.Automatic(), 8, 8,
-        1, 3, -1, false, 42, 42, optimizer, schedule, every500, false, true, new Interval(IntervalStrategy.NO, 500),
+        1, 3, -1, false, 42, 42, optimizer, schedule, every500, false, new Interval(IntervalStrategy.NO, 500),
         false, new SavingArguments(every500, null, false, false, "loss", false)), run.trainer());
     assertEquals(new GeneratingArguments(true, 0.95, 0.7, 50, 1024, 1, true), run.generating());
     assertEquals(new EngineArguments(null, null, null, false), run.engine());
@@ -207,6 +216,40 @@ class TrainingArgumentsTest {
     assertTrue(run.trainer().logFirstStep());
     assertEquals(Map.of("num_cycles", "2", "lr_end", "1"), run.trainer().schedule().options());
     assertEquals(7, run.trainer().maxSteps());
+  }
+
+  @Test
+  void dashesMayStandForUnderscoresInTheKeyOnly() {
+    assertEquals(1e-4, words("model_name_or_path=m", "--learning-rate=1e-4").trainer().optimizer().learningRate());
+    assertEquals(1e-4, words("model_name_or_path=m", "--learning-rate", "1e-4").trainer().optimizer().learningRate());
+    var run = words("--model-name-or-path=a-b_c", "--output-dir=d-e_f=g-h");
+    assertEquals("a-b_c", run.model().modelNameOrPath());
+    assertEquals(Path.of("d-e_f=g-h"), run.trainer().outputDir());
+  }
+
+  @Test
+  void keysOfWordsAreThoseThatAreRead() {
+    assertEquals(Set.of("stage", "do_train", "output_dir", "lr_scheduler_kwargs", "plot_loss"),
+        TrainingArguments.keys(List.of("stage=pt", "--do-train=true", "--output-dir", "dataset",
+            "lr_scheduler_kwargs.num_cycles=2", "--plot_loss")));
+    assertEquals(Set.of(), TrainingArguments.keys(List.of()));
+  }
+
+  @Test
+  void aRunTrainsOrEvaluates() throws IOException {
+    Path idle = Files.writeString(folder.resolve("idle.yaml"), "model_name_or_path: m\ndo_train: false\n");
+    var refused = assertThrows(JqloraException.class, () -> TrainingArguments.readRun(idle, List.of(), false));
+    assertEquals(JqloraException.Kind.CONFIG, refused.kind());
+    assertEquals(idle + ":2: do_train: neither do_train nor do_eval is true, so there is nothing to do; give "
+        + "do_train=true to train, or do_eval=true to evaluate only", refused.getMessage());
+    assertFalse(TrainingArguments.read(idle, List.of()).trainer().doTrain(), "other commands may read it");
+    var words = List.of("model_name_or_path=m");
+    var silent = assertThrows(JqloraException.class, () -> TrainingArguments.readRun(null, words, false));
+    assertTrue(String.valueOf(silent.getMessage()).startsWith("configuration: do_train: neither "), silent.toString());
+    assertTrue(TrainingArguments.readRun(idle, List.of("do_train=true", "dataset=d"), false).trainer().doTrain());
+    assertTrue(TrainingArguments.readRun(idle, List.of("do_eval=true", "eval_dataset=d"), false).trainer().doEval());
+    assertTrue(TrainingArguments.readRun(idle, List.of("eval_strategy=steps", "val_size=0.1"), false).trainer()
+        .doEval());
   }
 
   @Test
