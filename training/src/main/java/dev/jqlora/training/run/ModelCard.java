@@ -85,7 +85,7 @@ public record ModelCard(String name, String baseModel, boolean adapter, List<Str
         case LogEntry.Evaluation evaluation -> {
           Map.Entry<Integer, String> loss = losses.floorEntry(evaluation.step());
           rows.add("| %s | %s | %d | %s |".formatted(loss == null ? "" : loss.getValue(), rounded(evaluation.epoch()),
-              evaluation.step(), rounded(evaluation.values().getOrDefault(LogEntry.EVAL_LOSS, Double.NaN))));
+              evaluation.step(), rounded(loss(evaluation))));
         }
         case LogEntry.Summary _ -> {
           // Not a result at a step.
@@ -93,6 +93,12 @@ public record ModelCard(String name, String baseModel, boolean adapter, List<Str
       }
     }
     return rows;
+  }
+
+  /** Of an evaluation, whose figures may have the name of its dataset before {@code loss}. */
+  private static double loss(LogEntry.Evaluation evaluation) {
+    return evaluation.values().entrySet().stream().filter(figure -> figure.getKey().endsWith("_loss"))
+        .mapToDouble(Map.Entry::getValue).findFirst().orElse(Double.NaN);
   }
 
   private static String rounded(double value) {

@@ -51,7 +51,8 @@ final class EvaluationPass {
     return metrics.getOrDefault(prefix(name) + "_loss", Double.NaN);
   }
 
-  private static String prefix(String name) {
+  /** What the names of an evaluation set's figures begin with. */
+  static String prefix(String name) {
     return name.equals(Datasets.EVAL) ? "eval" : "eval_" + name;
   }
 

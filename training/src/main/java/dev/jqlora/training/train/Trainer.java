@@ -419,9 +419,9 @@ public final class Trainer {
 
   /** The figure that decides which model is the best; with several evaluation sets, that of the first. */
   private double metric(Map<String, Double> metrics) {
-    String suffix = "_" + trainer.saving().metric();
-    return metrics.entrySet().stream().filter(entry -> entry.getKey().endsWith(suffix)).findFirst()
-        .map(Map.Entry::getValue).orElseThrow(() -> new JqloraException(Kind.CONFIG,
+    String first = datasets.evaluation().keySet().iterator().next();
+    return Optional.ofNullable(metrics.get(EvaluationPass.prefix(first) + "_" + trainer.saving().metric()))
+        .orElseThrow(() -> new JqloraException(Kind.CONFIG,
             "metric_for_best_model %s is not among the evaluation's %s".formatted(trainer.saving().metric(),
                 metrics.keySet())));
   }

@@ -301,6 +301,25 @@ class TrainerTest {
     assertEquals(0, state.get("log_history").get(0).get("step").asInt());
   }
 
+  /** The first as the configuration lists them, not by name. */
+  @Test
+  void theFirstOfSeveralEvaluationSetsDecides() throws IOException {
+    Files.writeString(work.resolve("aside.jsonl"), Files.readAllLines(work.resolve("golden.jsonl")).getFirst());
+    String info = Files.readString(work.resolve("dataset_info.json"));
+    Files.writeString(work.resolve("dataset_info.json"), info.replaceFirst("\\{", """
+        {"aside": {"file_name": "aside.jsonl", "formatting": "tokenized",
+                   "columns": {"input_ids": "input_ids", "labels": "labels"}},
+        """));
+    run(arguments("several", "eval_dataset=golden,aside", "eval_on_each_dataset=true", "eval_strategy=steps",
+        "eval_steps=1", "max_steps=1"), 2, -1);
+    JsonNode state = JSON.readTree(work.resolve("several/trainer_state.json").toFile());
+    double golden = state.get("log_history").findValue("eval_golden_loss").asDouble();
+    assertNotEquals(state.get("log_history").findValue("eval_aside_loss").asDouble(), golden);
+    assertEquals(golden, state.get("best_metric").asDouble());
+    String card = Files.readString(work.resolve("several/README.md"));
+    assertTrue(card.contains("| step | validation loss |") && !card.contains("NaN"), card);
+  }
+
   @Test
   void overwritingWaitsUntilTheNewRunIsPossible() {
     run(arguments("kept", "max_steps=2", "save_steps=2"), 2, -1);
