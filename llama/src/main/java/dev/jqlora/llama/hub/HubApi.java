@@ -23,6 +23,7 @@ final class HubApi {
   private static final int MAXIMUM_PAGES = 1000;
   private static final Pattern NEXT_PAGE = Pattern.compile("<([^>]*)>\\s*;[^,]*rel=\"next\"");
   private static final Pattern ETAG = Pattern.compile("(?:W/)?\"?([0-9A-Za-z][0-9A-Za-z._-]{0,199})\"?");
+  private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final HubSettings settings;
@@ -33,8 +34,9 @@ final class HubApi {
    * The files of a commit.
    *
    * @param sizes bytes of each file by its path
+   * @param sha256 of those in large storage
    */
-  record Listing(String commit, Map<String, Long> sizes) {}
+  record Listing(String commit, Map<String, Long> sizes, Map<String, String> sha256) {}
 
   /**
    * A file's content.
@@ -43,6 +45,23 @@ final class HubApi {
    * @param location where to fetch it, for a while
    */
   record Content(String etag, long size, URI location) {}
+
+  /** Somebody answers, but not with a list, and may do so another time: what is in the cache will do meanwhile. */
+  static final class Unavailable extends IOException {
+    private static final long serialVersionUID = 1;
+
+    private final JqloraException refusal;
+
+    Unavailable(JqloraException refusal) {
+      super(refusal);
+      this.refusal = refusal;
+    }
+
+    /** What to say where there is nothing in the cache. */
+    JqloraException refusal() {
+      return refusal;
+    }
+  }
 
   HubApi(HubSettings settings, HubHttp http, RepoId repo) {
     this.settings = settings;
@@ -58,23 +77,28 @@ final class HubApi {
     if (!HubCache.COMMIT.matcher(commit).matches()) {
       throw notAHub("names no commit");
     }
-    return new Listing(commit, sizes(commit));
+    return files(commit);
   }
 
-  private Map<String, Long> sizes(String commit) throws IOException {
+  private Listing files(String commit) throws IOException {
     Map<String, Long> sizes = new LinkedHashMap<>();
+    Map<String, String> sha256 = new LinkedHashMap<>();
     Optional<URI> page = Optional.of(URI.create("%s/api/models/%s/tree/%s?recursive=true".formatted(settings.endpoint(),
         repo.name(), commit)));
     for (int i = 0; page.isPresent() && i < MAXIMUM_PAGES; i++) {
       HttpResponse<InputStream> response = http.get(page.get(), Map.of());
       for (JsonNode item : json(commit, response)) {
         if (item.path("type").asText().equals("file")) {
-          sizes.put(item.path("path").asText(), item.path("size").asLong());
+          String path = item.path("path").asText();
+          sizes.put(path, item.path("size").asLong());
+          if (SHA256.matcher(item.path("lfs").path("oid").asText()).matches()) {
+            sha256.put(path, item.path("lfs").path("oid").asText());
+          }
         }
       }
       page = nextPage(response);
     }
-    return sizes;
+    return new Listing(commit, sizes, sha256);
   }
 
   private Optional<URI> nextPage(HttpResponse<?> response) {
@@ -108,7 +132,9 @@ final class HubApi {
     if (!etag.matches() || !size.matches("\\d{1,18}")) {
       throw notAHub("gives no etag or size for " + file);
     }
-    return new Content(etag.group(1), Long.parseLong(size), location.orElse(response.uri()));
+    URI source = location.map(response.uri()::resolve).orElse(response.uri());
+    HubHttp.requireEncryption(response.uri(), source);
+    return new Content(etag.group(1), Long.parseLong(size), source);
   }
 
   private static String header(HttpResponse<?> response, String name, String otherName) {
@@ -118,7 +144,11 @@ final class HubApi {
   private JsonNode json(String revision, HttpResponse<InputStream> response) throws IOException {
     try (InputStream body = response.body()) {
       if (response.statusCode() != 200) {
-        throw refused(revision, "the list of files", response);
+        JqloraException refused = refused(revision, "the list of files", response);
+        if (HubHttp.isTemporary(response.statusCode())) {
+          throw new Unavailable(refused);
+        }
+        throw refused;
       }
       byte[] text = body.readNBytes(MAXIMUM_ANSWER_BYTES + 1);
       if (text.length > MAXIMUM_ANSWER_BYTES) {
@@ -126,7 +156,7 @@ final class HubApi {
       }
       return JSON.readTree(text);
     } catch (JsonProcessingException e) {
-      throw notAHub("answers with something that is not JSON");
+      throw new Unavailable(notAHub("answers with something that is not JSON"));
     }
   }
 

@@ -5,6 +5,7 @@ import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.files.AtomicFile;
 import dev.jqlora.llama.files.FileErrors;
 import dev.jqlora.llama.safetensors.Checkpoint;
+import dev.jqlora.llama.tokenizer.TokenizerFiles;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -41,6 +42,23 @@ record HubCache(Path hub, RepoId repo) {
     return folder().resolve("blobs").resolve(etag);
   }
 
+  /** What is fetched of a blob so far. */
+  Path incomplete(String etag) {
+    return folder().resolve("blobs").resolve(etag + ".incomplete");
+  }
+
+  /** Bytes of a content of {@code size} bytes that are here already, whole or begun. */
+  long present(String etag, long size) {
+    try {
+      if (Files.exists(blob(etag))) {
+        return size;
+      }
+      return Files.exists(incomplete(etag)) ? Math.min(size, Files.size(incomplete(etag))) : 0;
+    } catch (IOException e) {
+      throw FileErrors.cannotRead(incomplete(etag), e);
+    }
+  }
+
   private Path ref(String revision) {
     return folder().resolve("refs").resolve(revision);
   }
@@ -65,9 +83,13 @@ record HubCache(Path hub, RepoId repo) {
     }
   }
 
-  /** Weights are fetched last, so a snapshot that has them has the rest. */
+  /**
+   * Weights are fetched last, so a snapshot of this program that has them has the rest. Another's may lack the tokenizer, which
+   * it fetches when it is asked for.
+   */
   private static boolean isComplete(Path snapshot) {
-    if (!Files.exists(snapshot.resolve(LlamaConfig.FILE))) {
+    if (!Files.exists(snapshot.resolve(LlamaConfig.FILE))
+        || !Files.exists(snapshot.resolve(TokenizerFiles.TOKENIZER))) {
       return false;
     }
     if (Files.exists(snapshot.resolve(Checkpoint.SINGLE_FILE))) {

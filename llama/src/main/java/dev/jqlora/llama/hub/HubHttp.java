@@ -65,14 +65,19 @@ final class HubHttp implements AutoCloseable {
       }
       response.body().close();
       URI next = current.resolve(location.get());
-      if (Objects.equals(current.getScheme(), "https") && !Objects.equals(next.getScheme(), "https")) {
-        throw new JqloraException(Kind.NETWORK, "%s redirects to an address without encryption; this is refused"
-            .formatted(current.getHost()));
-      }
+      requireEncryption(current, next);
       current = next;
     }
     throw new JqloraException(Kind.NETWORK, "%s redirects more than %d times; try again later".formatted(address
         .getHost(), MAXIMUM_REDIRECTS));
+  }
+
+  /** Refuses to be sent from an encrypted address to one that is not. */
+  static void requireEncryption(URI from, URI to) {
+    if (Objects.equals(from.getScheme(), "https") && !Objects.equals(to.getScheme(), "https")) {
+      throw new JqloraException(Kind.NETWORK, "%s redirects to an address without encryption; this is refused"
+          .formatted(from.getHost()));
+    }
   }
 
   static Optional<URI> location(HttpResponse<?> response) {
@@ -128,7 +133,7 @@ final class HubHttp implements AutoCloseable {
     }
   }
 
-  private static boolean isTemporary(int status) {
+  static boolean isTemporary(int status) {
     return status == 408 || status == 429 || status >= 500;
   }
 

@@ -98,6 +98,8 @@ public final class HubModels {
       HubApi.Listing listing;
       try {
         listing = api.list(revision);
+      } catch (HubApi.Unavailable e) {
+        return cached.orElseThrow(e::refusal);
       } catch (IOException e) {
         return cached.orElseThrow(() -> http.unreachable(e));
       }
@@ -138,20 +140,26 @@ public final class HubModels {
   }
 
   private void requireSpace(HubApi.Listing listing, Path snapshot, List<String> weights) {
-    long needed = weights.stream().filter(file -> !Files.exists(snapshot.resolve(file))).mapToLong(file -> listing
-        .sizes().getOrDefault(file, 0L)).sum();
+    long needed = weights.stream().filter(file -> !Files.exists(snapshot.resolve(file)))
+        .mapToLong(file -> missing(listing, file)).sum();
     try {
       Files.createDirectories(cache.folder());
-      long free = Files.getFileStore(cache.folder()).getUsableSpace();
-      if (needed > 0 && free - SPARE_BYTES < needed) {
+      long free = Files.getFileStore(cache.folder()).getUsableSpace() - SPARE_BYTES;
+      if (needed > 0 && free < needed) {
         throw new JqloraException(Kind.IO,
-            "%s takes %.1f GB, but the disk of %s has %.1f GB free; free some, or set HF_HOME to another disk"
-                .formatted(
-                    repo.name(), needed / 1e9, settings.cache(), free / 1e9));
+            "%s takes %.2f GB more, but the disk of %s has room for %.2f GB; free some, or set HF_HOME to another disk"
+                .formatted(repo.name(), needed / 1e9, settings.cache(), Math.max(0, free) / 1e9));
       }
     } catch (IOException e) {
       throw FileErrors.cannotWrite(cache.folder(), e);
     }
+  }
+
+  /** Bytes of a file that are still to be fetched. */
+  private long missing(HubApi.Listing listing, String file) {
+    long size = listing.sizes().getOrDefault(file, 0L);
+    String etag = listing.sha256().get(file);
+    return etag == null ? size : size - cache.present(etag, size);
   }
 
   private void fetch(HubHttp http, HubApi api, BlobDownload download, String commit, String file) {

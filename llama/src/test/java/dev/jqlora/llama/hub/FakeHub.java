@@ -139,9 +139,10 @@ final class FakeHub implements AutoCloseable {
           .formatted(endpoint(), repo, COMMIT, page + 1));
     }
     String items = names.subList(page, page + 1).stream().map(
-        name -> "{\"type\": \"file\", \"path\": \"%s\", \"size\": %d}".formatted(name, claimedSize >= 0
-            ? claimedSize
-            : content(name).length))
+        name -> "{\"type\": \"file\", \"path\": \"%s\", \"lfs\": {\"oid\": \"%s\"}, \"size\": %d}".formatted(name,
+            name.endsWith(".safetensors") ? sha256(files.getOrDefault(name, new byte[0])) : "", claimedSize >= 0
+                ? claimedSize
+                : content(name).length))
         .collect(Collectors.joining(", "));
     send(exchange, 200, "[{\"type\": \"directory\", \"path\": \"original\"}, " + items + "]");
   }

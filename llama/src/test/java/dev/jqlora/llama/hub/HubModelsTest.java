@@ -184,7 +184,7 @@ class HubModelsTest {
   @Test
   void aFullDiskIsSeenBeforeTheDownload() {
     hub.claimedSize = 1L << 60;
-    assertRefused("takes 1152921504.6 GB, but the disk of");
+    assertRefused("takes 1152921504.61 GB more, but the disk of");
     assertEquals(0, hub.count("STORAGE", "GET", ""));
   }
 
@@ -235,6 +235,52 @@ class HubModelsTest {
     hub.close();
     assertEquals(first, fetch("main"));
     assertRefused(models("other", settings(Optional.empty())), "cannot reach 127.0.0.1");
+  }
+
+  @Test
+  void whereTheHubIsOutOfOrderTheCacheServes() {
+    Path first = fetch("main");
+    hub.refusal = 503;
+    assertEquals(first, fetch("main"));
+    hub.refusal = 0;
+    hub.notJson = true;
+    assertEquals(first, fetch("main"));
+    hub.notJson = false;
+    hub.refusal = 401;
+    assertRefused("is not on the hub, or is private");
+  }
+
+  /** Python's client fetches a tokenizer only when it is asked for one. */
+  @Test
+  void aSnapshotWithoutATokenizerIsCompleted() throws IOException {
+    Path first = fetch("main");
+    Files.delete(first.resolve("tokenizer.json"));
+    assertEquals(first, fetch(FakeHub.COMMIT));
+    assertTrue(Files.exists(first.resolve("tokenizer.json")));
+  }
+
+  /** So a download that ended for want of space goes on where there is room for the rest. */
+  @Test
+  void whatIsHereTakesNoMoreSpace() throws IOException {
+    HubCache here = new HubCache(cache, RepoId.of(FakeHub.REPO).orElseThrow());
+    try (HubHttp http = new HubHttp(settings(Optional.empty()))) {
+      assertEquals(Map.of("model.safetensors", FakeHub.sha256(weights())),
+          new HubApi(settings(Optional.empty()), http, RepoId.of(FakeHub.REPO).orElseThrow()).list("main").sha256());
+    }
+    assertEquals(0, here.present(FakeHub.sha256(weights()), 400_000));
+    incomplete(new String(weights(), StandardCharsets.UTF_8).substring(0, 1000));
+    assertEquals(1000, here.present(FakeHub.sha256(weights()), 400_000));
+    fetch("main");
+    assertEquals(400_000, here.present(FakeHub.sha256(weights()), 400_000));
+  }
+
+  @Test
+  void encryptionIsNotGivenUp() {
+    URI encrypted = URI.create("https://hub.example/a");
+    URI plain = URI.create("http://storage.example/a");
+    HubHttp.requireEncryption(encrypted, URI.create("https://storage.example/a"));
+    HubHttp.requireEncryption(plain, plain);
+    OneLineError.assertThrown(() -> HubHttp.requireEncryption(encrypted, plain), "hub.example", "without encryption");
   }
 
   @Test
