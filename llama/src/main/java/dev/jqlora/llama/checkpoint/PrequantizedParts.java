@@ -14,6 +14,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Writes a matrix in NF4 with double quantization as the tensors that bitsandbytes saves and {@link PrequantizedWeight}
@@ -64,9 +65,10 @@ public record PrequantizedParts(String name, Shape shape, DType dtype) {
   }
 
   private byte[] state(float offset) {
-    String json = ("{\"quant_type\": \"nf4\", \"blocksize\": %d, \"dtype\": \"%s\", \"shape\": %s, "
-        + "\"nested_blocksize\": %d, \"nested_dtype\": \"float32\", \"nested_offset\": %s}")
-        .formatted(Nf4.DEFAULT_BLOCK_SIZE, Dtypes.name(dtype), shape.dims(), Blockwise8bit.BLOCK, (double) offset);
+    String json = String.format(Locale.ROOT,
+        "{\"quant_type\": \"nf4\", \"blocksize\": %d, \"dtype\": \"%s\", \"shape\": %s, "
+            + "\"nested_blocksize\": %d, \"nested_dtype\": \"float32\", \"nested_offset\": %s}",
+        Nf4.DEFAULT_BLOCK_SIZE, Dtypes.name(dtype), shape.dims(), Blockwise8bit.BLOCK, (double) offset);
     byte[] text = json.getBytes(StandardCharsets.US_ASCII);
     byte[] state = Arrays.copyOf(text, STATE_BYTES);
     Arrays.fill(state, text.length, STATE_BYTES, (byte) ' ');

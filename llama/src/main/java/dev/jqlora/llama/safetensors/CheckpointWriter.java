@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
@@ -58,8 +59,7 @@ public final class CheckpointWriter implements AutoCloseable {
       for (int i = 0; i < parts.size(); i++) {
         String name = parts.size() == 1
             ? Checkpoint.SINGLE_FILE
-            : "model-%05d-of-%05d.safetensors".formatted(i + 1,
-                parts.size());
+            : String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, parts.size());
         writers.put(name, SafetensorsWriter.create(folder.resolve(name), parts.get(i)));
         parts.get(i).forEach(tensor -> weightMap.put(tensor.name(), name));
       }

@@ -19,6 +19,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.TreeMap;
@@ -77,6 +78,19 @@ class RandomModelTest {
       // Layers differ, and so do the blocks of one matrix.
       assertTrue(gate.get(0) != checkpoint.floats("model.layers.0.mlp.gate_proj.weight", Shape.of(1001, 132)).get(0));
       assertTrue(gate.get(0) != gate.get(1 << 16));
+    }
+  }
+
+  @Test
+  void digitsInFilesAreThoseOfTheFormatInAnyLanguage() throws IOException {
+    byte[] expected = write("expected", Storage.NF4, 7);
+    Locale before = Locale.getDefault(Locale.Category.FORMAT);
+    Locale.setDefault(Locale.Category.FORMAT, Locale.forLanguageTag("ar-EG-u-nu-arab"));
+    try {
+      assertEquals("\u0667", "%d".formatted(7));
+      assertArrayEquals(expected, write("arabic", Storage.NF4, 7));
+    } finally {
+      Locale.setDefault(Locale.Category.FORMAT, before);
     }
   }
 

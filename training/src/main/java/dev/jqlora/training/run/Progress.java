@@ -1,6 +1,7 @@
 package dev.jqlora.training.run;
 
 import java.time.Duration;
+import java.util.Locale;
 
 /**
  * How far a run is.
@@ -22,8 +23,9 @@ public record Progress(int step, int totalSteps, double epoch, Duration elapsed)
 
   /** A duration as {@code H:MM:SS}, with {@code D day(s), } before it where it is that long. */
   public static String clock(Duration duration) {
-    String time = "%d:%02d:%02d".formatted(duration.toHoursPart(), duration.toMinutesPart(), duration.toSecondsPart());
+    String time = String.format(Locale.ROOT, "%d:%02d:%02d", duration.toHoursPart(), duration.toMinutesPart(),
+        duration.toSecondsPart());
     long days = duration.toDays();
-    return days == 0 ? time : "%d %s, %s".formatted(days, days == 1 ? "day" : "days", time);
+    return days == 0 ? time : String.format(Locale.ROOT, "%d %s, %s", days, days == 1 ? "day" : "days", time);
   }
 }
