@@ -125,14 +125,14 @@ final class ChatCommand implements Runnable {
 
     /** Returns false where nobody reads the answers any more. */
     private boolean answer(String line) {
-      turns.add(line);
-      int[] ids = prompt();
-      if (ids.length >= positions) {
-        turns.removeLast();
-        say("That takes %,d tokens, but the conversation may have %,d: say it in fewer words.%n".formatted(ids.length,
+      int alone = encode(List.of(line)).length;
+      if (alone >= positions) {
+        say("That takes %,d tokens, but the conversation may have %,d: say it in fewer words.%n".formatted(alone,
             positions));
         return true;
       }
+      turns.add(line);
+      int[] ids = prompt();
       say("Assistant: ");
       TextStream stream = new TextStream(tokenizer, command.commandLine().getOut());
       int newTokens = Math.min(options.maxNewTokens(), positions - ids.length);
@@ -147,17 +147,17 @@ final class ChatCommand implements Runnable {
     /** The conversation as tokens; the oldest turns go until half the context, or what is wanted, is free. */
     private int[] prompt() {
       int reserved = Math.min(options.maxNewTokens(), positions / 2);
-      int[] ids = encode();
+      int[] ids = encode(turns);
       while (ids.length + reserved > positions && turns.size() > 1) {
         turns.subList(0, 2).clear();
         say("(The oldest turn is forgotten, since the context is full.)%n".formatted());
-        ids = encode();
+        ids = encode(turns);
       }
       return ids;
     }
 
-    private int[] encode() {
-      return chosen.encodePrompt(tokenizer, turns, template.system(chosen));
+    private int[] encode(List<String> said) {
+      return chosen.encodePrompt(tokenizer, said, template.system(chosen));
     }
   }
 }

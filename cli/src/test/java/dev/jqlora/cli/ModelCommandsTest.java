@@ -1,6 +1,7 @@
 package dev.jqlora.cli;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -177,5 +178,13 @@ class ModelCommandsTest {
     assertEquals(3, result.out().lines().count(), result.out());
     assertTrue(result.err().contains("The oldest turn is forgotten"), result.err());
     assertTrue(result.err().contains("say it in fewer words"), result.err());
+  }
+
+  @Test
+  void chatForgetsNothingForALineThatIsTooLong() {
+    Shell.Result result = Shell.runWithInput("Once upon a time\n" + "long ".repeat(60), "chat", "--model", model(),
+        "--temperature", "0", "--max-new-tokens", "8", "--context", "24", "--template", "default").succeeded();
+    assertTrue(result.err().contains("say it in fewer words"), result.err());
+    assertFalse(result.err().contains("forgotten"), result.err());
   }
 }
