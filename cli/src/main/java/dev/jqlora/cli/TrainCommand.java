@@ -4,6 +4,7 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.llama.hub.HubModels;
+import dev.jqlora.training.config.IntervalStrategy;
 import dev.jqlora.training.config.ResumeFrom;
 import dev.jqlora.training.config.TrainerArguments;
 import dev.jqlora.training.config.TrainingArguments;
@@ -31,7 +32,7 @@ import picocli.CommandLine.Spec;
     "configuration themselves with model_name_or_path and one of stage, do_train, do_eval, dataset.",
     "A key of the configuration may follow as key=value or --key value and wins over the file.",
     "Ctrl-C ends a run after its step, saved. It goes on by itself when it is started again; with",
-    "overwrite_output_dir, or started from a checkpoint by name, it needs resume_from_checkpoint.",
+    "overwrite_output_dir, or started from a checkpoint by name, it says what goes on instead.",
     "", "Examples:",
     "  jqlora train",
     "  jqlora train model_name_or_path=models/Llama-3.2-1B",
@@ -45,6 +46,8 @@ final class TrainCommand implements Callable<Integer> {
   private static final Set<String> WORK = Set.of("stage", "do_train", "do_eval", "dataset");
 
   private CommandSpec spec = CommandSpec.create();
+  /** Whether a signal came during the last run, perhaps too late to stop that one. */
+  private boolean stopAsked;
 
   @Parameters(arity = "0..*", paramLabel = "[FILE.yaml] [key=value ...]", description = "A YAML or JSON configuration, and keys that win over it.")
   private List<String> words = new ArrayList<>();
@@ -74,6 +77,10 @@ final class TrainCommand implements Callable<Integer> {
       if (code != 0) {
         return code;
       }
+      if (stopAsked && !stage.equals(STAGES.getLast())) {
+        spec.commandLine().getErr().printf("stopped after %s; the same command goes on with the next%n", stage);
+        return INTERRUPTED;
+      }
     }
     return 0;
   }
@@ -92,19 +99,16 @@ final class TrainCommand implements Callable<Integer> {
    * What goes on from where a run was stopped.
    *
    * @param step after which it was saved
-   * @param stage the recipe's file where both stages run: the other stage may have no checkpoint to resume from
+   * @param stage the recipe's file where both stages run: the other one may have no checkpoint to resume from
    */
   static String goesOn(TrainerArguments trainer, int step, @Nullable String stage) {
-    boolean byItself = switch (trainer.resumeFrom()) {
-      case ResumeFrom.Automatic _ -> !trainer.overwriteOutputDir();
-      case ResumeFrom.Newest _ -> true;
-      case ResumeFrom.Checkpoint _ -> false;
-    };
-    if (byItself) {
-      return "the same command goes on from there";
-    }
-    return "the same command%s with resume_from_checkpoint=%s goes on from there".formatted(
-        stage == null ? "" : " for " + stage, new Checkpoints(trainer.outputDir()).folder(step));
+    boolean automatic = trainer.resumeFrom() instanceof ResumeFrom.Automatic && !trainer.overwriteOutputDir();
+    boolean everyStageResumes = automatic && !trainer.saving().onlyModel()
+        && trainer.saving().interval().strategy() != IntervalStrategy.NO;
+    boolean byItself = automatic || trainer.resumeFrom() instanceof ResumeFrom.Newest;
+    return "the same command%s%s goes on from there".formatted(
+        stage == null || everyStageResumes ? "" : " for " + stage,
+        byItself ? "" : " with resume_from_checkpoint=" + new Checkpoints(trainer.outputDir()).folder(step));
   }
 
   /** A configuration of the recipe: in the working folder, or where jqlora lies. */
@@ -145,6 +149,7 @@ final class TrainCommand implements Callable<Integer> {
         StopSignals stop = StopSignals.listen();
         TrainingDisplay display = new TrainingDisplay(err, arguments.engine().quiet(), stop)) {
       Trainer.Result result = Trainer.run(arguments, model, backend, display);
+      stopAsked = stop.requested();
       display.close();
       if (result.interrupted()) {
         err.printf("stopped after step %d of %d and saved; %s%n", result.steps(), result.totalSteps(),

@@ -89,6 +89,11 @@ class TrainCommandTest {
     String stage = "configs/stage1_pretrain.yaml";
     assertEquals("the same command for " + stage + " with resume_from_checkpoint=" + saved + " goes on from there",
         TrainCommand.goesOn(trainer("overwrite_output_dir=true"), 7, stage));
+    for (String noWayBack : List.of("save_only_model=true", "save_strategy=no", "resume_from_checkpoint=true")) {
+      assertEquals(same, TrainCommand.goesOn(trainer(noWayBack), 7, null));
+      assertEquals("the same command for " + stage + " goes on from there",
+          TrainCommand.goesOn(trainer(noWayBack), 7, stage));
+    }
   }
 
   private TrainerArguments trainer(String... words) {

@@ -217,7 +217,7 @@ final class Keys {
   static final Key<Boolean> EVAL_ON_START = supported(Group.TRAINER, "eval_on_start", FLAG, false,
     "Evaluate before the first step.");
   static final Key<Boolean> LOAD_BEST_MODEL_AT_END = supported(Group.TRAINER, "load_best_model_at_end", FLAG, false,
-    "End with the weights of the best evaluation that was saved.");
+    "End with the weights of the best evaluation, or of the last before it that was saved while the best.");
   static final Key<String> METRIC_FOR_BEST_MODEL = supported(Group.TRAINER, "metric_for_best_model",
     ValueType.words("loss", "accuracy", "perplexity").alias("eval_loss", "loss").alias("eval_accuracy", "accuracy")
       .alias("eval_perplexity", "perplexity"),

@@ -6,7 +6,7 @@ import java.util.Optional;
  * The best evaluation so far.
  *
  * @param step optimizer steps done at it
- * @param checkpoint the folder that was saved at it, or where none was, at the best evaluation before it that was saved
+ * @param checkpoint the folder that was saved at it, or where none was, at the last one before it that was saved while the best
  */
 public record Best(double metric, int step, Optional<String> checkpoint) {
   /** Whether a metric is better than the best so far; the first always is, NaN never. */

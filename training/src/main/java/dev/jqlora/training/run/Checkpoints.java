@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -57,12 +58,14 @@ public final class Checkpoints {
   }
 
   /**
-   * Where a checkpoint lies that another part of the run named: here, if this folder was moved or is named otherwise now;
-   * else where it was; empty where it is gone.
+   * Where a checkpoint lies that another one of the same run names: beside that one, since the run's folder may have been
+   * moved; else where it was; empty where it is gone.
+   *
+   * @param from the checkpoint that names it
    */
-  public Optional<Path> find(String named) {
+  public static Optional<Path> find(String named, Path from) {
     Path folder = Path.of(named);
-    return Stream.of(outputDir.resolve(folder.getFileName()), folder).filter(Files::isDirectory).findFirst();
+    return Stream.of(from.resolveSibling(folder.getFileName()), folder).filter(Files::isDirectory).findFirst();
   }
 
   /** Clears away what a killed run left behind; a folder that was about to be replaced comes back. */
@@ -165,9 +168,9 @@ public final class Checkpoints {
    */
   public void rotate(int limit, Path saved, Optional<Path> best) {
     List<Path> own = new ArrayList<>(folders().values().stream().filter(CheckpointManifest::isAllOf).toList());
-    if (own.remove(saved)) {
-      own.add(saved);
-    }
+    int place = own.indexOf(saved);
+    // What follows it by its step is left of an earlier course of the run, and older than all of this one.
+    Collections.rotate(own, place < 0 ? 0 : own.size() - 1 - place);
     Optional<Path> bestOwn = best.map(path -> path.toAbsolutePath().normalize()).flatMap(path -> own.stream().filter(
         folder -> folder.toAbsolutePath().normalize().equals(path)).findFirst());
     boolean bestIsOlder = bestOwn.isPresent() && !own.getLast().equals(bestOwn.get());

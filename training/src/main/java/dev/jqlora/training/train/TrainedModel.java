@@ -8,7 +8,10 @@ import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.llama.adapter.AdapterConfig;
 import dev.jqlora.llama.adapter.AdapterFiles;
 import dev.jqlora.llama.adapter.LoraInit;
+import dev.jqlora.llama.config.GenerationConfig;
 import dev.jqlora.llama.config.LlamaConfig;
+import dev.jqlora.llama.files.AtomicFile;
+import dev.jqlora.llama.files.FileErrors;
 import dev.jqlora.llama.model.EmbeddingTable;
 import dev.jqlora.llama.model.ModelLayout;
 import dev.jqlora.llama.model.ModelLoader;
@@ -18,6 +21,8 @@ import dev.jqlora.llama.tokenizer.HuggingFaceTokenizer;
 import dev.jqlora.training.config.FinetuningArguments;
 import dev.jqlora.training.config.FinetuningType;
 import dev.jqlora.training.config.TrainingArguments;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
@@ -135,6 +140,29 @@ final class TrainedModel implements AutoCloseable {
     }
   }
 
+  /**
+   * Makes sure that what a checkpoint's adapter learned counts as much in this run; says where its base model was another.
+   *
+   * @throws JqloraException {@code CONFIG} where it was scaled otherwise
+   */
+  void requireSame(Path saved, Consumer<String> notices) {
+    if (adapter == null) {
+      return;
+    }
+    AdapterConfig before = AdapterConfig.read(saved);
+    if (!before.spec().scales().equals(adapter.spec().scales())) {
+      throw new JqloraException(Kind.CONFIG,
+          "%s was saved with %s, now it is %s; go on with the same values, or start anew with overwrite_output_dir: true"
+              .formatted(saved, scaling(before), scaling(adapter)));
+    }
+    before.baseMismatch(arguments.model().modelNameOrPath()).ifPresent(notices);
+  }
+
+  private static String scaling(AdapterConfig adapter) {
+    return "lora_alpha %s and lora_rank %d%s for %d projections".formatted(adapter.alpha(), adapter.rank(),
+        adapter.rsLora() ? " by use_rslora" : "", adapter.targets().size());
+  }
+
   /** Puts the trained parameters of an earlier save in the place of the present ones. */
   void restore(Path saved) {
     if (adapter != null) {
@@ -153,8 +181,21 @@ final class TrainedModel implements AutoCloseable {
       AdapterFiles.save(target, adapter, layout(), session());
     } else {
       ModelWriter.save(target, layout(), session());
+      copy(GenerationConfig.FILE, target);
     }
     tokenizer.files().copyTo(target);
+  }
+
+  /** Copies a file of the base model, where it has it. */
+  private void copy(String name, Path target) {
+    Path file = folder.resolve(name);
+    if (Files.exists(file)) {
+      try {
+        AtomicFile.write(target.resolve(name), Files.readAllBytes(file));
+      } catch (IOException e) {
+        throw FileErrors.cannotRead(file, e);
+      }
+    }
   }
 
   List<Trainable> trainables() {

@@ -5,6 +5,7 @@ import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.op.Dropout;
+import dev.jqlora.llama.model.Quantization;
 import dev.jqlora.training.config.Interval;
 import dev.jqlora.training.config.IntervalStrategy;
 import dev.jqlora.training.config.TrainerArguments;
@@ -28,6 +29,7 @@ import dev.jqlora.training.run.Speed;
 import dev.jqlora.training.run.TrainerState;
 import dev.jqlora.training.schedule.LearningRate;
 import dev.jqlora.training.schedule.PlateauState;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -227,11 +229,9 @@ public final class Trainer {
     fixed.put("neat_packing", String.valueOf(arguments.data().neatPacking()));
     fixed.put("disable_shuffling", String.valueOf(arguments.finetuning().disableShuffling()));
     fixed.put("dataloader_drop_last", String.valueOf(trainer.dropLast()));
-    fixed.put("double_quantization", String.valueOf(arguments.model().quantization().nested()));
-    fixed.put("lora_alpha", String.valueOf(arguments.finetuning().loraAlpha()));
-    fixed.put("use_rslora", String.valueOf(arguments.finetuning().useRslora()));
-    fixed.put("metric_for_best_model", trainer.saving().metric());
-    fixed.put("greater_is_better", String.valueOf(trainer.saving().greaterIsBetter()));
+    Quantization quantization = arguments.model().quantization();
+    fixed.put("double_quantization",
+        String.valueOf((quantization.projections() || quantization.head()) && quantization.nested()));
     return fixed;
   }
 
@@ -264,6 +264,7 @@ public final class Trainer {
 
   private void restore(SavedRun saved) {
     saved.resume().requireSame(fixed(), saved.folder());
+    model.requireSame(saved.folder(), listener::notice);
     model.restore(saved.folder());
     SessionStates.load(saved.folder().resolve(SessionStates.FILE), model.session(), engine.optimizerStates());
     losses = saved.resume().losses();
@@ -272,7 +273,7 @@ public final class Trainer {
     TrainerState before = saved.trainer();
     Optional<Best> best = before.best()
         .map(known -> new Best(known.metric(), known.step(),
-            known.checkpoint().flatMap(checkpoints::find).map(Path::toString)));
+            known.checkpoint().flatMap(named -> Checkpoints.find(named, saved.folder())).map(Path::toString)));
     Optional<EarlyStopping> stopping = state.earlyStopping()
         .map(rule -> before.earlyStopping().map(rule::goingOnFrom).orElse(rule));
     state = new TrainerState(before.globalStep(), before.epoch(), false, before.tokensSeen(), before.totalFlos(),
@@ -349,8 +350,7 @@ public final class Trainer {
     long targets = microBatches.stream().mapToLong(MicroBatch::targets).sum();
     long tokens = microBatches.stream().mapToLong(MicroBatch::length).sum();
     TrainingEngine.Gradients gradients = engine.gradients(microBatches, targets,
-        microBatch -> dropoutSeed(trainer.seed(),
-            state.globalStep() * trainer.gradientAccumulationSteps() + microBatch));
+        microBatch -> dropoutSeed(trainer.seed(), state.globalStep(), trainer.gradientAccumulationSteps(), microBatch));
     double loss = gradients.nll() / Math.max(1, targets);
     double norm = gradients.norm();
     int step = state.globalStep() + 1;
@@ -376,9 +376,9 @@ public final class Trainer {
     return model.config().parameters() - (long) model.config().vocabSize() * model.config().hiddenSize();
   }
 
-  /** Another for each micro-batch of a run, which are counted from its start. */
-  static int dropoutSeed(long seed, int microBatch) {
-    return Dropout.mix(Dropout.mix(Long.hashCode(seed)) + microBatch);
+  /** Another for each micro-batch of a run: they are counted from its start. */
+  static int dropoutSeed(long seed, int step, int accumulation, int microBatch) {
+    return Dropout.mix(Dropout.mix(Long.hashCode(seed)) + step * accumulation + microBatch);
   }
 
   private void logStep() {
@@ -483,7 +483,7 @@ public final class Trainer {
 
   /** Makes the best model the run's result, as far as it was saved. */
   private void restore(Best best) {
-    Optional<Path> folder = best.checkpoint().flatMap(checkpoints::find);
+    Optional<Path> folder = best.checkpoint().map(Path::of).filter(Files::isDirectory);
     if (folder.isEmpty()) {
       listener
           .notice("the best evaluation is that of step %d, of which no checkpoint is left; the last weights are saved"

@@ -185,17 +185,21 @@ class CheckpointsTest {
     for (int step : new int[]{1, 3, 4}) {
       run.save(checkpoints, step);
     }
-    checkpoints.rotate(1, run.save(checkpoints, 2), Optional.empty());
+    Path saved = run.save(checkpoints, 2);
+    checkpoints.rotate(2, saved, Optional.empty());
+    assertEquals(List.of("checkpoint-1", "checkpoint-2"), entries());
+    checkpoints.rotate(1, saved, Optional.empty());
     assertEquals(List.of("checkpoint-2"), entries());
   }
 
   @Test
   void aCheckpointIsFoundWhereItsFolderWasMoved() throws IOException {
     run.save(checkpoints, 2);
-    assertEquals(Optional.of(checkpoints.folder(2)), checkpoints.find("elsewhere/checkpoint-2"));
+    Path from = checkpoints.folder(4);
+    assertEquals(Optional.of(checkpoints.folder(2)), Checkpoints.find("elsewhere/checkpoint-2", from));
     Path other = Files.createDirectory(outputDir.resolve("other"));
-    assertEquals(Optional.of(other), checkpoints.find(other.toString()));
-    assertEquals(Optional.empty(), checkpoints.find("elsewhere/checkpoint-3"));
+    assertEquals(Optional.of(other), Checkpoints.find(other.toString(), outputDir.resolve("new/checkpoint-4")));
+    assertEquals(Optional.empty(), Checkpoints.find("elsewhere/checkpoint-3", from));
   }
 
   @Test

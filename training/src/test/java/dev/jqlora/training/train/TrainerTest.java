@@ -203,7 +203,7 @@ class TrainerTest {
   @Test
   void aRunDoesNotGoOnWithOtherSettings() {
     run(arguments("stopped"), 2, 1);
-    Map.of("lora_alpha=16", "lora_alpha \"32.0\", now it is \"16.0\"", "disable_shuffling=false",
+    Map.of("lora_alpha=16", "lora_alpha 32.0 and ", "disable_shuffling=false",
         "disable_shuffling \"true\", now it is \"false\"", "activation_dtype=bfloat16",
         "activation_dtype \"float32\", now it is \"bfloat16\"",
         "optim=paged_adamw_8bit", "optim \"adamw_torch\", now it is \"paged_adamw_8bit\"").forEach((setting, said) -> {
@@ -233,6 +233,18 @@ class TrainerTest {
     Trainer.Result second = run(arguments("more", "model_name_or_path=" + work.resolve("full"), "max_steps=1"), 2, -1);
     assertTrue(second.trainLoss() < 4.529552851881936, "untrained it is 4.5296, trained " + second.trainLoss());
     assertEquals(12, first.steps());
+  }
+
+  @Test
+  void aFullModelKeepsItsStopTokens() throws IOException {
+    Path base = Files.createDirectory(work.resolve("base"));
+    for (String file : List.of("config.json", "model.safetensors")) {
+      Files.copy(GoldenDataset.MODEL.resolve(file), base.resolve(file));
+    }
+    new TokenizerFiles(GoldenDataset.MODEL).copyTo(base);
+    Files.writeString(base.resolve("generation_config.json"), "{\"eos_token_id\": [2, 3]}");
+    run(arguments("stops", "finetuning_type=full", "model_name_or_path=" + base, "max_steps=1"), 2, -1);
+    assertEquals("{\"eos_token_id\": [2, 3]}", Files.readString(work.resolve("stops/generation_config.json")));
   }
 
   @Test
@@ -350,7 +362,9 @@ class TrainerTest {
 
   @Test
   void everyMicroBatchOfARunHasADropoutSeedOfItsOwn() {
-    assertEquals(6400, IntStream.range(0, 6400).map(number -> Trainer.dropoutSeed(42, number)).distinct().count());
-    assertNotEquals(Trainer.dropoutSeed(42, 7), Trainer.dropoutSeed(43, 7));
+    IntStream seeds = IntStream.range(0, 100)
+        .flatMap(step -> IntStream.range(0, 64).map(microBatch -> Trainer.dropoutSeed(42, step, 64, microBatch)));
+    assertEquals(6400, seeds.distinct().count());
+    assertNotEquals(Trainer.dropoutSeed(42, 7, 1, 0), Trainer.dropoutSeed(43, 7, 1, 0));
   }
 }
