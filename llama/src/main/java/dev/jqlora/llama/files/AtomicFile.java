@@ -54,6 +54,19 @@ public final class AtomicFile implements AutoCloseable {
     }
   }
 
+  /** Copies a whole small file, where it is there. */
+  public static void copyIfPresent(Path source, Path target) {
+    if (Files.exists(source)) {
+      byte[] content;
+      try {
+        content = Files.readAllBytes(source);
+      } catch (IOException e) {
+        throw FileErrors.cannotRead(source, e);
+      }
+      write(target, content);
+    }
+  }
+
   /** Writes a whole small text file as UTF-8. */
   public static void write(Path target, String content) {
     write(target, content.getBytes(StandardCharsets.UTF_8));

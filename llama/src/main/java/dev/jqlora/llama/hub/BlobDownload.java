@@ -42,7 +42,7 @@ final class BlobDownload {
 
   /** Fetches a file of a commit unless its blob is there. */
   void fetch(String commit, String file, HubApi.Content content, Path blob) {
-    Path incomplete = blob.resolveSibling(content.etag() + ".incomplete");
+    Path incomplete = HubCache.incomplete(blob);
     try {
       if (Files.exists(blob) && Files.size(blob) == content.size()) {
         return;

@@ -43,19 +43,20 @@ record HubCache(Path hub, RepoId repo) {
   }
 
   /** What is fetched of a blob so far. */
-  Path incomplete(String etag) {
-    return folder().resolve("blobs").resolve(etag + ".incomplete");
+  static Path incomplete(Path blob) {
+    return blob.resolveSibling(blob.getFileName() + ".incomplete");
   }
 
   /** Bytes of a content of {@code size} bytes that are here already, whole or begun. */
   long present(String etag, long size) {
+    if (Files.exists(blob(etag))) {
+      return size;
+    }
+    Path begun = incomplete(blob(etag));
     try {
-      if (Files.exists(blob(etag))) {
-        return size;
-      }
-      return Files.exists(incomplete(etag)) ? Math.min(size, Files.size(incomplete(etag))) : 0;
+      return Files.exists(begun) ? Math.min(size, Files.size(begun)) : 0;
     } catch (IOException e) {
-      throw FileErrors.cannotRead(incomplete(etag), e);
+      throw FileErrors.cannotRead(begun, e);
     }
   }
 

@@ -1,9 +1,6 @@
 package dev.jqlora.llama.tokenizer;
 
 import dev.jqlora.llama.files.AtomicFile;
-import dev.jqlora.llama.files.FileErrors;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -19,18 +16,7 @@ public record TokenizerFiles(Path folder) {
   /** Copies those that are there to a run's folder, so that an adapter can be used with the tokenizer it was made by. */
   public void copyTo(Path other) {
     for (String name : NAMES) {
-      Path file = folder.resolve(name);
-      if (Files.exists(file)) {
-        AtomicFile.write(other.resolve(name), content(file));
-      }
-    }
-  }
-
-  private static byte[] content(Path file) {
-    try {
-      return Files.readAllBytes(file);
-    } catch (IOException e) {
-      throw FileErrors.cannotRead(file, e);
+      AtomicFile.copyIfPresent(folder.resolve(name), other.resolve(name));
     }
   }
 }

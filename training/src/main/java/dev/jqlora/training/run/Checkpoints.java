@@ -168,9 +168,8 @@ public final class Checkpoints {
    */
   public void rotate(int limit, Path saved, Optional<Path> best) {
     List<Path> own = new ArrayList<>(folders().values().stream().filter(CheckpointManifest::isAllOf).toList());
-    int place = own.indexOf(saved);
     // What follows it by its step is left of an earlier course of the run, and older than all of this one.
-    Collections.rotate(own, place < 0 ? 0 : own.size() - 1 - place);
+    Collections.rotate(own, own.size() - 1 - own.indexOf(saved));
     Optional<Path> bestOwn = best.map(path -> path.toAbsolutePath().normalize()).flatMap(path -> own.stream().filter(
         folder -> folder.toAbsolutePath().normalize().equals(path)).findFirst());
     boolean bestIsOlder = bestOwn.isPresent() && !own.getLast().equals(bestOwn.get());

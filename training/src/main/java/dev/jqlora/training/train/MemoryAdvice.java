@@ -81,31 +81,33 @@ public final class MemoryAdvice {
   private List<Option> options() {
     List<Option> options = new ArrayList<>();
     RunShape changed = run;
+    long left = wholeBytes;
     for (Change change : changes()) {
       Optional<RunShape> next = change.apply().apply(changed);
-      if (next.isEmpty() || leastBytes(next.get()) >= leastBytes(changed)) {
+      long least = next.map(this::leastBytes).orElse(left);
+      if (next.isEmpty() || least >= left) {
         continue;
       }
-      Option option = option(change.setting(), change.effect(), change.apply().apply(run), changed, next.get());
+      Option option = option(change.setting(), change.effect(), change.apply().apply(run), left, least);
       options.add(option);
       changed = next.get();
+      left = least;
       if (option.fits()) {
         return options;
       }
     }
-    shorter(changed).ifPresent(options::add);
+    shorter(changed, left).ifPresent(options::add);
     return options;
   }
 
   /**
    * @param alone the run with this change only, where it can have it
-   * @param before the run with the changes before it
-   * @param with the run with those and this one
+   * @param left least bytes with the changes before it
+   * @param least with those and this one
    */
-  private Option option(String setting, String effect, Optional<RunShape> alone, RunShape before, RunShape with) {
-    long least = leastBytes(with);
+  private Option option(String setting, String effect, Optional<RunShape> alone, long left, long least) {
     long saved = wholeBytes - alone.map(this::leastBytes).orElse(wholeBytes);
-    return new Option(setting, effect, saved > 0 ? saved : leastBytes(before) - least, saved > 0, least,
+    return new Option(setting, effect, saved > 0 ? saved : left - least, saved > 0, least,
         least <= limitBytes);
   }
 
@@ -190,7 +192,7 @@ public final class MemoryAdvice {
   }
 
   /** The longest sequences that fit together with all other changes; the shortest of all where none do. */
-  private Optional<Option> shorter(RunShape shape) {
+  private Optional<Option> shorter(RunShape shape, long left) {
     int longest = Math.max(shape.train().longest(), shape.evaluation().longest());
     int fits = 1;
     // Where the shortest does not fit, as with a model that is far too large, no other need be planned.
@@ -207,8 +209,8 @@ public final class MemoryAdvice {
     if (length >= longest) {
       return Optional.empty();
     }
-    return Optional.of(option("cutoff_len=" + length, "shorter sequences", Optional.of(cut(run, length)), shape,
-        cut(shape, length)));
+    return Optional.of(option("cutoff_len=" + length, "shorter sequences", Optional.of(cut(run, length)), left,
+        leastBytes(cut(shape, length))));
   }
 
   private static RunShape cut(RunShape shape, int length) {

@@ -11,7 +11,6 @@ import dev.jqlora.llama.adapter.LoraInit;
 import dev.jqlora.llama.config.GenerationConfig;
 import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.files.AtomicFile;
-import dev.jqlora.llama.files.FileErrors;
 import dev.jqlora.llama.model.EmbeddingTable;
 import dev.jqlora.llama.model.ModelLayout;
 import dev.jqlora.llama.model.ModelLoader;
@@ -21,8 +20,6 @@ import dev.jqlora.llama.tokenizer.HuggingFaceTokenizer;
 import dev.jqlora.training.config.FinetuningArguments;
 import dev.jqlora.training.config.FinetuningType;
 import dev.jqlora.training.config.TrainingArguments;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
@@ -181,21 +178,9 @@ final class TrainedModel implements AutoCloseable {
       AdapterFiles.save(target, adapter, layout(), session());
     } else {
       ModelWriter.save(target, layout(), session());
-      copy(GenerationConfig.FILE, target);
+      AtomicFile.copyIfPresent(folder.resolve(GenerationConfig.FILE), target.resolve(GenerationConfig.FILE));
     }
     tokenizer.files().copyTo(target);
-  }
-
-  /** Copies a file of the base model, where it has it. */
-  private void copy(String name, Path target) {
-    Path file = folder.resolve(name);
-    if (Files.exists(file)) {
-      try {
-        AtomicFile.write(target.resolve(name), Files.readAllBytes(file));
-      } catch (IOException e) {
-        throw FileErrors.cannotRead(file, e);
-      }
-    }
   }
 
   List<Trainable> trainables() {
