@@ -14,11 +14,9 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.time.Duration;
 import java.util.HexFormat;
 import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Fetches one content into its blob, by way of {@code ETAG.incomplete}, which a later try or run goes on from. The size
@@ -30,13 +28,11 @@ final class BlobDownload {
 
   private final HubHttp http;
   private final HubApi api;
-  private final Duration timeout;
   private final DownloadProgress progress;
 
-  BlobDownload(HubHttp http, HubApi api, Duration timeout, DownloadProgress progress) {
+  BlobDownload(HubHttp http, HubApi api, DownloadProgress progress) {
     this.http = http;
     this.api = api;
-    this.timeout = timeout;
     this.progress = progress;
   }
 
@@ -108,7 +104,7 @@ final class BlobDownload {
     } catch (IOException e) {
       return FileErrors.reason(e);
     }
-    try (InputStream body = response.body()) {
+    try (InputStream body = http.body(response)) {
       switch (response.statusCode()) {
         case 200 -> {
           Files.deleteIfExists(incomplete);
@@ -139,8 +135,6 @@ final class BlobDownload {
   private String receive(String file, HubApi.Content content, InputStream body, Path incomplete, long from)
       throws IOException {
     long at = from;
-    AtomicLong lastArrival = new AtomicLong(System.nanoTime());
-    Thread watch = Thread.ofVirtual().start(() -> closeWhenSilent(body, lastArrival));
     byte[] piece = new byte[PIECE_BYTES];
     try (FileChannel channel = FileChannel.open(incomplete, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
       while (true) {
@@ -150,7 +144,6 @@ final class BlobDownload {
         } catch (IOException e) {
           return FileErrors.reason(e);
         }
-        lastArrival.set(System.nanoTime());
         if (count < 0) {
           return at == content.size() ? "" : "the connection ended early";
         }
@@ -165,23 +158,6 @@ final class BlobDownload {
         }
         progress.advanced(file, at, content.size());
       }
-    } finally {
-      watch.interrupt();
-    }
-  }
-
-  /** The client has no timeout for a body; closing it from here ends the read that waits. */
-  private void closeWhenSilent(InputStream body, AtomicLong lastArrival) {
-    try {
-      while (true) {
-        Thread.sleep(timeout.dividedBy(4));
-        if (System.nanoTime() - lastArrival.get() > timeout.toNanos()) {
-          body.close();
-          return;
-        }
-      }
-    } catch (InterruptedException | IOException _) {
-      return;
     }
   }
 

@@ -46,6 +46,9 @@ final class HubApi {
    */
   record Content(String etag, long size, URI location) {}
 
+  /** One answer to a question of which there may be more. */
+  private record Page(JsonNode content, Optional<URI> next) {}
+
   /** Somebody answers, but not with a list, and may do so another time: what is in the cache will do meanwhile. */
   static final class Unavailable extends IOException {
     private static final long serialVersionUID = 1;
@@ -72,8 +75,7 @@ final class HubApi {
   Listing list(String revision) throws IOException {
     URI address = URI.create("%s/api/models/%s/revision/%s".formatted(settings.endpoint(), repo.name(), quote(
         revision)));
-    JsonNode model = json(revision, http.get(address, Map.of()));
-    String commit = model.path("sha").asText();
+    String commit = page(revision, address).content().path("sha").asText();
     if (!HubCache.COMMIT.matcher(commit).matches()) {
       throw notAHub("names no commit");
     }
@@ -83,11 +85,12 @@ final class HubApi {
   private Listing files(String commit) throws IOException {
     Map<String, Long> sizes = new LinkedHashMap<>();
     Map<String, String> sha256 = new LinkedHashMap<>();
-    Optional<URI> page = Optional.of(URI.create("%s/api/models/%s/tree/%s?recursive=true".formatted(settings.endpoint(),
-        repo.name(), commit)));
-    for (int i = 0; page.isPresent() && i < MAXIMUM_PAGES; i++) {
-      HttpResponse<InputStream> response = http.get(page.get(), Map.of());
-      for (JsonNode item : json(commit, response)) {
+    Optional<URI> address = Optional
+        .of(URI.create("%s/api/models/%s/tree/%s?recursive=true".formatted(settings.endpoint(),
+            repo.name(), commit)));
+    for (int i = 0; address.isPresent() && i < MAXIMUM_PAGES; i++) {
+      Page page = page(commit, address.get());
+      for (JsonNode item : page.content()) {
         if (item.path("type").asText().equals("file")) {
           String path = item.path("path").asText();
           sizes.put(path, item.path("size").asLong());
@@ -96,7 +99,7 @@ final class HubApi {
           }
         }
       }
-      page = nextPage(response);
+      address = page.next();
     }
     return new Listing(commit, sizes, sha256);
   }
@@ -141,19 +144,36 @@ final class HubApi {
     return response.headers().firstValue(name).or(() -> response.headers().firstValue(otherName)).orElse("");
   }
 
-  private JsonNode json(String revision, HttpResponse<InputStream> response) throws IOException {
-    try (InputStream body = response.body()) {
+  private Page page(String revision, URI address) throws IOException {
+    for (int attempt = 1;; attempt++) {
+      HttpResponse<InputStream> response = http.get(address, Map.of());
       if (response.statusCode() != 200) {
+        response.body().close();
         JqloraException refused = refused(revision, "the list of files", response);
         if (HubHttp.isTemporary(response.statusCode())) {
           throw new Unavailable(refused);
         }
         throw refused;
       }
-      byte[] text = body.readNBytes(MAXIMUM_ANSWER_BYTES + 1);
+      byte[] text;
+      try (InputStream body = http.body(response)) {
+        text = body.readNBytes(MAXIMUM_ANSWER_BYTES + 1);
+      } catch (IOException e) {
+        if (attempt == HubHttp.ATTEMPTS) {
+          throw e;
+        }
+        http.pause();
+        continue;
+      }
       if (text.length > MAXIMUM_ANSWER_BYTES) {
         throw notAHub("gives a list without end");
       }
+      return new Page(json(text), nextPage(response));
+    }
+  }
+
+  private JsonNode json(byte[] text) throws IOException {
+    try {
       return JSON.readTree(text);
     } catch (JsonProcessingException e) {
       throw new Unavailable(notAHub("answers with something that is not JSON"));

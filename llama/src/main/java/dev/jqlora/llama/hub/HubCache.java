@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.locks.Lock;
@@ -111,9 +112,19 @@ record HubCache(Path hub, RepoId repo) {
     }
   }
 
+  /** Whether of each file of a commit is known that it is here, or that there is none: another client fetches what it needs. */
+  boolean isSettled(String commit, List<String> files) {
+    return files.stream().allMatch(file -> Files.exists(snapshot(commit).resolve(file))
+        || Files.exists(absent(commit, file)));
+  }
+
+  private Path absent(String commit, String file) {
+    return folder().resolve(".no_exist").resolve(commit).resolve(file);
+  }
+
   /** Notes that a commit lacks a file, which spares other clients the question. */
   void rememberAbsent(String commit, String file) {
-    Path marker = folder().resolve(".no_exist").resolve(commit).resolve(file);
+    Path marker = absent(commit, file);
     if (!Files.exists(marker)) {
       AtomicFile.write(marker, "");
     }

@@ -54,6 +54,11 @@ final class HubHttp implements AutoCloseable {
     return follow("GET", address, headers, _ -> true);
   }
 
+  /** What an answer holds, read with the timeout of a request between any two parts of it. */
+  InputStream body(HttpResponse<InputStream> response) {
+    return new WatchedBody(response.body(), settings.timeout());
+  }
+
   private HttpResponse<InputStream> follow(String method, URI address, Map<String, String> headers,
       Predicate<URI> followed) throws IOException {
     URI current = address;

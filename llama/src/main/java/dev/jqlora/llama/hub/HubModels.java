@@ -84,8 +84,8 @@ public final class HubModels {
           FileErrors.quoted(revision)));
     }
     Optional<Path> cached = cache.complete(revision);
-    boolean unchangeable = HubCache.COMMIT.matcher(revision).matches();
-    if (cached.isPresent() && (unchangeable || settings.offline())) {
+    boolean settled = HubCache.COMMIT.matcher(revision).matches() && cache.isSettled(revision, SMALL_FILES);
+    if (cached.isPresent() && (settled || settings.offline())) {
       return cached.get();
     }
     if (settings.offline()) {
@@ -109,7 +109,7 @@ public final class HubModels {
 
   private Path fetch(HubHttp http, HubApi api, HubApi.Listing listing) {
     String commit = listing.commit();
-    BlobDownload download = new BlobDownload(http, api, settings.timeout(), progress);
+    BlobDownload download = new BlobDownload(http, api, progress);
     Path snapshot = cache.snapshot(commit);
     for (String file : SMALL_FILES) {
       if (listing.sizes().containsKey(file)) {

@@ -50,6 +50,7 @@ final class FakeHub implements AutoCloseable {
   volatile long claimedSize = -1;
   volatile boolean withoutCommit;
   volatile boolean notJson;
+  volatile int silentLists;
 
   private final HttpServer hub;
   private final HttpServer storage;
@@ -117,6 +118,12 @@ final class FakeHub implements AutoCloseable {
     } else if (!renamedFrom.isEmpty() && path.contains(renamedFrom)) {
       exchange.getResponseHeaders().set("Location", path.replace(renamedFrom, repo));
       exchange.sendResponseHeaders(307, -1);
+    } else if (path.startsWith("/api/models/") && silentLists > 0) {
+      silentLists--;
+      exchange.sendResponseHeaders(200, 100);
+      exchange.getResponseBody().write("{".getBytes(StandardCharsets.UTF_8));
+      exchange.getResponseBody().flush();
+      pauseForever();
     } else if (path.startsWith("/api/models/" + repo + "/revision/")) {
       send(exchange, 200, notJson ? "<html>" : "{\"sha\": \"" + COMMIT + "\"}");
     } else if (path.startsWith("/api/models/" + repo + "/tree/" + COMMIT)) {

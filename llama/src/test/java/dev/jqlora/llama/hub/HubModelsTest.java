@@ -142,10 +142,24 @@ class HubModelsTest {
   @Test
   void aSilentServerIsLeft() throws IOException {
     hub.stallAfter = 50_000;
-    HubSettings impatient = new HubSettings(hub.endpoint(), cache, Optional.empty(), false, Duration.ofMillis(400),
-        Duration.ofMillis(1));
-    assertArrayEquals(weights(), Files.readAllBytes(models("main", impatient).fetch().resolve("model.safetensors")));
+    assertArrayEquals(weights(), Files.readAllBytes(models("main", impatient()).fetch().resolve("model.safetensors")));
     assertGoesOn(2);
+  }
+
+  @Test
+  void aListThatFallsSilentIsAskedForAgain() {
+    hub.silentLists = HubHttp.ATTEMPTS - 1;
+    Path first = models("main", impatient()).fetch();
+    assertTrue(Files.exists(first.resolve("model.safetensors")));
+    hub.silentLists = HubHttp.ATTEMPTS;
+    assertEquals(first, models("main", impatient()).fetch(), "the cache serves");
+    hub.silentLists = HubHttp.ATTEMPTS;
+    assertRefused(models("other", impatient()), "nothing came for 400 ms");
+  }
+
+  private HubSettings impatient() {
+    return new HubSettings(hub.endpoint(), cache, Optional.empty(), false, Duration.ofMillis(400),
+        Duration.ofMillis(1));
   }
 
   @Test
@@ -257,6 +271,12 @@ class HubModelsTest {
     Files.delete(first.resolve("tokenizer.json"));
     assertEquals(first, fetch(FakeHub.COMMIT));
     assertTrue(Files.exists(first.resolve("tokenizer.json")));
+    Files.delete(first.resolve("tokenizer_config.json"));
+    hub.refusal = 503;
+    assertEquals(first, fetch(FakeHub.COMMIT), "the model can be used without");
+    hub.refusal = 0;
+    assertEquals(first, fetch(FakeHub.COMMIT));
+    assertTrue(Files.exists(first.resolve("tokenizer_config.json")));
   }
 
   /** So a download that ended for want of space goes on where there is room for the rest. */
