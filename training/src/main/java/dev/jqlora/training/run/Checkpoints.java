@@ -99,6 +99,31 @@ public final class Checkpoints {
     return Optional.empty();
   }
 
+  /** A checkpoint of the model only that ended a run after a step: nothing is left to be done from an earlier one. */
+  Optional<Path> finishedAfter(int step) {
+    return folders().tailMap(step, false).values().stream().filter(Checkpoints::isFinishedModel).findFirst();
+  }
+
+  private static boolean isFinishedModel(Path folder) {
+    try {
+      return CheckpointManifest.read(folder).resume().isEmpty() && TrainerState.read(folder).finished();
+    } catch (JqloraException _) {
+      return false;
+    }
+  }
+
+  /** Own checkpoints of later steps than one of this run, which another course of it has left there. */
+  List<Path> after(Path folder) {
+    if (!isPlaceOf(folder)) {
+      return List.of();
+    }
+    Matcher name = FOLDER.matcher(FolderFiles.real(folder).getFileName().toString());
+    return name.matches()
+        ? folders().tailMap(Integer.parseInt(name.group(1)), false).values().stream()
+            .filter(CheckpointManifest::isAllOf).toList()
+        : List.of();
+  }
+
   /**
    * Reads a checkpoint and checks all of it.
    *

@@ -12,11 +12,7 @@ import java.util.TreeMap;
 
 /** An entry of the log history in {@code trainer_state.json}, with the keys of transformers; no number is rounded. */
 public sealed interface LogEntry {
-  /** The key of an evaluation's loss. */
-  String EVAL_LOSS = "eval_loss";
-  /** The key of the share of targets that an evaluation found to be the most likely token. */
-  String EVAL_ACCURACY = "eval_accuracy";
-
+  /** What the keys of an evaluation's figures begin with. */
   String EVAL_PREFIX = "eval_";
 
   /** Epochs done, with the share of the one in progress. */
@@ -42,7 +38,7 @@ public sealed interface LogEntry {
   /**
    * An evaluation.
    *
-   * @param values its figures by names that begin with {@code eval_}: {@link #EVAL_LOSS}, those of {@link Speed}, ...
+   * @param values its figures by names that begin with {@code eval_}: {@code eval_loss}, those of {@link Speed}, ...
    */
   record Evaluation(double epoch, int step, SortedMap<String, Double> values) implements LogEntry {
     public Evaluation {

@@ -9,6 +9,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
@@ -18,7 +22,8 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /**
  * {@code training_loss.png}, {@code training_eval_loss.png} and {@code training_eval_accuracy.png}: each figure of the
- * log history over the steps, as it was and smoothed.
+ * log history over the steps, as it was and smoothed. Of several evaluation sets each has plots of its own,
+ * {@code training_eval_NAME_loss.png}.
  */
 public final class LossPlot {
   /** 6.4 by 4.8 inches at 100 dpi. */
@@ -28,7 +33,20 @@ public final class LossPlot {
   private static final int RED_GREEN_BLUE = 0x1f77b4;
   private static final int OPACITY_OF_ORIGINAL = 102;
 
+  private static final Pattern FIGURE = Pattern.compile("loss|eval_(.+_)?(loss|accuracy)");
+  private static final Pattern FILE = Pattern.compile("training_(%s)\\.png".formatted(FIGURE));
+
   private LossPlot() {}
+
+  /** Whether a file is named like a plot. */
+  static boolean isPlot(String name) {
+    return FILE.matcher(name).matches();
+  }
+
+  private static SortedSet<String> figures(List<LogEntry> history) {
+    return history.stream().flatMap(entry -> entry.values().keySet().stream())
+        .filter(name -> FIGURE.matcher(name).matches()).collect(Collectors.toCollection(TreeSet::new));
+  }
 
   /**
    * Draws what the history has figures for.
@@ -37,11 +55,11 @@ public final class LossPlot {
    */
   public static Optional<String> write(Path outputDir, List<LogEntry> history) {
     try {
-      for (String figure : List.of("loss", LogEntry.EVAL_LOSS, LogEntry.EVAL_ACCURACY)) {
+      for (String figure : figures(history)) {
         List<LogEntry> entries = history.stream().filter(entry -> isFinite(entry, figure)).toList();
         if (!entries.isEmpty()) {
           byte[] image = draw(outputDir, figure, entries);
-          AtomicFile.write(outputDir.resolve("training_" + figure + ".png"), image);
+          AtomicFile.write(outputDir.resolve("training_%s.png".formatted(figure.replace('/', '_'))), image);
         }
       }
       return Optional.empty();

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * The rules of LLaMA-Factory for {@code output_dir}: a run goes on by itself from the newest checkpoint there unless
@@ -24,9 +25,8 @@ public final class OutputDirectory {
    * What overwriting deletes besides checkpoints. A whole model, tokenizer files and README.md are not among them: the
    * run replaces them, and they may be another's.
    */
-  private static final List<String> DELETED = List.of(AdapterFiles.FILE, AdapterConfig.FILE, TrainerLog.FILE,
-      TrainerState.FILE, "train_results.json", "eval_results.json", "all_results.json", "training_loss.png",
-      "training_eval_loss.png", "training_eval_accuracy.png");
+  private static final Set<String> DELETED = Set.of(AdapterFiles.FILE, AdapterConfig.FILE, TrainerLog.FILE,
+      TrainerState.FILE, "train_results.json", "eval_results.json", "all_results.json");
 
   private OutputDirectory() {}
 
@@ -53,7 +53,13 @@ public final class OutputDirectory {
     checkpoints.repair();
     List<String> notices = new ArrayList<>();
     return switch (from) {
-      case ResumeFrom.Checkpoint(Path folder) -> new RunStart(Optional.of(Checkpoints.read(folder)), false, notices);
+      case ResumeFrom.Checkpoint(Path folder) -> {
+        SavedRun saved = Checkpoints.read(folder);
+        checkpoints.after(folder).forEach(later -> notices.add(
+            "%s is later than %s; delete it, or a run without resume_from_checkpoint would go on from there"
+                .formatted(later, folder.getFileName())));
+        yield new RunStart(Optional.of(saved), false, notices);
+      }
       case ResumeFrom.Newest _ -> {
         Optional<SavedRun> newest = checkpoints.newest(notices::add);
         if (newest.isEmpty()) {
@@ -79,6 +85,11 @@ public final class OutputDirectory {
           "output_dir %s holds a model (%s) and no checkpoint; set overwrite_output_dir: true or choose another"
               .formatted(outputDir, model.get()));
     }
+    checkpoints.finishedAfter(newest.map(saved -> saved.trainer().globalStep()).orElse(0)).ifPresent(finished -> {
+      throw new JqloraException(Kind.CONFIG,
+          ("%s is the model of a finished run, and what can be gone on from is earlier; set overwrite_output_dir: true, "
+              + "choose another output_dir, or name a checkpoint by resume_from_checkpoint").formatted(finished));
+    });
     return new RunStart(newest, false, notices);
   }
 
@@ -96,14 +107,20 @@ public final class OutputDirectory {
   /** Deletes an earlier run's checkpoints and files; returns what stays and why, one line each. */
   public static List<String> clear(Path outputDir) {
     List<Path> staying = new Checkpoints(outputDir).deleteOwn();
-    for (String name : DELETED) {
-      try {
-        Files.deleteIfExists(outputDir.resolve(name));
-      } catch (IOException e) {
-        throw new JqloraException(Kind.IO, "cannot delete %s for overwrite_output_dir; move it away".formatted(outputDir
-            .resolve(name)), e);
+    for (Path file : FolderFiles.list(outputDir)) {
+      String name = file.getFileName().toString();
+      if (DELETED.contains(name) || LossPlot.isPlot(name)) {
+        delete(file);
       }
     }
     return staying.stream().map("%s is not deleted: it is not only what this program saved"::formatted).toList();
+  }
+
+  private static void delete(Path file) {
+    try {
+      Files.deleteIfExists(file);
+    } catch (IOException e) {
+      throw new JqloraException(Kind.IO, "cannot delete %s for overwrite_output_dir; move it away".formatted(file), e);
+    }
   }
 }

@@ -10,10 +10,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -43,6 +47,18 @@ class LossPlotTest {
     assertTrue(blue > 300, blue + " pixels of the lines");
     assertTrue(Files.exists(folder.resolve("training_eval_loss.png")));
     assertFalse(Files.exists(folder.resolve("training_eval_accuracy.png")));
+  }
+
+  /** LLaMA-Factory's names with eval_on_each_dataset. */
+  @Test
+  void eachEvaluationSetHasPlotsOfItsOwn() {
+    List<LogEntry> history = List.of(new LogEntry.Evaluation(1, 40,
+        new TreeMap<>(Map.of("eval_a/b_loss", 0.5, "eval_c_accuracy", 0.5, "eval_c_runtime", 1.0))));
+    assertEquals(Optional.empty(), LossPlot.write(folder, history));
+    assertEquals(Set.of("training_eval_a_b_loss.png", "training_eval_c_accuracy.png"),
+        Arrays.stream(Objects.requireNonNull(folder.toFile().list())).collect(Collectors.toSet()));
+    assertTrue(LossPlot.isPlot("training_eval_a_b_loss.png"));
+    assertFalse(LossPlot.isPlot("training_curves.png"));
   }
 
   @Test

@@ -88,6 +88,35 @@ class OutputDirectoryTest {
     refused(Kind.MODEL, "expected a checkpoint-N", false, new ResumeFrom.Checkpoint(outputDir.resolve("nowhere")));
   }
 
+  /** A stop saves all even under save_only_model; a run that went on from there to its end is not run again. */
+  @Test
+  void aFinishedRunIsNotGoneOnFromAnEarlierStop() {
+    Checkpoints checkpoints = new Checkpoints(outputDir);
+    run.save(checkpoints, 2);
+    run.saveModelOnly(checkpoints, 4);
+    RunStart start = prepare(false, AUTOMATIC);
+    assertEquals(2, resumed(start), "not finished: so much is left to be done");
+    assertEquals(1, start.notices().size());
+    run.saveModelOnly(checkpoints, 10);
+    refused(Kind.CONFIG, "checkpoint-10 is the model of a finished run", false, AUTOMATIC);
+    assertEquals(2, resumed(prepare(false, new ResumeFrom.Checkpoint(checkpoints.folder(2)))));
+    assertEquals(2, resumed(prepare(false, new ResumeFrom.Newest())));
+  }
+
+  @Test
+  void whatAnotherCourseLeftIsNamed() {
+    Checkpoints checkpoints = new Checkpoints(outputDir);
+    run.save(checkpoints, 2);
+    run.save(checkpoints, 4);
+    run.save(checkpoints, 10);
+    RunStart start = prepare(false, new ResumeFrom.Checkpoint(checkpoints.folder(4)));
+    assertEquals(
+        List.of("%s is later than checkpoint-4; delete it, or a run without resume_from_checkpoint would go on "
+            .formatted(checkpoints.folder(10)) + "from there"),
+        start.notices());
+    assertEquals(List.of(), prepare(false, new ResumeFrom.Checkpoint(checkpoints.folder(10))).notices());
+  }
+
   @Test
   void resumeNeedsACheckpoint() {
     refused(Kind.CONFIG, "has no checkpoint", false, new ResumeFrom.Newest());
@@ -103,7 +132,8 @@ class OutputDirectoryTest {
     run.write(outputDir);
     TinyRun.state(4).write(outputDir);
     TrainerLog.start(outputDir).close();
-    for (String name : List.of("train_results.json", "all_results.json", "training_loss.png", "thesis.tex", "README.md",
+    for (String name : List.of("train_results.json", "all_results.json", "training_loss.png",
+        "training_eval_a_loss.png", "thesis.tex", "README.md",
         "model.safetensors", "tokenizer.json")) {
       Files.writeString(outputDir.resolve(name), "");
     }

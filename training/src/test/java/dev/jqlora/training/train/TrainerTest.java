@@ -351,6 +351,10 @@ class TrainerTest {
     assertEquals(12, run(arguments("lean", "save_only_model=true", "save_steps=2"), 2, recorder).steps());
     assertTrue(recorder.notices.stream().anyMatch(line -> line.contains("checkpoint-3, step 3 of 12")),
         recorder.notices.toString());
+    JqloraException error = assertThrows(JqloraException.class,
+        () -> run(arguments("lean", "save_only_model=true", "save_steps=2"), 2, -1));
+    assertTrue(String.valueOf(error.getMessage()).contains("checkpoint-12 is the model of a finished run"),
+        error.getMessage());
   }
 
   @Test
