@@ -10,6 +10,7 @@ import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.files.JsonObject;
 import dev.jqlora.llama.model.RandomModel;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -102,6 +103,28 @@ class PlanCommandTest {
     Shell.run("plan", folder.resolve("none.yaml").toString()).failed(9, "none.yaml");
     Shell.run("plan", STAGE1, "lora_rnk=4").failed(3, "lora_rank");
     Shell.run("plan", STAGE1, "--device-memory", "much").failed(3, "device_memory");
+  }
+
+  /** What cannot be trained is not planned. */
+  @Test
+  void whatTrainingRefusesIsNotPlanned() throws IOException {
+    LlamaConfig small = LlamaConfig.of(JsonObject.parse("config", """
+        {"model_type": "llama", "vocab_size": 300, "hidden_size": 64, "intermediate_size": 96,
+         "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}"""));
+    RandomModel.write(folder, small, RandomModel.Storage.NF4, 1);
+    Shell.run("plan", STAGE1, "--model", folder.toString(), "finetuning_type=full", "quantization_bit=null")
+        .failed(3, "cannot be trained whole");
+    RandomModel.write(folder, small, RandomModel.Storage.F32, 1);
+    Path weights = folder.resolve("model.safetensors");
+    byte[] bytes = Files.readAllBytes(weights);
+    String name = "\"model.layers.1.mlp.up_proj.weight\":{\"dtype\":\"F32\"";
+    String content = new String(bytes, StandardCharsets.ISO_8859_1);
+    assertTrue(content.contains(name));
+    Files.write(weights, content.replace(name, name.replace("F32", "I32")).getBytes(StandardCharsets.ISO_8859_1));
+    for (String quantization : new String[]{"quantization_bit=4", "quantization_bit=null"}) {
+      Shell.run("plan", STAGE1, "--model", folder.toString(), quantization).failed(5, "up_proj", "I32",
+          "expected F32, F16 or BF16");
+    }
   }
 
   @Test

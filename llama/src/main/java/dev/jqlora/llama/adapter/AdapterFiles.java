@@ -10,6 +10,7 @@ import dev.jqlora.engine.tensor.FloatReader;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
+import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.files.FileErrors;
 import dev.jqlora.llama.model.LoraSpec;
 import dev.jqlora.llama.model.ModelLayout;
@@ -54,14 +55,18 @@ public final class AdapterFiles {
 
   /** The tensors of the file by PEFT's names, layer by layer in the order of the model. */
   private static SequencedMap<String, Slot> slots(ModelLayout layout) {
-    LoraSpec spec = layout.lora().orElseThrow(() -> new IllegalArgumentException("the layout has no adapter"));
+    return slots(layout.config(),
+        layout.lora().orElseThrow(() -> new IllegalArgumentException("the layout has no adapter")));
+  }
+
+  private static SequencedMap<String, Slot> slots(LlamaConfig config, LoraSpec spec) {
     SequencedMap<String, Slot> slots = new LinkedHashMap<>();
-    for (int layer = 0; layer < layout.config().layers(); layer++) {
+    for (int layer = 0; layer < config.layers(); layer++) {
       for (Projection projection : spec.ranks().keySet()) {
         String module = PREFIX + projection.path(layer);
         int rank = spec.rank(projection);
-        Shape a = Shape.of(rank, projection.in(layout.config()));
-        Shape b = Shape.of(projection.out(layout.config()), rank);
+        Shape a = Shape.of(rank, projection.in(config));
+        Shape b = Shape.of(projection.out(config), rank);
         slots.put(module + ".lora_A.weight", new Slot(LoraSpec.stateA(projection), layer * a.elements(), a));
         slots.put(module + ".lora_B.weight", new Slot(LoraSpec.stateB(projection), layer * b.elements(), b));
       }
@@ -78,15 +83,34 @@ public final class AdapterFiles {
    *   holds NaN or Inf
    */
   public static void load(Path folder, ModelLayout layout, Session session) {
+    SequencedMap<String, Slot> slots = slots(layout);
+    try (SafetensorsFile file = open(folder, slots)) {
+      slots.forEach((name, slot) -> copy(file.stored(name), slot, session));
+    }
+  }
+
+  /**
+   * Makes sure that an adapter is one for a model, before the weights of that are read.
+   *
+   * @throws JqloraException as {@link #load}, but for numbers, which are not looked at
+   */
+  public static void check(Path folder, LlamaConfig config) {
+    open(folder, slots(config, AdapterConfig.read(folder).spec())).close();
+  }
+
+  private static SafetensorsFile open(Path folder, SequencedMap<String, Slot> slots) {
     Path path = folder.resolve(FILE);
     if (!Files.exists(path)) {
       throw missing(folder, FILE);
     }
-    SequencedMap<String, Slot> slots = slots(layout);
-    try (SafetensorsFile file = SafetensorsFile.open(path)) {
+    SafetensorsFile file = SafetensorsFile.open(path);
+    try {
       checkNames(file, slots);
       slots.forEach((name, slot) -> checkType(file.stored(name), slot.shape()));
-      slots.forEach((name, slot) -> copy(file.stored(name), slot, session));
+      return file;
+    } catch (RuntimeException | Error e) {
+      file.close();
+      throw e;
     }
   }
 

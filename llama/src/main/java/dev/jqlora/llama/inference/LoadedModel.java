@@ -44,6 +44,7 @@ public record LoadedModel(ModelLayout layout, Session session, EmbeddingTable em
    */
   public static LoadedModel open(Backend backend, long memoryLimitBytes, Path folder, Options options,
       IntConsumer progress) {
+    options.adapter().ifPresent(adapter -> AdapterFiles.check(adapter, LlamaConfig.read(folder)));
     LoadedModel model = open(backend, memoryLimitBytes, folder,
         new ModelLoader.Options(options.quantization(), false, options.positions()),
         options.adapter().map(adapter -> AdapterConfig.read(adapter).spec()), progress);

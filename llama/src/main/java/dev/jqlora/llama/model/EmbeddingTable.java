@@ -3,6 +3,7 @@ package dev.jqlora.llama.model;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Map;
 import java.util.Objects;
@@ -28,8 +29,11 @@ public sealed interface EmbeddingTable {
 
   /** The table stays in the host's memory; the rows travel, in the table's own element type. */
   final class OnHost implements EmbeddingTable {
+    private static final long ALIGNMENT = 64;
+
     private final Tensor table;
-    private byte[] rows = new byte[0];
+    /** Not on the heap, since many rows take more than an array may hold. */
+    private MemorySegment rows = MemorySegment.NULL;
 
     /** @param table {@code [vocabulary, hiddenSize]}, in memory that must live as long as this object is used */
     OnHost(Tensor table) {
@@ -41,10 +45,10 @@ public sealed interface EmbeddingTable {
       int width = table.type().shape().dim(1);
       long rowBytes = (long) width * table.type().dtype().bytes();
       TensorType type = table.type().withShape(Shape.of(tokens.length, width));
-      if (rows.length < type.bytes()) {
-        rows = new byte[Math.toIntExact(type.bytes())];
+      if (rows.byteSize() < type.bytes()) {
+        rows = Arena.ofAuto().allocate(type.bytes(), ALIGNMENT);
       }
-      MemorySegment gathered = MemorySegment.ofArray(rows).asSlice(0, type.bytes());
+      MemorySegment gathered = rows.asSlice(0, type.bytes());
       for (int i = 0; i < tokens.length; i++) {
         int id = Objects.checkIndex(tokens[i], table.type().shape().dim(0));
         MemorySegment.copy(table.data(), id * rowBytes, gathered, i * rowBytes, rowBytes);

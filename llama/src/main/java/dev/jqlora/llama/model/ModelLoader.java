@@ -16,6 +16,7 @@ import dev.jqlora.llama.checkpoint.PrequantizedWeight;
 import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.config.QuantizationConfig;
 import dev.jqlora.llama.safetensors.Checkpoint;
+import dev.jqlora.llama.safetensors.StoredTensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Collection;
@@ -107,7 +108,11 @@ public final class ModelLoader {
   private WeightFormat format(Projection projection, Options options) {
     int quantized = 0;
     for (int layer = 0; layer < config.layers(); layer++) {
-      quantized += PrequantizedWeight.isQuantized(checkpoint, weight(projection, layer)) ? 1 : 0;
+      if (PrequantizedWeight.isQuantized(checkpoint, weight(projection, layer))) {
+        quantized++;
+      } else {
+        dtype(weight(projection, layer));
+      }
     }
     if (options.float32() || quantized > 0 && quantized < config.layers()) {
       return new WeightFormat.Plain(DType.F32);
@@ -144,8 +149,11 @@ public final class ModelLoader {
     return Shape.of(config.vocabSize(), config.hiddenSize());
   }
 
+  /** Of a weight that is stored unquantized; an error where it is stored in a way that is not known. */
   private DType dtype(String name) {
-    return checkpoint.tensor(name).type().dtype();
+    StoredTensor stored = checkpoint.stored(name);
+    return stored.type().dtype().filter(DType::isFloat).orElseThrow(() -> stored.error(
+        "is %s; expected F32, F16 or BF16, or NF4 as bitsandbytes saves it".formatted(stored.info())));
   }
 
   private static String weight(Projection projection, int layer) {

@@ -16,12 +16,11 @@ public final class ModelWriter {
 
   private ModelWriter() {}
 
-  /** Writes {@code config.json} and the weights of a session, whose projections must not be quantized. */
+  /** Writes the weights of a session, whose projections must not be quantized, and {@code config.json}. */
   public static void save(Path folder, ModelLayout layout, Session session) {
     List<ModelTensor> tensors = ModelTensor.of(layout.config());
     List<TensorInfo> infos = tensors.stream()
         .map(tensor -> TensorInfo.of(tensor.name(), stored(tensor, session))).toList();
-    layout.config().storedAs(layout.tableDtype(), Optional.empty()).write(folder);
     try (CheckpointWriter writer = CheckpointWriter.create(folder, infos); Arena arena = Arena.ofConfined()) {
       MemorySegment chunk = arena.allocate(CHUNK);
       for (ModelTensor tensor : tensors) {
@@ -34,6 +33,7 @@ public final class ModelWriter {
       }
       writer.commit();
     }
+    layout.config().storedAs(layout.tableDtype(), Optional.empty()).write(folder);
   }
 
   private static TensorType stored(ModelTensor tensor, Session session) {

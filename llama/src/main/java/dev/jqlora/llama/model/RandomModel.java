@@ -61,7 +61,8 @@ public final class RandomModel {
   }
 
   /**
-   * Writes {@code config.json} and the weights, in shards where they are many.
+   * Writes the weights, in shards where they are many, and then {@code config.json}: what stops it halfway leaves the
+   * folder as it was.
    *
    * @param seed equal seeds give equal files
    * @return bytes of all tensors
@@ -70,7 +71,6 @@ public final class RandomModel {
     RandomModel model = new RandomModel(storage, config.initializerRange(), seed);
     List<ModelTensor> tensors = ModelTensor.of(config);
     List<TensorInfo> infos = tensors.stream().flatMap(tensor -> model.infos(tensor).stream()).toList();
-    config.storedAs(model.dtype, model.quantization()).write(folder);
     try (CheckpointWriter writer = CheckpointWriter.create(folder, infos); Arena arena = Arena.ofShared()) {
       MemorySegment memory = arena.allocate((long) CHUNK * model.dtype.bytes(), 64);
       for (ModelTensor tensor : tensors) {
@@ -82,6 +82,7 @@ public final class RandomModel {
       }
       writer.commit();
     }
+    config.storedAs(model.dtype, model.quantization()).write(folder);
     return infos.stream().mapToLong(TensorInfo::byteSize).sum();
   }
 

@@ -21,13 +21,14 @@ import java.util.regex.Pattern;
 /**
  * Writes the tensors of a model folder in a stream: one {@code model.safetensors}, or, beyond a size, shards
  * {@code model-00001-of-0000N.safetensors} and their index. Nothing of it is in place before {@link #commit}; then the
- * weight files of an earlier save that the new ones do not replace are removed. Not thread-safe.
+ * weight files of an earlier save that the new ones do not replace are removed, and what a killed save left. Not
+ * thread-safe.
  */
 public final class CheckpointWriter implements AutoCloseable {
   /** The shard size of {@code save_pretrained}. */
   public static final long DEFAULT_SHARD_BYTES = 5_000_000_000L;
 
-  private static final Pattern WEIGHT_FILES = Pattern.compile("model(-\\d{5}-of-\\d{5})?\\.safetensors");
+  private static final Pattern WEIGHT_FILES = Pattern.compile("model(-\\d{5}-of-\\d{5})?\\.safetensors(\\.tmp)?");
 
   private final Path folder;
   private final Shards shards;

@@ -3,10 +3,12 @@ package dev.jqlora.llama.model;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.reference.ReferenceBackend;
+import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.Tensor;
@@ -46,6 +48,19 @@ class RandomModelTest {
       }
       assertFalse(Arrays.equals(first, write("other", storage, 8)));
     }
+  }
+
+  /** Neither a new folder, which could not be made again, nor a model that is to be replaced. */
+  @Test
+  void whatStopsItHalfwayLeavesTheFolderAsItWas() throws IOException {
+    write("", Storage.F32, 7);
+    byte[] config = Files.readAllBytes(folder.resolve("config.json"));
+    Files.createDirectory(folder.resolve(FILE + ".tmp"));
+    assertThrows(JqloraException.class, () -> write("", Storage.BF16, 8));
+    assertArrayEquals(config, Files.readAllBytes(folder.resolve("config.json")));
+    Files.delete(folder.resolve("config.json"));
+    assertThrows(JqloraException.class, () -> write("", Storage.BF16, 8));
+    assertFalse(Files.exists(folder.resolve("config.json")));
   }
 
   private byte[] write(String name, Storage storage, long seed) throws IOException {

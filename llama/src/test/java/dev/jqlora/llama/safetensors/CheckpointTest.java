@@ -61,6 +61,17 @@ class CheckpointTest {
   }
 
   @Test
+  void whatAKilledSaveLeftIsRemovedByTheNext() throws IOException {
+    Files.writeString(folder.resolve("model-00002-of-00003.safetensors.tmp"), "");
+    Files.writeString(folder.resolve("other.safetensors.tmp"), "");
+    try (CheckpointWriter writer = CheckpointWriter.create(folder, List.of(TensorInfo.of("a", TensorType.f32(2))))) {
+      writer.append("a", MemorySegment.ofArray(new float[2]));
+      writer.commit();
+    }
+    assertEquals(List.of("model.safetensors", "other.safetensors.tmp"), files());
+  }
+
+  @Test
   void aMissingShardOrTensorIsNamed() throws IOException {
     try (CheckpointWriter writer = CheckpointWriter.create(folder, List.of(TensorInfo.of("a", TensorType.f32(2)),
         TensorInfo.of("b", TensorType.f32(2))), 8)) {

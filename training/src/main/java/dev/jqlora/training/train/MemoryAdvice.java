@@ -42,6 +42,10 @@ public final class MemoryAdvice {
   private record Change(String setting, String effect, Function<RunShape, Optional<RunShape>> apply) {}
 
   private static final int SHORTEST = 64;
+  private static final Change SINGLE_EVALUATION = new Change("per_device_eval_batch_size=1",
+      "eval_loss weighs examples, not batches",
+      shape -> changeIf(shape.evaluation().sequences() > 1,
+          () -> shape.with(shape.train(), shape.evaluation().single())));
 
   private final MemoryPlanner planner;
   private final RunShape run;
@@ -120,10 +124,11 @@ public final class MemoryAdvice {
         new Change("disable_gradient_checkpointing=false carry_dtype=float32",
             "the same numbers; each layer is computed twice",
             shape -> changeIf(shape.save() == SavePolicy.EVERYTHING, () -> shape.with(SavePolicy.NOTHING))),
-        new Change("per_device_train_batch_size=1 per_device_eval_batch_size=1",
-            "the same numbers with gradient_accumulation_steps multiplied",
-            shape -> changeIf(shape.train().sequences() > 1 || shape.evaluation().sequences() > 1,
-                () -> shape.with(shape.train().single(), shape.evaluation().single()))),
+        SINGLE_EVALUATION,
+        new Change("per_device_train_batch_size=1", "the same gradients with gradient_accumulation_steps multiplied",
+            shape -> changeIf(shape.train().sequences() > 1,
+                () -> shape.with(shape.train().single(), shape.evaluation()))),
+        SINGLE_EVALUATION,
         optimizer(OptimizerType.ADAMW_TORCH, OptimizerType.PAGED_ADAMW_32BIT),
         optimizer(OptimizerType.ADAMW_8BIT, OptimizerType.PAGED_ADAMW_8BIT),
         new Change("carry_dtype=bfloat16", "gradients from rounded layer inputs",

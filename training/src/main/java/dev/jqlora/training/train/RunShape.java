@@ -128,6 +128,7 @@ public record RunShape(ModelLayout layout, FinetuningType type, boolean freshAda
    */
   public static RunShape of(TrainingArguments arguments, LlamaConfig config, Optional<Checkpoint> checkpoint,
       Optional<AdapterConfig> adapter, OptionalInt tokens, DType products) {
+    TrainedModel.requireTrainable(arguments, config);
     int longest = tokens.orElse(arguments.data().cutoffLen());
     ModelLoader.Options options = loading(arguments, longest);
     Optional<LoraSpec> lora = arguments.finetuning().type() == FinetuningType.LORA

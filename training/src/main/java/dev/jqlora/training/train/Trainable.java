@@ -64,10 +64,11 @@ record Trainable(String state, TensorType type, int count, Group group) {
     return "gradient." + state;
   }
 
-  /** Whether the optimizer keeps 8-bit moments for it. */
+  /** Whether the optimizer keeps 8-bit moments for it; the reference's trainer keeps 32 bits for embedding tables. */
   boolean is8bit(OptimizerType optimizer) {
     return switch (optimizer) {
-      case ADAMW_8BIT, PAGED_ADAMW_8BIT -> type.elements() / count >= MIN_8BIT_ELEMENTS;
+      case ADAMW_8BIT, PAGED_ADAMW_8BIT ->
+        type.elements() / count >= MIN_8BIT_ELEMENTS && !state.equals(ModelLayout.EMBED_TOKENS);
       case ADAMW_TORCH, PAGED_ADAMW_32BIT -> false;
     };
   }

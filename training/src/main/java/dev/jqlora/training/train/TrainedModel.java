@@ -54,10 +54,7 @@ final class TrainedModel implements AutoCloseable {
   /** Reads the descriptions, not yet the weights. */
   static TrainedModel open(TrainingArguments arguments, Path folder, Consumer<String> notices) {
     LlamaConfig config = LlamaConfig.read(folder);
-    if (config.quantization().isPresent() && arguments.finetuning().type() == FinetuningType.FULL) {
-      throw new JqloraException(Kind.CONFIG, folder + " is quantized and cannot be trained whole; "
-          + "expected finetuning_type: lora, or a model that is not quantized");
-    }
+    requireTrainable(arguments, config);
     if (config.quantization().isPresent() && arguments.model().quantized()) {
       notices.accept(folder + " is quantized already; quantization_bit has no effect");
     }
@@ -65,6 +62,9 @@ final class TrainedModel implements AutoCloseable {
     if (arguments.finetuning().type() == FinetuningType.LORA) {
       Path given = arguments.model().adapter();
       adapter = given == null ? fresh(arguments) : AdapterConfig.read(given);
+      if (given != null) {
+        AdapterFiles.check(given, config);
+      }
       adapter.baseMismatch(arguments.model().modelNameOrPath()).ifPresent(notices);
     }
     HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.open(folder);
@@ -77,6 +77,15 @@ final class TrainedModel implements AutoCloseable {
     } catch (RuntimeException e) {
       tokenizer.close();
       throw e;
+    }
+  }
+
+  /** Refuses to train all of a model that is stored quantized. */
+  static void requireTrainable(TrainingArguments arguments, LlamaConfig config) {
+    if (config.quantization().isPresent() && arguments.finetuning().type() == FinetuningType.FULL) {
+      throw new JqloraException(Kind.CONFIG, arguments.model().modelNameOrPath()
+          + " is quantized and cannot be trained whole; "
+          + "expected finetuning_type: lora, or a model that is not quantized");
     }
   }
 

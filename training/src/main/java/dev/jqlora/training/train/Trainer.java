@@ -40,6 +40,7 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -107,6 +108,7 @@ public final class Trainer {
     datasets.notices().forEach(listener::notice);
     checkIds(datasets.train());
     datasets.evaluation().values().forEach(this::checkIds);
+    noteContext();
     // Where nothing is trained there is no batch to plan; a plan of one example stands for none.
     batches = new BatchPlan(trainer.doTrain() ? datasets.train().size() : 1, trainer.trainBatchSize(),
         trainer.gradientAccumulationSteps(), trainer.dropLast() && trainer.doTrain(),
@@ -155,13 +157,22 @@ public final class Trainer {
   private void checkIds(List<Example> examples) {
     int vocab = model.config().vocabSize();
     for (Example example : examples) {
-      for (int id : example.inputIds()) {
-        if (id < 0 || id >= vocab) {
-          throw new JqloraException(Kind.DATA,
-              "a sequence holds token id %d, but the model's ids are 0 to %d; expected data made with this model's tokenizer"
-                  .formatted(id, vocab - 1));
-        }
-      }
+      IntStream targets = Arrays.stream(example.labels()).filter(label -> label != Example.IGNORED);
+      IntStream.concat(Arrays.stream(example.inputIds()), targets).filter(id -> id < 0 || id >= vocab).findFirst()
+          .ifPresent(id -> {
+            throw new JqloraException(Kind.DATA,
+                "a sequence holds token id %d, but the model's ids are 0 to %d; expected data made with this model's tokenizer"
+                    .formatted(id, vocab - 1));
+          });
+    }
+  }
+
+  /** As the reference, which trains beyond the context too, but not without a word. */
+  private void noteContext() {
+    int positions = model.config().maxPositions();
+    if (longest() > positions) {
+      listener.notice("the longest sequence has %,d tokens, the model's context %,d; expected cutoff_len up to that"
+          .formatted(longest(), positions));
     }
   }
 

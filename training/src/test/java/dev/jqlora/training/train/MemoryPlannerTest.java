@@ -99,6 +99,22 @@ class MemoryPlannerTest {
     assertFalse(planner.plan(run, all.leastBytes() - 1).fits());
   }
 
+  /** Smaller batches of the evaluation change eval_loss, so they are advised only where the evaluation is too large. */
+  @Test
+  void eachBatchSizeIsAdvisedWhereItHelps() {
+    long one = planner.plan(run("llama-3.2-1b"), Long.MAX_VALUE).leastBytes();
+    assertEquals(List.of("per_device_train_batch_size=1"), advised(one, "per_device_train_batch_size=4"));
+    assertEquals(List.of("per_device_eval_batch_size=1"), advised(one, "per_device_eval_batch_size=16"));
+    assertEquals(List.of("per_device_train_batch_size=1", "per_device_eval_batch_size=1"),
+        advised(one, "per_device_train_batch_size=8", "per_device_eval_batch_size=16"));
+    assertEquals(List.of("per_device_eval_batch_size=1", "per_device_train_batch_size=1"),
+        advised(one, "per_device_train_batch_size=2", "per_device_eval_batch_size=16"));
+  }
+
+  private List<String> advised(long limit, String... settings) {
+    return MemoryAdvice.of(planner, run("llama-3.2-1b", settings), limit).stream().map(Option::setting).toList();
+  }
+
   /** Each figure is that of the plan with the setting, read as a user would give it. */
   @Test
   void adviceSavesWhatItSays() {

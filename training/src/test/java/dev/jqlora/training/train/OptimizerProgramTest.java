@@ -14,6 +14,7 @@ import dev.jqlora.engine.plan.Planner;
 import dev.jqlora.engine.plan.Step;
 import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.TensorType;
+import dev.jqlora.llama.model.ModelLayout;
 import dev.jqlora.training.config.OptimizerArguments;
 import dev.jqlora.training.config.OptimizerType;
 import java.util.List;
@@ -31,6 +32,14 @@ class OptimizerProgramTest {
     Program program = OptimizerProgram.of(TRAINABLES,
         new OptimizerArguments(OptimizerType.PAGED_ADAMW_8BIT, 1e-3, 0, 0.9, 0.999, 1e-8, 1));
     return Planner.plan(program, (_, _, _) -> Support.NATIVE);
+  }
+
+  /** transformers registers 32 bits for embedding tables. */
+  @Test
+  void embeddingTablesKeepMomentsOf32Bits() {
+    Trainable table = new Trainable(ModelLayout.EMBED_TOKENS, TensorType.f32(1000, 8), 1, Trainable.Group.DECAY);
+    assertFalse(table.is8bit(OptimizerType.ADAMW_8BIT));
+    assertTrue(TRAINABLES.getFirst().is8bit(OptimizerType.ADAMW_8BIT));
   }
 
   @Test

@@ -357,6 +357,32 @@ class TrainerTest {
         error.getMessage());
   }
 
+  /** A label is an index into a row of logits, as an input id is one into the table. */
+  @Test
+  void aLabelThatTheModelDoesNotHaveIsRefused() throws IOException {
+    LlamaConfig golden = LlamaConfig.read(GoldenDataset.MODEL);
+    RandomModel.write(work.resolve("small"), LlamaConfig.of(JsonObject.parse("small", """
+        {"model_type": "llama", "vocab_size": %d, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 1,
+         "num_attention_heads": 4}""".formatted(golden.vocabSize() - 2))), RandomModel.Storage.F32, 1);
+    Files.copy(GoldenDataset.MODEL.resolve("tokenizer.json"), work.resolve("small/tokenizer.json"));
+    int beyond = golden.vocabSize() - 1;
+    Files.writeString(work.resolve("golden.jsonl"),
+        "{\"input_ids\": [1, 2, 3], \"labels\": [-100, 2, %d]}\n".formatted(beyond));
+    JqloraException error = assertThrows(JqloraException.class,
+        () -> run(arguments("labels", "model_name_or_path=" + work.resolve("small")), 1, -1));
+    assertTrue(String.valueOf(error.getMessage()).contains("token id " + beyond), error.getMessage());
+  }
+
+  @Test
+  void sequencesBeyondTheContextAreNoted() throws IOException {
+    Recorder recorder = new Recorder();
+    String row = "{\"input_ids\": [%1$s], \"labels\": [%1$s]}\n".formatted("1" + ", 7".repeat(512));
+    Files.writeString(work.resolve("golden.jsonl"), row);
+    run(arguments("long", "max_steps=1"), 2, recorder);
+    assertTrue(recorder.notices.stream().anyMatch(line -> line.contains("513 tokens, the model's context 512")),
+        recorder.notices.toString());
+  }
+
   @Test
   void aRunGoesOnWithAnotherSchedule() {
     String[] evaluating = {"val_size=8", "eval_strategy=steps", "eval_steps=1", "max_steps=4"};

@@ -165,7 +165,7 @@ public final class SessionAccount {
   private void checkLimit(long total, String what, long bytes) {
     if (total > limit) {
       throw new JqloraException(JqloraException.Kind.MEMORY,
-          "%s takes %,d bytes, which makes %,d of a limit of %,d: raise device_memory, or lower cutoff_len or the batch size"
+          "%s takes %,d bytes, which makes %,d of a limit of %,d: raise the limit of device memory, or compute fewer tokens at a time"
               .formatted(what, bytes, total, limit));
     }
   }
