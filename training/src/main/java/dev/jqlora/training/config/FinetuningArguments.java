@@ -27,14 +27,4 @@ public record FinetuningArguments(Stage stage, FinetuningType type, int loraRank
         values.orNull(Keys.EARLY_STOPPING_STEPS), values.get(Keys.PLOT_LOSS),
         values.get(Keys.INCLUDE_EFFECTIVE_TOKENS));
   }
-
-  /** Whether every linear layer outside the head gets an adapter. */
-  public boolean targetsAllLinear() {
-    return loraTarget.equals(List.of("all"));
-  }
-
-  /** The factor of the adapters' output: alpha / r, or alpha / sqrt(r) with rsLoRA. */
-  public double loraScaling() {
-    return loraAlpha / (useRslora ? Math.sqrt(loraRank) : loraRank);
-  }
 }

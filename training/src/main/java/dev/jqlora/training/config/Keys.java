@@ -34,6 +34,7 @@ final class Keys {
   private static final ValueType<List<String>> NAMES = new Texts();
 
   private static final String ONE_PROCESS = "one process on one device trains here";
+  private static final String NO_GENERATION = "training generates no text; the commands generate and chat have options for that";
   private static final String NO_DOWNLOAD = "nothing is downloaded from there; give a local folder or a name on the Hugging Face hub";
   private static final String EXACT_ATTENTION = "attention is exact, causal and chosen by the backend";
   private static final String ONLY_PT_SFT = "only stages pt and sft are trained";
@@ -230,21 +231,6 @@ final class Keys {
       + "values between a layer's ops (activation_dtype). The arithmetic is the backend's choice: the CPU computes in "
       + "float32.");
 
-  static final Key<Boolean> DO_SAMPLE = supported(Group.GENERATING, "do_sample", FLAG, true,
-    "Draw from the distribution; false takes the likeliest token.");
-  static final Key<Double> TEMPERATURE = supported(Group.GENERATING, "temperature", POSITIVE_OR_ZERO, 0.95,
-    "Divides the logits; 0 means greedy.");
-  static final Key<Double> TOP_P = supported(Group.GENERATING, "top_p", SHARE, 0.7,
-    "Draw from the likeliest tokens that sum to this probability.");
-  static final Key<Integer> TOP_K = supported(Group.GENERATING, "top_k", COUNT_OR_ZERO, 50,
-    "Draw from so many likeliest tokens; 0 means all.");
-  static final Key<Integer> MAX_NEW_TOKENS = supported(Group.GENERATING, "max_new_tokens", COUNT, 1024,
-    "Longest answer in tokens.");
-  static final Key<Double> REPETITION_PENALTY = supported(Group.GENERATING, "repetition_penalty", new Real(1e-3, 1e3),
-    1.0, "Above 1 makes tokens that stand already less likely.");
-  static final Key<Boolean> SKIP_SPECIAL_TOKENS = supported(Group.GENERATING, "skip_special_tokens", FLAG, true,
-    "Leave special tokens out of the text.");
-
   static final Key<String> BACKEND = supported(Group.ENGINE, "backend", TEXT, null,
     "Backend that computes, by its name in jqlora devices. Default: the best one that is there.");
   static final Key<Integer> THREADS = supported(Group.ENGINE, "threads", new Int(1, 4096), null,
@@ -397,8 +383,15 @@ final class Keys {
     refused(Group.TRAINER, "evaluation_strategy", TEXT, null, "it is now called eval_strategy");
 
     refused(Group.GENERATING, "num_beams", COUNT, 1, "beam search is not built in");
+    noEffect(Group.GENERATING, "do_sample", FLAG, true, NO_GENERATION);
+    noEffect(Group.GENERATING, "temperature", POSITIVE_OR_ZERO, 0.95, NO_GENERATION);
+    noEffect(Group.GENERATING, "top_p", SHARE, 0.7, NO_GENERATION);
+    noEffect(Group.GENERATING, "top_k", COUNT_OR_ZERO, 50, NO_GENERATION);
+    noEffect(Group.GENERATING, "max_new_tokens", COUNT, 1024, NO_GENERATION);
+    noEffect(Group.GENERATING, "repetition_penalty", new Real(1e-3, 1e3), 1.0, NO_GENERATION);
+    noEffect(Group.GENERATING, "skip_special_tokens", FLAG, true, NO_GENERATION);
     noEffect(Group.GENERATING, "length_penalty", new Real(-1e9, 1e9), 1.0, "it acts in beam search only");
-    noEffect(Group.GENERATING, "max_length", COUNT, 1024, "max_new_tokens decides");
+    noEffect(Group.GENERATING, "max_length", COUNT, 1024, NO_GENERATION);
   }
   // @formatter:on
 

@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param notices lines that the caller prints once: keys that have no effect here, with the reason
  */
 public record TrainingArguments(ModelArguments model, FinetuningArguments finetuning, DataArguments data,
-    TrainerArguments trainer, GeneratingArguments generating, EngineArguments engine, List<String> notices) {
+    TrainerArguments trainer, EngineArguments engine, List<String> notices) {
   /**
    * Reads a LLaMA-Factory configuration.
    *
@@ -84,8 +84,8 @@ public record TrainingArguments(ModelArguments model, FinetuningArguments finetu
     if (!model.gradientCheckpointing() && values.get(Keys.CARRY_DTYPE).equals("bfloat16")) {
       notices.add("carry_dtype has no effect with disable_gradient_checkpointing: nothing is computed again");
     }
-    return new TrainingArguments(model, finetuning, data, trainer, GeneratingArguments.of(values),
-        EngineArguments.of(values), List.copyOf(notices));
+    return new TrainingArguments(model, finetuning, data, trainer, EngineArguments.of(values),
+        List.copyOf(notices));
   }
 
   private static void checkMethod(Values values, ModelArguments model, FinetuningArguments finetuning) {

@@ -1,5 +1,6 @@
 package dev.jqlora.training.run;
 
+import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.llama.files.AtomicFile;
 import dev.jqlora.llama.files.FileErrors;
 import java.awt.Color;
@@ -65,6 +66,8 @@ public final class LossPlot {
       return Optional.empty();
     } catch (IOException e) {
       return Optional.of("plots are not drawn: " + FileErrors.reason(e));
+    } catch (JqloraException e) {
+      return Optional.of("plots are not drawn: " + e.getMessage());
     } catch (RuntimeException | LinkageError | InternalError e) {
       // AWT fails in any of these ways where the system has no fonts, or the runtime lacks a part.
       return Optional.of("plots are not drawn: %s; install fontconfig and a font, such as fonts-dejavu-core".formatted(

@@ -90,8 +90,6 @@ class TrainingArgumentsTest {
     assertEquals("models/Meta-Llama-3-8B", run.model().modelNameOrPath());
     assertEquals(Stage.PT, run.finetuning().stage());
     assertEquals(16, run.finetuning().loraRank());
-    assertEquals(2.0, run.finetuning().loraScaling());
-    assertTrue(run.finetuning().targetsAllLinear());
     assertEquals(List.of("textbooks", "extra"), run.data().dataset());
     assertTrue(run.data().packing(), "stage pt packs by itself");
     assertEquals(1024, run.data().cutoffLen(), "an implied packing does not shorten the block");
@@ -168,7 +166,6 @@ class TrainingArgumentsTest {
     assertEquals(new TrainerArguments(Path.of("trainer_output"), false, false, false, new ResumeFrom.Automatic(), 8, 8,
         1, 3, -1, false, 42, 42, optimizer, schedule, every500, false, new Interval(IntervalStrategy.NO, 500),
         false, new SavingArguments(every500, null, false, false, "loss", false)), run.trainer());
-    assertEquals(new GeneratingArguments(true, 0.95, 0.7, 50, 1024, 1, true), run.generating());
     assertEquals(new EngineArguments(null, null, null, false), run.engine());
     assertEquals(List.of(), run.notices());
   }

@@ -62,6 +62,13 @@ class LossPlotTest {
   }
 
   @Test
+  void aPlotThatCannotBeWrittenIsNoMatterOfFonts() throws IOException {
+    Files.createDirectories(folder.resolve("training_loss.png/x"));
+    String reason = LossPlot.write(folder, history()).orElseThrow();
+    assertTrue(reason.contains("cannot write") && !reason.contains("font"), reason);
+  }
+
+  @Test
   void drawsNothingOfNothing() {
     assertEquals(Optional.empty(), LossPlot.write(folder, List.of()));
     assertFalse(Files.exists(folder.resolve("training_loss.png")));
