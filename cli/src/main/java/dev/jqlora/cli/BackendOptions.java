@@ -20,7 +20,7 @@ final class BackendOptions {
   @Option(names = "--backend", paramLabel = "NAME", description = "What computes: cuda, tornado, cpu, reference, or auto, which takes a GPU where there is one that can be used, and else the CPU (default: auto).")
   private @Nullable String backend;
 
-  @Option(names = "--threads", paramLabel = "N", description = "Threads of the CPU (default: all processors). Results do not depend on it.")
+  @Option(names = "--threads", paramLabel = "N", description = "Threads of the CPU that compute (default: all processors; weights are quantized on all). Results do not depend on it.")
   private @Nullable Integer threads;
 
   @Option(names = "--device-memory", paramLabel = "SIZE", description = "The most memory the device may give, such as 8GB or 7.5GiB (default: no limit).")
@@ -37,7 +37,9 @@ final class BackendOptions {
     return asked == null ? Runtime.getRuntime().availableProcessors() : asked;
   }
 
+  /** Looks at all options first: what is wrong shows before a model is fetched. */
   Backend open() {
+    memoryLimit();
     return Backends.open(backend, threads(threads), profile, command.commandLine().getErr());
   }
 

@@ -4,6 +4,8 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.BackendProvider;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
+import dev.jqlora.llama.files.FileErrors;
+import dev.jqlora.training.config.EngineArguments;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -47,12 +49,25 @@ final class Backends {
     return profile ? new ProfiledBackend(backend, err) : backend;
   }
 
+  /** Opens what a configuration names; see {@link #open(String, int, boolean, PrintWriter)}. */
+  static Backend open(EngineArguments engine, boolean profile, PrintWriter err) {
+    String name = engine.backend();
+    if (name != null && !name.equals(AUTO)
+        && providers().stream().noneMatch(provider -> provider.name().equals(name))) {
+      throw new JqloraException(Kind.CONFIG, "backend is %s; expected %s".formatted(FileErrors.quoted(name), names()));
+    }
+    return open(name, BackendOptions.threads(engine.threads()), profile, err);
+  }
+
+  private static String names() {
+    return "%s or one of %s".formatted(AUTO, providers().stream().map(BackendProvider::name).toList());
+  }
+
   /** The provider of a name, which can run here. */
   static BackendProvider named(String name) {
-    List<BackendProvider> providers = providers();
-    BackendProvider provider = providers.stream().filter(candidate -> candidate.name().equals(name)).findFirst()
-        .orElseThrow(() -> new JqloraException(Kind.USAGE, "--backend: there is no backend %s; expected %s or one of %s"
-            .formatted(name, AUTO, providers.stream().map(BackendProvider::name).toList())));
+    BackendProvider provider = providers().stream().filter(candidate -> candidate.name().equals(name)).findFirst()
+        .orElseThrow(() -> new JqloraException(Kind.USAGE, "--backend: there is no backend %s; expected %s"
+            .formatted(name, names())));
     if (!provider.unavailable().isEmpty()) {
       throw new JqloraException(Kind.BACKEND, "backend %s cannot run here: %s".formatted(name, provider
           .unavailable()));

@@ -10,6 +10,7 @@ import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.llama.files.AtomicFile;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.OptionalInt;
 import java.util.function.IntFunction;
@@ -76,6 +77,8 @@ final class BenchCommand implements Runnable {
       write(Report.read(from));
       return;
     }
+    requireFolder("--json", json);
+    requireFolder("--markdown", markdown);
     if (!peers) {
       measure(null);
       return;
@@ -151,6 +154,18 @@ final class BenchCommand implements Runnable {
     }
     out().println(ReportText.summary(report));
     out().flush();
+  }
+
+  /** What was measured must not be lost to a misspelt path. */
+  private static void requireFolder(String option, @Nullable Path file) {
+    if (file == null) {
+      return;
+    }
+    Path folder = file.toAbsolutePath().getParent();
+    if (folder == null || !Files.isWritable(folder) || Files.isDirectory(file)) {
+      throw new JqloraException(Kind.USAGE,
+          "%s: %s cannot be written; expected a file in a folder that is there".formatted(option, file));
+    }
   }
 
   private int threads() {

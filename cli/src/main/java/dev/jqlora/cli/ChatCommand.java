@@ -49,18 +49,18 @@ final class ChatCommand implements Runnable {
 
   @Override
   public void run() {
-    int positions = positions(model.config().maxPositions());
     Template chosen = template.template().orElse(Template.EMPTY);
     Generator.Options options = new Generator.Options(sampling.sampling(), sampling.newTokens(), Set.of());
-    try (Tokenizer tokenizer = model.tokenizer();
-        Backend backend = model.openBackend();
-        LoadedModel loaded = model.load(backend, positions)) {
+    try (Backend backend = model.openBackend(); Tokenizer tokenizer = model.tokenizer()) {
+      int positions = positions(model.config().maxPositions());
       Set<Integer> stopIds = model.stopIds(tokenizer);
       if (template.template().isPresent()) {
         stopIds.add(chosen.endId(tokenizer));
       }
-      new Conversation(tokenizer, chosen, new Generator(loaded, positions), positions, new Generator.Options(options
-          .sampling(), options.maxNewTokens(), stopIds)).run();
+      try (LoadedModel loaded = model.load(backend, positions)) {
+        new Conversation(tokenizer, chosen, new Generator(loaded, positions), positions, new Generator.Options(options
+            .sampling(), options.maxNewTokens(), stopIds)).run();
+      }
     }
   }
 

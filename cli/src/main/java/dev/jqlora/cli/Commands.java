@@ -80,7 +80,8 @@ final class Commands {
     return root.setUsageHelpWidth(HELP_WIDTH).setUsageHelpAutoWidth(false)
         .setExecutionExceptionHandler((e, _, _) -> Failures.report(root.getErr(), e))
         .setParameterExceptionHandler((e, _) -> Failures.report(root.getErr(), e))
-        .setCaseInsensitiveEnumValuesAllowed(true).setAbbreviatedOptionsAllowed(false);
+        // A prompt may begin with @, which is no file of options.
+        .setExpandAtFiles(false).setCaseInsensitiveEnumValuesAllowed(true).setAbbreviatedOptionsAllowed(false);
   }
 
   private static String commandList(Help help, Map<String, List<CommandLine>> groups) {

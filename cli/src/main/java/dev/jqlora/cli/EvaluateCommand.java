@@ -106,16 +106,14 @@ final class EvaluateCommand implements Runnable {
     Optional<Recipe> recipe = model == null || !configurations.isEmpty()
         ? Optional.of(Recipe.read(configurations()))
         : Optional.empty();
-    try (StatusLine status = new StatusLine(output.err())) {
+    try (Backend opened = backend.open(); StatusLine status = new StatusLine(output.err())) {
       var display = new Display(status);
       recipe.ifPresent(known -> known.notices().forEach(display::notice));
       EvaluationSettings settings = settings(recipe, status, display);
-      try (Backend opened = backend.open()) {
-        EvaluationReport report = Evaluation.run(settings, opened, backend.memoryLimit(), display);
-        status.close();
-        output.print(EvaluationJson.of(report), () -> output.out().printf("%s%nWritten to %s%n",
-            EvaluationTable.of(report), folder));
-      }
+      EvaluationReport report = Evaluation.run(settings, opened, backend.memoryLimit(), display);
+      status.close();
+      output.print(EvaluationJson.of(report), () -> output.out().printf("%s%nWritten to %s%n",
+          EvaluationTable.of(report), folder));
     }
   }
 

@@ -48,7 +48,7 @@ final class GenerateCommand implements Runnable {
   public void run() {
     Generator.Options wanted = new Generator.Options(sampling.sampling(), sampling.newTokens(), Set.of());
     String text = TextInput.read(prompt, promptFile, output.err());
-    try (Tokenizer tokenizer = model.tokenizer(); Backend backend = model.openBackend()) {
+    try (Backend backend = model.openBackend(); Tokenizer tokenizer = model.tokenizer()) {
       int[] ids = template.template().map(chosen -> chosen.encodePrompt(tokenizer, List.of(text), template.system(
           chosen))).orElseGet(() -> tokenizer.encodeWithBos(text));
       int newTokens = sampling.newTokens(ids.length, model.config().maxPositions());

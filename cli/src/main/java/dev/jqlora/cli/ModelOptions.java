@@ -74,7 +74,10 @@ final class ModelOptions {
     return ids;
   }
 
+  /** To be called before anything of the model: it may have to be fetched, and these options may be wrong. */
   Backend openBackend() {
+    quantization.or(Quantization.NONE);
+    Optional.ofNullable(adapter).ifPresent(AdapterConfig::read);
     return backend.open();
   }
 

@@ -6,6 +6,7 @@ import dev.jqlora.llama.inference.LoadedModel;
 import dev.jqlora.llama.score.Perplexity;
 import dev.jqlora.llama.score.Scorer;
 import dev.jqlora.llama.tokenizer.Tokenizer;
+import dev.jqlora.training.evaluate.TextWindows;
 import java.nio.file.Path;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -39,13 +40,19 @@ final class PerplexityCommand implements Runnable {
 
   @Override
   public void run() {
-    Perplexity.Windows windows = windowOptions.windows().within(model.config().maxPositions());
+    TextWindows asked = windowOptions.windows();
+    String text = TextInput.read(null, file, output.err());
+    try (Backend backend = model.openBackend()) {
+      measure(text, asked.within(model.config().maxPositions()), backend);
+    }
+  }
+
+  private void measure(String text, Perplexity.Windows windows, Backend backend) {
     int[] ids;
     try (Tokenizer tokenizer = model.tokenizer()) {
-      ids = tokenizer.encodeWithBos(TextInput.read(null, file, output.err()));
+      ids = tokenizer.encodeWithBos(text);
     }
-    try (Backend backend = model.openBackend();
-        LoadedModel loaded = model.load(backend, windows.tokens());
+    try (LoadedModel loaded = model.load(backend, windows.tokens());
         StatusLine status = new StatusLine(output.err())) {
       Scorer scorer = new Scorer(loaded, Math.max(TOKENS_PER_RUN, windows.tokens()));
       Perplexity perplexity = Perplexity.of(ids, windows, scorer, tokens -> status.show(

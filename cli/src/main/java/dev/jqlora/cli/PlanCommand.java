@@ -9,6 +9,7 @@ import dev.jqlora.llama.config.KnownConfigs;
 import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.files.FileErrors;
 import dev.jqlora.llama.files.JsonObject;
+import dev.jqlora.llama.hub.HubModels;
 import dev.jqlora.llama.safetensors.Checkpoint;
 import dev.jqlora.training.config.TrainingArguments;
 import dev.jqlora.training.train.MemoryAdvice;
@@ -32,8 +33,8 @@ import picocli.CommandLine.Spec;
 
 /** Says what device memory a run takes, before anything is fetched or read. */
 @Command(name = "plan", description = "Show the device memory of a run to the byte, before any weight is read.", footer = {
-    "", "The model may be a folder, a config.json, or the name of a published one (llama-3-8b, llama-3-70b,",
-    "llama-3.1-8b, llama-3.2-1b, llama-3.2-3b); without --model it is the configuration's.",
+    "", "The model may be a folder, a config.json, a model that was fetched from the hub, or the name of a",
+    "published one (llama-3-8b, llama-3-70b, llama-3.1-8b, llama-3.2-1b, llama-3.2-3b); without --model it is the configuration's.",
     "No dataset is read: all sequences count as cutoff_len tokens long, the longest there may be.",
     "Training plans anew with the lengths of its data, so it never takes more.", "", "Examples:",
     "  jqlora plan configs/stage1_pretrain.yaml --device-memory 8GiB",
@@ -70,8 +71,7 @@ final class PlanCommand implements Runnable {
     if (tokens != null && tokens < 1) {
       throw new JqloraException(Kind.USAGE, "--tokens is %d; expected at least 1".formatted(tokens));
     }
-    try (Backend backend = Backends.open(arguments.engine().backend(),
-        BackendOptions.threads(arguments.engine().threads()), output.err())) {
+    try (Backend backend = Backends.open(arguments.engine(), false, output.err())) {
       RunShape run = shape(arguments, backend.products());
       MemoryPlanner planner = new MemoryPlanner(backend);
       Long limit = arguments.engine().deviceMemoryBytes();
@@ -110,9 +110,10 @@ final class PlanCommand implements Runnable {
     Optional<AdapterConfig> adapter = adapter(arguments);
     OptionalInt length = tokens == null ? OptionalInt.empty() : OptionalInt.of(tokens);
     String name = arguments.model().modelNameOrPath();
-    if (isCheckpoint(Path.of(name))) {
-      try (Checkpoint checkpoint = Checkpoint.open(Path.of(name))) {
-        return RunShape.of(arguments, LlamaConfig.read(Path.of(name)), Optional.of(checkpoint), adapter, length,
+    Optional<Path> folder = HubModels.local(name).filter(PlanCommand::isCheckpoint);
+    if (folder.isPresent()) {
+      try (Checkpoint checkpoint = Checkpoint.open(folder.get())) {
+        return RunShape.of(arguments, LlamaConfig.read(folder.get()), Optional.of(checkpoint), adapter, length,
             products);
       }
     }

@@ -2,6 +2,7 @@ package dev.jqlora.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.jqlora.llama.files.FileErrors;
+import dev.jqlora.llama.hub.HubModels;
 import dev.jqlora.llama.tokenizer.HuggingFaceTokenizer;
 import java.nio.file.Path;
 import java.util.stream.Collectors;
@@ -17,8 +18,8 @@ import picocli.CommandLine.Parameters;
     "Example:", "  jqlora tokenize --model models/Llama-3.2-1B \"How many tokens is this?\""})
 final class TokenizeCommand implements Runnable {
   @Option(names = {"-m",
-      "--model"}, paramLabel = "DIR", required = true, description = "The folder of a model or of a tokenizer alone.")
-  private Path model;
+      "--model"}, paramLabel = "DIR|NAME", required = true, description = "The folder of a model or of a tokenizer alone, or the name of a model that was fetched.")
+  private String model;
 
   @Parameters(arity = "0..1", paramLabel = "TEXT", description = "The text (default: the standard input).")
   private @Nullable String text;
@@ -34,7 +35,7 @@ final class TokenizeCommand implements Runnable {
 
   @Override
   public void run() {
-    try (HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.open(model)) {
+    try (HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.open(HubModels.local(model).orElse(Path.of(model)))) {
       String input = TextInput.read(text, file, output.err());
       int[] ids = withoutBos ? tokenizer.encode(input) : tokenizer.encodeWithBos(input);
       ObjectNode json = output.object().put("count", ids.length);

@@ -5,6 +5,7 @@ import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.llama.hub.HubModels;
 import dev.jqlora.training.config.IntervalStrategy;
+import dev.jqlora.training.config.ModelArguments;
 import dev.jqlora.training.config.ResumeFrom;
 import dev.jqlora.training.config.TrainerArguments;
 import dev.jqlora.training.config.TrainingArguments;
@@ -134,21 +135,22 @@ final class TrainCommand implements Callable<Integer> {
         memory.plannedBytes(), memory.countedBytes(), resident);
   }
 
+  private static Path model(ModelArguments model, PrintWriter err) {
+    try (StatusLine status = new StatusLine(err)) {
+      return HubModels.resolve(model.modelNameOrPath(), model.revision(), model.cacheDir(), model.hubToken(),
+          status::download);
+    }
+  }
+
   /** Runs one configuration, which may be a stage of the recipe; returns the exit code. */
   private int train(@Nullable Path file, List<String> overrides, @Nullable String stage, PrintWriter err) {
     boolean allowUnknownKeys = "1".equals(System.getenv("ALLOW_EXTRA_ARGS"));
     TrainingArguments arguments = TrainingArguments.readRun(file, overrides, allowUnknownKeys);
-    Path model;
-    try (StatusLine status = new StatusLine(err)) {
-      model = HubModels.resolve(arguments.model().modelNameOrPath(), arguments.model().revision(),
-          arguments.model().cacheDir(), arguments.model().hubToken(), status::download);
-    }
     try (
-        Backend backend = Backends.open(arguments.engine().backend(),
-            BackendOptions.threads(arguments.engine().threads()), profile, err);
+        Backend backend = Backends.open(arguments.engine(), profile, err);
         StopSignals stop = StopSignals.listen();
         TrainingDisplay display = new TrainingDisplay(err, arguments.engine().quiet(), stop)) {
-      Trainer.Result result = Trainer.run(arguments, model, backend, display);
+      Trainer.Result result = Trainer.run(arguments, model(arguments.model(), err), backend, display);
       stopAsked = stop.requested();
       display.close();
       if (result.interrupted()) {

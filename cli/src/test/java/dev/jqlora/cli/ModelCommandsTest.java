@@ -158,6 +158,33 @@ class ModelCommandsTest {
         """, Shell.run("tokenize", "--model", model(), "--no-bos", "Once upon a time").succeeded().out());
   }
 
+  /** A text is a text, and names no file of options. */
+  @Test
+  void aTextMayBeginWithAnAtSign() throws IOException {
+    for (String text : List.of("@@ x", "@" + file("--no-bos"), "@" + folder)) {
+      assertEquals(Shell.run("tokenize", "--model", model(), "--json", "--file", file(text).toString()).json(),
+          Shell.run("tokenize", "--model", model(), "--json", text).json(), text);
+    }
+  }
+
+  /** Otherwise sixteen gigabytes are fetched before a misspelt option is told; nothing is fetched here, so 8 would be told. */
+  @Test
+  void optionsAreLookedAtBeforeAModelIsFetched() {
+    for (String command : List.of("generate", "chat", "perplexity")) {
+      String[] words = {command, "--model", "nobody/no-model"};
+      Shell.runWithInput("x", with(new String[]{"--backend", "gpu"}, words)).failed(2, "no backend gpu");
+      Shell.runWithInput("x", with(new String[]{"--quantization-bit", "8"}, words)).failed(2, "expected 4");
+      Shell.runWithInput("x", with(new String[]{"--device-memory", "lots"}, words)).failed(2, "--device-memory");
+      Shell.runWithInput("x", with(new String[]{"--adapter", folder.toString()}, words)).failed(5, folder.toString());
+    }
+  }
+
+  @Test
+  void benchLooksAtItsFilesBeforeItMeasures() {
+    Shell.run("bench", "--quick", "--json", folder.resolve("absent/x.json").toString()).failed(2, "--json", "absent");
+    Shell.run("bench", "--quick", "--markdown", folder.toString()).failed(2, "--markdown");
+  }
+
   @Test
   void chatAnswersLineByLine() {
     String[] chat = {"chat", "--model", model(), "--temperature", "0", "--max-new-tokens", "8"};

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -33,6 +34,16 @@ class TrainCommandTest {
     Shell.run("train", yaml, "--lora_rnk", "4").failed(3, "lora_rnk", "lora_rank");
     Shell.run("train", yaml, "--threads", "many").failed(3, "threads", "many");
     Shell.run("train", yaml, "--threads=0").failed(3, "threads", "0");
+  }
+
+  @Test
+  void aBackendThatIsNotThereIsAWrongConfiguration() {
+    String[] run = {"train", yaml, "do_train=true", "stage=pt", "dataset=d", "model_name_or_path=nobody/no-model"};
+    Shell.run(Stream.concat(Stream.of(run), Stream.of("backend=gpu")).toArray(String[]::new)).failed(3,
+        "backend is \"gpu\"", "cpu");
+    run[0] = "plan";
+    Shell.run(Stream.concat(Stream.of(run), Stream.of("backend=gpu")).toArray(String[]::new)).failed(3,
+        "backend is \"gpu\"");
   }
 
   @Test
