@@ -2,15 +2,20 @@ package dev.jqlora.engine.graph;
 
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 
 /** Appends nodes to a graph, inferring and checking their types as it goes. */
 public final class GraphBuilder {
   private final List<Value> inputs = new ArrayList<>();
   private final List<Node> nodes = new ArrayList<>();
+  /** The values that were made here, by identity: those of another builder have the same ids. */
+  private final Set<Value> own = Collections.newSetFromMap(new IdentityHashMap<>());
   private String scope = "";
   private int nextId;
 
@@ -36,6 +41,7 @@ public final class GraphBuilder {
   }
 
   private Node append(Op op, List<Value> arguments, String nodeScope) {
+    arguments.forEach(this::checkOwn);
     List<TensorType> types;
     try {
       types = op.infer(Node.types(arguments));
@@ -52,7 +58,15 @@ public final class GraphBuilder {
   }
 
   private Value value(TensorType type, String name) {
-    return new Value(nextId++, type, name);
+    Value value = new Value(nextId++, type, name);
+    own.add(value);
+    return value;
+  }
+
+  private void checkOwn(Value value) {
+    if (!own.contains(value)) {
+      throw new IllegalArgumentException("%s (%s) is a value of another graph".formatted(value, value.name()));
+    }
   }
 
   /** Runs the body with the scope extended by a name. */
@@ -117,6 +131,7 @@ public final class GraphBuilder {
    * are new. Autodiff makes a Repeat save what its gradient needs in this way.
    */
   public Node widen(Node node, Op op, List<Value> arguments) {
+    arguments.forEach(this::checkOwn);
     int index = nodes.indexOf(node);
     List<TensorType> types = op.infer(Node.types(arguments));
     List<Value> outputs = new ArrayList<>(node.outputs());
@@ -130,6 +145,7 @@ public final class GraphBuilder {
 
   /** The graph of what the outputs depend on: inputs all stay, nodes that nothing uses go. */
   public Graph build(List<Value> outputs) {
+    outputs.forEach(this::checkOwn);
     Graph graph = DeadCode.remove(new Graph(inputs, nodes, outputs));
     Verifier.check(graph);
     return graph;
