@@ -3,6 +3,7 @@ package dev.jqlora.engine.graph;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * Runs a body {@code count} times: over decoder layers, or over blocks of tokens.
@@ -44,6 +45,8 @@ public record Repeat(int count, Graph body, int carried, int stacked, boolean re
         .toList();
     List<Value> innerShared = shared.stream().map(value -> inner.input(value.name(), value.type())).toList();
     Result result = body.build(inner, index, innerCarried, slices, innerShared);
+    ShapeException.check(result.carried().size() == carried.size(),
+        "Repeat: the body must return %d carried values, got %d", carried.size(), result.carried().size());
     List<Value> outputs = new ArrayList<>(result.carried());
     outputs.addAll(result.stacked());
     Repeat repeat = new Repeat(count, inner.build(outputs), carried.size(), stacked.size(), false, save);
@@ -122,7 +125,7 @@ public record Repeat(int count, Graph body, int carried, int stacked, boolean re
 
   @Override
   public String toString() {
-    return "Repeat[count=%d, carried=%d, stacked=%d, reverse=%s, save=%s]".formatted(count, carried, stacked, reverse,
-        save);
+    return String.format(Locale.ROOT, "Repeat[count=%d, carried=%d, stacked=%d, reverse=%s, save=%s]", count, carried,
+        stacked, reverse, save);
   }
 }
