@@ -39,7 +39,7 @@ public final class Autodiff {
    *
    * @param loss a scalar
    * @param wanted the values to differentiate by
-   * @param accumulated for some of them, a value of the same type that their gradient is added to
+   * @param accumulated for some of them, which no node computes, a value of the same type that their gradient is added to
    * @return one gradient per wanted value, zeros where the loss does not depend on it
    */
   public static List<Value> gradients(GraphBuilder builder, Value loss, List<Value> wanted,
@@ -55,6 +55,7 @@ public final class Autodiff {
   public static List<Value> gradients(GraphBuilder builder, Map<Value, Value> seeds, List<Value> wanted,
       Map<Value, Value> accumulated) {
     List<Node> forward = builder.nodes();
+    accumulated.forEach((value, sum) -> checkAccumulated(forward, value, sum));
     Autodiff pass = new Autodiff(builder, active(forward, wanted));
     pass.gradients.putAll(accumulated);
     seeds.forEach(pass::accumulate);
@@ -70,6 +71,20 @@ public final class Autodiff {
       result.add(gradient == null ? builder.apply(new Fill(value.type(), 0)) : gradient);
     }
     return result;
+  }
+
+  /** What a computed value's sum begins with would flow on to what it is computed from. */
+  private static void checkAccumulated(List<Node> forward, Value value, Value sum) {
+    if (!sum.type().equals(value.type())) {
+      throw new IllegalArgumentException("the gradient by %s, %s, cannot be added to %s".formatted(value.name(),
+          value.type(), sum.type()));
+    }
+    for (Node node : forward) {
+      if (node.outputs().contains(value)) {
+        throw new IllegalArgumentException("the gradient by %s cannot be accumulated: %s computes it".formatted(value,
+            node.label()));
+      }
+    }
   }
 
   /** The values that depend on a wanted one. */
