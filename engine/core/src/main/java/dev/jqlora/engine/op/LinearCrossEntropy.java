@@ -1,5 +1,6 @@
 package dev.jqlora.engine.op;
 
+import dev.jqlora.engine.graph.Array64;
 import dev.jqlora.engine.graph.Composite;
 import dev.jqlora.engine.graph.Cost;
 import dev.jqlora.engine.graph.Differentiable;
@@ -13,16 +14,18 @@ import dev.jqlora.engine.tensor.TensorType;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The output head and its loss in one op, so that a kernel can go through blocks of rows and never hold all logits:
  * {@code logits = x · wᵀ}, {@code nll[i] = ln Σ exp(logits[i]) - logits[i][labels[i]]}, 0 where the label is
- * {@value #IGNORED}; {@code loss = Σ nll}. With {@code inputGradient} and {@code weightGradient} it also gives the loss's
- * gradients by x and w from the same logits, which is cheaper than computing them again later.
+ * negative, as {@value #IGNORED} is; {@code loss = Σ nll}. With {@code inputGradient} and {@code weightGradient} it also
+ * gives the loss's gradients by x and w from the same logits, which is cheaper than computing them again later.
  *
- * <p>Inputs: x F32 {@code [n, width]}, w F32, BF16 or F16 {@code [vocab, width]}, labels I32 {@code [n]}. Outputs: loss F32
- * scalar, nll F32 {@code [n]}, then dx like x and dw F32 like w where asked for.
+ * <p>Inputs: x F32 {@code [n, width]}, w F32, BF16 or F16 {@code [vocab, width]}, labels I32 {@code [n]}: any
+ * negative label is ignored; others must be below vocab. Outputs: loss F32 scalar, nll F32 {@code [n]}, then dx like x and dw
+ * F32 like w where asked for.
  */
 public record LinearCrossEntropy(boolean inputGradient, boolean weightGradient) implements Composite, Differentiable {
   /** The label of a row that has no target. */
@@ -89,6 +92,16 @@ public record LinearCrossEntropy(boolean inputGradient, boolean weightGradient) 
   }
 
   @Override
+  public void check(List<Array64> inputs) {
+    int vocab = inputs.get(1).shape().dim(0);
+    for (double label : inputs.get(2).data()) {
+      if (label >= vocab) {
+        throw new IllegalArgumentException("label %d is not among the %d ids".formatted((long) label, vocab));
+      }
+    }
+  }
+
+  @Override
   public List<@Nullable Value> gradient(Gradient gradient) {
     Value dx = gradient.needs(0) ? scaled(gradient, inputGradient, 2) : null;
     Value dw = gradient.needs(1) ? scaled(gradient, weightGradient, inputGradient ? 3 : 2) : null;
@@ -98,8 +111,8 @@ public record LinearCrossEntropy(boolean inputGradient, boolean weightGradient) 
   /** The gradient that an output holds, times that of the loss. */
   static Value scaled(Gradient gradient, boolean there, int output) {
     String name = gradient.node().op().name();
-    if (gradient.outputGradients().get(1) != null) {
-      throw new IllegalStateException(name + ": differentiate by the loss, not by nll");
+    if (gradient.outputGradients().stream().skip(1).anyMatch(Objects::nonNull)) {
+      throw new IllegalStateException(name + ": differentiate by the loss, not by its other outputs");
     }
     if (!there) {
       throw new IllegalStateException(name + ": a gradient is wanted that the op was not asked to give");

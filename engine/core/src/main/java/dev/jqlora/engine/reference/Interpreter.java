@@ -1,6 +1,7 @@
 package dev.jqlora.engine.reference;
 
 import dev.jqlora.engine.graph.Array64;
+import dev.jqlora.engine.graph.Composite;
 import dev.jqlora.engine.graph.Graph;
 import dev.jqlora.engine.graph.Node;
 import dev.jqlora.engine.graph.Primitive;
@@ -32,6 +33,9 @@ public final class Interpreter {
   }
 
   public List<Array64> run(Graph graph, List<Array64> inputs) {
+    if (inputs.size() != graph.inputs().size()) {
+      throw new IllegalArgumentException("graph has " + graph.inputs().size() + " inputs, got " + inputs.size());
+    }
     Map<Value, Array64> values = new HashMap<>();
     for (int i = 0; i < inputs.size(); i++) {
       Value input = graph.inputs().get(i);
@@ -55,6 +59,9 @@ public final class Interpreter {
   private List<Array64> evaluate(Node node, List<Array64> inputs) {
     if (node.op() instanceof Repeat repeat) {
       return repeat(repeat, inputs);
+    }
+    if (node.op() instanceof Composite composite) {
+      composite.check(inputs);
     }
     Optional<Graph> parts = Decomposition.of(node);
     if (parts.isPresent()) {

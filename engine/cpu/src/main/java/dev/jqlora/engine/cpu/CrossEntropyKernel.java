@@ -39,6 +39,7 @@ final class CrossEntropyKernel {
         }
         return;
       }
+      checkLabel(label, width);
       long at = address(logits, first, width);
       double logSumExp = logSumExp(at, width);
       FloatMemory.set(nll, row, (float) (logSumExp - FloatMemory.get(logits, first + label)));
@@ -47,6 +48,12 @@ final class CrossEntropyKernel {
         FloatMemory.set(logits, first + label, FloatMemory.get(logits, first + label) - 1f);
       }
     });
+  }
+
+  private static void checkLabel(int label, int width) {
+    if (label >= width) {
+      throw new IllegalArgumentException("label %d is not among the %d ids".formatted(label, width));
+    }
   }
 
   /** In place. */

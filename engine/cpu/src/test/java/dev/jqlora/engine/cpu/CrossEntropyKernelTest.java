@@ -1,6 +1,8 @@
 package dev.jqlora.engine.cpu;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -50,6 +52,18 @@ class CrossEntropyKernelTest {
         return nll.floats();
       });
       Kernels.assertClose(Arrays.copyOf(expected, ROWS), nllOnly, 1e-6, 10);
+    }
+  }
+
+  @Test
+  void aLabelBeyondTheRowIsRefused() {
+    try (Workers workers = new Workers(1)) {
+      Guarded logits = Guarded.of(new float[2 * 8]);
+      IllegalArgumentException thrown = assertThrows(IllegalArgumentException.class,
+          () -> CrossEntropyKernel.lossAndGradient(workers, logits.data(), MemorySegment.ofArray(new int[]{8, -1}), 2,
+              8, Guarded.output(2).data(), true));
+      assertEquals("label 8 is not among the 8 ids", thrown.getMessage());
+      assertArrayEquals(new float[2 * 8], logits.floats());
     }
   }
 
