@@ -107,9 +107,11 @@ public record MatMul(boolean transposeA, boolean transposeB, DType dtype)
     Value dc = gradient.of(0);
     Value da = null;
     if (gradient.needs(0)) {
-      // A frozen b may be stored in 16 bits, and only a right operand may be: so dc stands on the left.
+      // A frozen b may be stored in F16, and only a right operand may be: so dc stands on the left, or b is cast.
       da = transposeA
-          ? builder.apply(new MatMul(transposeB, true, a.type().dtype()), b, dc)
+          ? builder.apply(new MatMul(transposeB, true, a.type().dtype()), b.type().dtype() == DType.F16
+              ? builder.apply(new Cast(DType.F32), b)
+              : b, dc)
           : builder.apply(new MatMul(false, !transposeB, a.type().dtype()), dc, b);
     }
     Value db = null;

@@ -65,6 +65,9 @@ public record Rope(int headDim, boolean inverse) implements Composite, Different
 
   @Override
   public List<@Nullable Value> gradient(Gradient gradient) {
+    if (gradient.needs(2) || gradient.needs(3)) {
+      throw new IllegalStateException("Rope: the tables have no gradient");
+    }
     return Arrays.asList(gradient.builder().apply(new Rope(headDim, !inverse), gradient.of(0), gradient.input(1),
         gradient.input(2), gradient.input(3)), null, null, null);
   }
