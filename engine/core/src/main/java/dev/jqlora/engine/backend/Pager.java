@@ -3,10 +3,12 @@ package dev.jqlora.engine.backend;
 import dev.jqlora.engine.backend.PageTable.Page;
 import dev.jqlora.engine.plan.Operand;
 import java.util.Collection;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
@@ -108,7 +110,10 @@ public final class Pager {
     }
   }
 
-  /** Brings pages into the pool, for use together until the next call. */
+  /**
+   * Brings pages into the pool, for use together until the next call. Where a copy fails, those that are not in yet are as
+   * they were: on the host.
+   */
   void bring(Set<Page> wanted) {
     Set<Page> missing = new LinkedHashSet<>();
     for (Page page : wanted) {
@@ -119,17 +124,29 @@ public final class Pager {
         resident.putLast(page, place);
       }
     }
+    try {
+      placeMissing(missing, wanted);
+      for (Iterator<Page> rest = missing.iterator(); rest.hasNext(); rest.remove()) {
+        moveIn(rest.next());
+      }
+    } finally {
+      // Pages that have a place but not yet their bytes: none, unless something failed.
+      missing.forEach(this::remove);
+    }
+  }
+
+  /** Gives each missing page a place; all that are wanted are missing where they had to make room for each other. */
+  private void placeMissing(Set<Page> missing, Set<Page> wanted) {
     for (Page page : List.copyOf(missing)) {
       long offset = makeRoom(page, wanted);
       if (offset < 0) {
         evictAll();
-        placeCompactly(wanted, false);
         missing.addAll(wanted);
-        break;
+        placeCompactly(wanted, false);
+        return;
       }
       place(page, new Resident(offset, false));
     }
-    missing.forEach(this::moveIn);
   }
 
   /** The lowest free place for a page, made by evictions if need be; -1 where only wanted pages are left to evict. */
@@ -169,15 +186,22 @@ public final class Pager {
     byOffset.put(place.offset(), page);
   }
 
+  private void remove(Page page) {
+    Resident place = resident.remove(page);
+    if (place != null) {
+      byOffset.remove(place.offset());
+    }
+  }
+
   private void moveIn(Page page) {
     long start = System.nanoTime();
     mover.moveIn(page, offset(page).orElseThrow());
     counts = counts.movedIn(page.bytes(), System.nanoTime() - start);
   }
 
+  /** Where the copy fails, the page stays: its bytes are nowhere else. */
   private void evict(Page page) {
-    Resident place = resident.remove(page);
-    byOffset.remove(place.offset());
+    Resident place = Objects.requireNonNull(resident.get(page));
     if (place.dirty()) {
       long start = System.nanoTime();
       mover.moveOut(page, place.offset());
@@ -185,5 +209,6 @@ public final class Pager {
     } else {
       mover.drop(page);
     }
+    remove(page);
   }
 }
