@@ -39,7 +39,7 @@ public abstract class AccountedSession implements Session {
     return run;
   }
 
-  /** Makes the zeroed memory of a state. */
+  /** Makes the zeroed memory of a state. Where that fails, the books forget the state. */
   protected abstract void make(String state, TensorType type);
 
   /** Overwrites bytes that are within a state. */
@@ -49,7 +49,7 @@ public abstract class AccountedSession implements Session {
   protected abstract void copyOut(String state, long offset, MemorySegment target);
 
   /**
-   * Makes ready to run a plan.
+   * Makes ready to run a plan. Where that fails, the books forget the plan; the programs before it must run as they did.
    *
    * @param larger whether the plan's arena is larger than all before it
    */
@@ -63,7 +63,12 @@ public abstract class AccountedSession implements Session {
   @Override
   public final void allocate(String state, TensorType type) {
     account.allocate(state, type);
-    make(state, type);
+    try {
+      make(state, type);
+    } catch (RuntimeException | Error e) {
+      account.undoAllocate(state);
+      throw e;
+    }
   }
 
   @Override
@@ -87,7 +92,13 @@ public abstract class AccountedSession implements Session {
   public final Executable compile(Program program) {
     account.checkStates(program);
     Plan plan = Planner.plan(program, capabilities);
-    return executable(plan, account.reserveArena(plan));
+    boolean larger = account.reserveArena(plan);
+    try {
+      return executable(plan, larger);
+    } catch (RuntimeException | Error e) {
+      account.undoReserveArena(plan);
+      throw e;
+    }
   }
 
   @Override

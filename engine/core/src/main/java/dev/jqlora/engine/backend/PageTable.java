@@ -69,6 +69,15 @@ public final class PageTable {
     totals.merge(pool, pages * cut.getFirst().deviceBytes(), Long::sum);
   }
 
+  /** Strikes out a state. */
+  void remove(String state) {
+    List<Page> cut = Objects.requireNonNull(states.remove(state), state);
+    all.removeAll(cut);
+    DType pool = Objects.requireNonNull(poolOf.remove(state));
+    long bytes = cut.size() * cut.getFirst().deviceBytes();
+    totals.computeIfPresent(pool, (_, total) -> total == bytes ? null : Long.valueOf(total - bytes));
+  }
+
   /** The pools that have pages. */
   public Set<DType> pools() {
     return totals.keySet();

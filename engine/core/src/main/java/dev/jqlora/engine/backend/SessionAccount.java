@@ -63,12 +63,24 @@ public final class SessionAccount {
     residentBytes = bytes;
   }
 
+  /** Strikes out the state that was entered last, and not in pages: its memory could not be made. */
+  void undoAllocate(String state) {
+    states.remove(state);
+    resident.removeLast();
+    residentBytes = rules.residentBytes(resident, pages, plans);
+  }
+
   /** Enters a new state in pages; see {@link Session#allocatePaged}. */
   public void allocatePaged(String state, TensorType type, int pageCount) {
     checkNew(state);
     pages.add(state, type, pageCount);
+    try {
+      residentBytes = rules.residentBytes(resident, pages, plans);
+    } catch (RuntimeException | Error e) {
+      pages.remove(state);
+      throw e;
+    }
     states.put(state, type);
-    residentBytes = rules.residentBytes(resident, pages, plans);
   }
 
   private void checkNew(String state) {
@@ -136,6 +148,14 @@ public final class SessionAccount {
     programBytes += own;
     leastPools = least;
     return larger;
+  }
+
+  /** Strikes out the program that was entered last: it could not be made ready to run. */
+  void undoReserveArena(Plan plan) {
+    plans.removeLast();
+    residentBytes = rules.residentBytes(resident, pages, plans);
+    programBytes -= rules.programBytes(plan, pages);
+    leastPools = pages.workingSets(plans);
   }
 
   /** Throws IllegalArgumentException unless a run was given what the plan asks for. */

@@ -90,11 +90,26 @@ final class CpuSession extends AccountedSession {
   protected Executable executable(Plan plan, boolean larger) {
     pages.fit();
     if (larger) {
-      scratch.close();
-      scratch = memory.region();
-      arena = scratch.allocate(plan.arenaBytes());
+      enlargeArena(plan.arenaBytes());
     }
     return new CpuExecutable(plan);
+  }
+
+  /**
+   * Makes a larger arena instead of the one there is, of which nothing is worth keeping between runs. Not beside it: planning
+   * counts one. So where there is no memory for the larger, the programs before it get one as it was.
+   */
+  private void enlargeArena(long bytes) {
+    long before = arena.byteSize();
+    scratch.close();
+    scratch = memory.region();
+    arena = MemorySegment.NULL;
+    try {
+      arena = scratch.allocate(bytes);
+    } catch (RuntimeException | Error e) {
+      arena = scratch.allocate(before);
+      throw e;
+    }
   }
 
   @Override
