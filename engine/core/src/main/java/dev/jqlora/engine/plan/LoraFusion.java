@@ -75,6 +75,10 @@ final class LoraFusion {
     if (base == null || !(base.op() instanceof Nf4Linear(var weight))) {
       return Optional.empty();
     }
+    // A LoraLinear's x may be of another width than what its base is computed from; the fused op has one width for both.
+    if (!node.inputs().get(1).type().equals(base.inputs().getFirst().type())) {
+      return Optional.empty();
+    }
     return instead(node, new Nf4LoraLinear(weight, lora.scale()), base.inputs(), node.inputs().subList(1, 4));
   }
 

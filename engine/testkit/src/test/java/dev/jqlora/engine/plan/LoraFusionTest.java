@@ -117,6 +117,19 @@ class LoraFusionTest {
     assertEquals(graph.dump(), lowered(graph, false).dump());
   }
 
+  /** LoraLinear may have another input than the base, of another width; the fused op has one width. */
+  @Test
+  void anAdapterOfAnotherWidthIsNotFused() {
+    GraphBuilder builder = new GraphBuilder();
+    List<Value> product = new ArrayList<>(List.of(builder.input("x", TensorType.f32(5, WIDTH))));
+    WEIGHT.types().forEach(type -> product.add(builder.input("w", type)));
+    Value base = builder.applyAll(new Nf4Linear(WEIGHT), product).getFirst();
+    Value y = builder.apply(new LoraLinear(2), base, builder.input("z", TensorType.f32(5, 2 * WIDTH)),
+        builder.input("a", TensorType.f32(RANK, 2 * WIDTH)), builder.input("b", TensorType.f32(WIDTH, RANK)));
+    Graph graph = builder.build(List.of(y));
+    assertEquals(graph.dump(), lowered(graph, true).dump());
+  }
+
   @Test
   void theBodyOfARepeatIsFusedToo() {
     GraphBuilder builder = new GraphBuilder();
