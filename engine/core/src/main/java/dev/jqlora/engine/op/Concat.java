@@ -18,7 +18,7 @@ public record Concat(int axis, int parts) implements Primitive, Differentiable {
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, parts);
     TensorType first = inputs.getFirst();
-    int extent = 0;
+    long extent = 0;
     for (TensorType type : inputs) {
       ShapeException.check(
           axis >= 0 && axis < first.shape().rank() && type.dtype() == first.dtype()
@@ -27,7 +27,9 @@ public record Concat(int axis, int parts) implements Primitive, Differentiable {
           "Concat: %s does not fit %s along axis %d", type, first, axis);
       extent += type.shape().dim(axis);
     }
-    return List.of(first.withShape(Slice.extent(first.shape(), axis, extent)));
+    ShapeException.check(extent <= Integer.MAX_VALUE, "Concat: %d elements along axis %d are more than an axis holds",
+        extent, axis);
+    return List.of(first.withShape(Slice.extent(first.shape(), axis, (int) extent)));
   }
 
   @Override

@@ -22,8 +22,11 @@ public record Nf4Absmax() implements Primitive {
     ShapeException.dtype(name(), "codes", inputs.get(0), DType.U8);
     ShapeException.rank(name(), "codes", inputs.get(0), 1);
     int blocks = inputs.get(0).shape().dim(0);
+    ShapeException.dtype(name(), "map", inputs.get(1), DType.F32);
     ShapeException.shape(name(), "map", inputs.get(1), Shape.of(DynamicMap.SIZE));
+    ShapeException.dtype(name(), "nested absmax", inputs.get(2), DType.F32);
     ShapeException.shape(name(), "nested absmax", inputs.get(2), Shape.of((int) Blockwise8bit.blocks(blocks)));
+    ShapeException.dtype(name(), "offset", inputs.get(3), DType.F32);
     ShapeException.shape(name(), "offset", inputs.get(3), Shape.SCALAR);
     return List.of(TensorType.f32(blocks));
   }

@@ -12,6 +12,10 @@ import java.util.List;
  * a byte, the first in the high half. Inputs: codes U8, absmax F32. Output F32 {@code [out, in]}.
  */
 public record Nf4Dequantize(int out, int in, int blockSize) implements Primitive {
+  public Nf4Dequantize {
+    Nf4.checkBlockSize(blockSize);
+  }
+
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 2);

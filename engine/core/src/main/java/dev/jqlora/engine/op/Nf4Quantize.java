@@ -19,6 +19,10 @@ import java.util.List;
  * rounded up. Where x is not finite, neither is its block's absmax, and the codes are of no use.
  */
 public record Nf4Quantize(int blockSize) implements Primitive {
+  public Nf4Quantize {
+    Nf4.checkBlockSize(blockSize);
+  }
+
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 1);

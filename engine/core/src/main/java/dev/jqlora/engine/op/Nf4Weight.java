@@ -16,6 +16,10 @@ import java.util.List;
  * Blocks run over the flattened matrix; counts are rounded up.
  */
 public record Nf4Weight(int out, int in, int blockSize, boolean nested) {
+  public Nf4Weight {
+    Nf4.checkBlockSize(blockSize);
+  }
+
   public int inputs() {
     return nested ? 5 : 2;
   }

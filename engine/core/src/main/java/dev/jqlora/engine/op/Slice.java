@@ -20,7 +20,7 @@ public record Slice(int axis, int start, int size) implements Primitive, Differe
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 1);
     Shape shape = inputs.getFirst().shape();
-    ShapeException.check(axis >= 0 && axis < shape.rank() && start >= 0 && size >= 0 && start + size <= shape.dim(axis),
+    ShapeException.check(axis >= 0 && axis < shape.rank() && start >= 0 && size >= 0 && size <= shape.dim(axis) - start,
         "Slice: axis %d from %d, %d long, is not within %s", axis, start, size, inputs.getFirst());
     return List.of(inputs.getFirst().withShape(extent(shape, axis, size)));
   }

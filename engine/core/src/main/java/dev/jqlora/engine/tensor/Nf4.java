@@ -98,7 +98,8 @@ public final class Nf4 {
     return new Quantized(new Nf4Tensor(source.type().shape(), blockSize, codes, new Absmax.Plain(absmax)), nonFinite);
   }
 
-  static void checkBlockSize(int blockSize) {
+  /** Throws IllegalArgumentException unless blocks may be of that size. */
+  public static void checkBlockSize(int blockSize) {
     if (blockSize < 32 || blockSize > 4096 || Integer.bitCount(blockSize) != 1) {
       throw new IllegalArgumentException("NF4 block size is a power of two from 32 to 4096, not " + blockSize);
     }

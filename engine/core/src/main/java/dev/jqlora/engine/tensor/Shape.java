@@ -41,10 +41,17 @@ public record Shape(List<Integer> dims) {
     return last() == 0 ? 0 : elements() / last();
   }
 
+  /** Number of elements; throws ArithmeticException where a long cannot tell it. */
   public long elements() {
+    if (dims.contains(0)) {
+      return 0;
+    }
     long elements = 1;
     for (int dim : dims) {
-      elements = Math.multiplyExact(elements, dim);
+      if (elements > Long.MAX_VALUE / dim) {
+        throw new ArithmeticException("too many elements in shape " + this);
+      }
+      elements *= dim;
     }
     return elements;
   }
