@@ -21,7 +21,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
-/** The interpreter behind the backend contract: every op, in float64, rounded to the element type only in states. */
+/**
+ * The interpreter behind the backend contract: every op, in float64, rounded to the element type in states and in what is
+ * fetched; within a program only where an op says so.
+ */
 public final class ReferenceBackend implements Backend {
   @Override
   public String name() {
@@ -47,7 +50,7 @@ public final class ReferenceBackend implements Backend {
   public void close() {}
 
   private final class ReferenceSession extends AccountedSession {
-    private final Arena arena = Arena.ofConfined();
+    private final Arena arena = Arena.ofShared();
     private final Map<String, Tensor> states = new HashMap<>();
 
     ReferenceSession(long limit) {
