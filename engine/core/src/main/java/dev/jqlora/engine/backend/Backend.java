@@ -34,7 +34,7 @@ public interface Backend extends Capabilities, MemoryRules, AutoCloseable {
   /**
    * Opens a session.
    *
-   * @param memoryLimitBytes the most device memory that states and arena may take together
+   * @param memoryLimitBytes the most device memory that states, programs and pages may take together
    */
   Session open(long memoryLimitBytes);
 

@@ -13,7 +13,7 @@ public interface Executable {
    * Runs the program once.
    *
    * @param feeds one tensor of the right type for each feed
-   * @return the fetched tensors, in memory that the next run may overwrite
+   * @return the fetched tensors, in memory that is theirs until the session is next asked for anything
    */
   Map<String, Tensor> run(Map<String, Tensor> feeds);
 

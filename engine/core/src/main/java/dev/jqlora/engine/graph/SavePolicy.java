@@ -18,7 +18,7 @@ public enum SavePolicy {
   ROUNDED(_ -> false),
   /** Besides, what is small and dear to compute again: the outputs of attention, whose work grows with the length squared. */
   ATTENTION(node -> node.op().worthSaving()),
-  /** All that the gradient reads: no recomputation. */
+  /** All that the gradient reads is saved, but for what Repeats within the body save for their own gradients. */
   EVERYTHING(_ -> true);
 
   private final Predicate<Node> saves;

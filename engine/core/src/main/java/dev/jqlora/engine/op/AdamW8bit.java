@@ -13,9 +13,9 @@ import java.util.List;
 /**
  * One step of AdamW whose moments are 8-bit codes with one F32 absmax per block of 256 (Dettmers et al. 2021, arXiv
  * 2110.02861), by the rules of bitsandbytes' CPU operator, in float32 as {@link BlockwiseAdamW} does it. The parameter is
- * {@code count} tensors stacked; blocks start anew at each.
+ * {@code count} tensors of one size, one behind another in whatever shape; blocks start anew at each.
  *
- * <p>Inputs: parameter and gradient F32 {@code [count, ...]}; codes1 U8 like them and absmax1 F32
+ * <p>Inputs: parameter and gradient F32 of one shape; codes1 U8 like them and absmax1 F32
  * {@code [count, blocks]}; codes2 and absmax2 likewise; rates F32 {@code [3]} and scale F32 scalar as in {@link AdamW}.
  * Outputs: parameter, codes1, absmax1, codes2, absmax2.
  */

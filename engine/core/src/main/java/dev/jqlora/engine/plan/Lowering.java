@@ -21,10 +21,9 @@ import java.util.Set;
  * error that lists all that is missing.
  *
  * @param graph ops with kernels, Repeat and Reshape only
- * @param nativeNodes nodes that were there before and stay
  * @param decomposedNodes nodes that were replaced
  */
-public record Lowering(Graph graph, int nativeNodes, int decomposedNodes) {
+public record Lowering(Graph graph, int decomposedNodes) {
   /** An op has neither a kernel nor a decomposition that has. */
   public static final class MissingKernelException extends RuntimeException {
     private static final long serialVersionUID = 1L;
@@ -48,13 +47,12 @@ public record Lowering(Graph graph, int nativeNodes, int decomposedNodes) {
     if (!lowerer.missing.isEmpty()) {
       throw new MissingKernelException(lowerer.missing);
     }
-    return new Lowering(lowered, lowerer.nativeNodes, lowerer.decomposedNodes);
+    return new Lowering(lowered, lowerer.decomposedNodes);
   }
 
   private static final class Lowerer {
     private final Capabilities capabilities;
     private final Set<String> missing = new LinkedHashSet<>();
-    private int nativeNodes;
     private int decomposedNodes;
 
     Lowerer(Capabilities capabilities) {
@@ -88,7 +86,6 @@ public record Lowering(Graph graph, int nativeNodes, int decomposedNodes) {
       }
       switch (capabilities.supports(node)) {
         case Support.Native _ -> {
-          nativeNodes++;
           return builder.copy(node, inputs);
         }
         case Support.Unsupported(String reason) -> {
