@@ -39,7 +39,8 @@ public final class Autodiff {
    *
    * @param loss a scalar
    * @param wanted the values to differentiate by
-   * @param accumulated for some of them, which no node computes, a value of the same type that their gradient is added to
+   * @param accumulated for some of them, which no node computes, a value of the same type that their gradient is added
+   *     to
    * @return one gradient per wanted value, zeros where the loss does not depend on it
    */
   public static List<Value> gradients(GraphBuilder builder, Value loss, List<Value> wanted,

@@ -111,8 +111,8 @@ public final class Pager {
   }
 
   /**
-   * Brings pages into the pool, for use together until the next call. Where a copy fails, those that are not in yet are as
-   * they were: on the host.
+   * Brings pages into the pool, for use together until the next call. Where a copy fails, those that are not in yet are
+   * as they were: on the host.
    */
   void bring(Set<Page> wanted) {
     Set<Page> missing = new LinkedHashSet<>();

@@ -8,8 +8,8 @@ public interface Composite extends Op {
   List<Value> decompose(GraphBuilder builder, List<Value> inputs);
 
   /**
-   * Throws IllegalArgumentException where the inputs hold numbers that the op forbids and its parts would not notice: the
-   * reference asks before it decomposes.
+   * Throws IllegalArgumentException where the inputs hold numbers that the op forbids and its parts would not notice:
+   * the reference asks before it decomposes.
    */
   default void check(List<Array64> inputs) {}
 }

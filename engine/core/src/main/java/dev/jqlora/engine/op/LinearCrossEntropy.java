@@ -20,12 +20,12 @@ import org.jspecify.annotations.Nullable;
 /**
  * The output head and its loss in one op, so that a kernel can go through blocks of rows and never hold all logits:
  * {@code logits = x · wᵀ}, {@code nll[i] = ln Σ exp(logits[i]) - logits[i][labels[i]]}, 0 where the label is
- * negative, as {@value #IGNORED} is; {@code loss = Σ nll}. With {@code inputGradient} and {@code weightGradient} it also
- * gives the loss's gradients by x and w from the same logits, which is cheaper than computing them again later.
+ * negative, as {@value #IGNORED} is; {@code loss = Σ nll}. With {@code inputGradient} and {@code weightGradient} it
+ * also gives the loss's gradients by x and w from the same logits, which is cheaper than computing them again later.
  *
  * <p>Inputs: x F32 {@code [n, width]}, w F32, BF16 or F16 {@code [vocab, width]}, labels I32 {@code [n]}: any
- * negative label is ignored; others must be below vocab. Outputs: loss F32 scalar, nll F32 {@code [n]}, then dx like x and dw
- * F32 like w where asked for.
+ * negative label is ignored; others must be below vocab. Outputs: loss F32 scalar, nll F32 {@code [n]}, then dx like x
+ * and dw F32 like w where asked for.
  */
 public record LinearCrossEntropy(boolean inputGradient, boolean weightGradient) implements Composite, Differentiable {
   /** The label of a row that has no target. */

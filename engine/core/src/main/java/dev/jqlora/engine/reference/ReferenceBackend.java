@@ -22,8 +22,8 @@ import java.util.Map;
 import java.util.Objects;
 
 /**
- * The interpreter behind the backend contract: every op, in float64, rounded to the element type in states and in what is
- * fetched; within a program only where an op says so.
+ * The interpreter behind the backend contract: every op, in float64, rounded to the element type in states and in what
+ * is fetched; within a program only where an op says so.
  */
 public final class ReferenceBackend implements Backend {
   @Override

@@ -96,8 +96,8 @@ final class CpuSession extends AccountedSession {
   }
 
   /**
-   * Makes a larger arena instead of the one there is, of which nothing is worth keeping between runs. Not beside it: planning
-   * counts one. So where there is no memory for the larger, the programs before it get one as it was.
+   * Makes a larger arena instead of the one there is, of which nothing is worth keeping between runs. Not beside it:
+   * planning counts one. So where there is no memory for the larger, the programs before it get one as it was.
    */
   private void enlargeArena(long bytes) {
     long before = arena.byteSize();
