@@ -8,6 +8,7 @@ import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.backend.PlanRunner;
 import dev.jqlora.engine.backend.Profile;
 import dev.jqlora.engine.backend.SessionAccount;
+import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.plan.Capabilities;
@@ -133,14 +134,36 @@ final class CudaSession extends AccountedSession {
     gpu.enter();
     fitPages();
     if (larger) {
-      forgetRecordings();
-      freeArena();
-      arena = memory.allocate(plan.arenaBytes(), "the memory of program " + plan.program().name());
-      arenaBytes = plan.arenaBytes();
+      growArena(plan);
     }
     CudaExecutable executable = new CudaExecutable(plan);
     executables.add(executable);
     return executable;
+  }
+
+  /** Has an arena as large as a plan wants; where that cannot be had, one as large as before, for the programs before it. */
+  private void growArena(Plan plan) {
+    forgetRecordings();
+    freeArena();
+    String what = "the memory of program " + plan.program().name();
+    try {
+      arena = memory.allocate(plan.arenaBytes(), what);
+      arenaBytes = plan.arenaBytes();
+    } catch (JqloraException e) {
+      try {
+        openArena();
+      } catch (JqloraException again) {
+        e.addSuppressed(again);
+      }
+      throw e;
+    }
+  }
+
+  /** Makes the arena where there is none: another process may have taken the memory between one that was freed and the next. */
+  private void openArena() {
+    if (arena == 0 && arenaBytes > 0) {
+      arena = memory.allocate(arenaBytes, "the memory of programs");
+    }
   }
 
   private void freeArena() {
@@ -197,6 +220,7 @@ final class CudaSession extends AccountedSession {
     @Override
     protected Begun start(Map<String, Tensor> given) {
       gpu.enter();
+      openArena();
       feeds.send(plan().feeds(), given, place -> memory(place.slot(), OUTSIDE));
       if (ran && isRecordable()) {
         Driver.launch(recorded(), gpu.stream());

@@ -200,6 +200,65 @@ class CudaSessionTest {
     assertNothingLeft();
   }
 
+  /** {@code c = a + b}, all of which lie in the arena. */
+  private static Program feeds(String name, int elements) {
+    Program.Builder program = new Program.Builder(name);
+    TensorType type = TensorType.f32(elements);
+    Value sum = program.graph().apply(new Add(), program.feed("a", type), program.feed("b", type));
+    return program.fetch("c", sum).build();
+  }
+
+  private static void assertAdds(Executable executable, int elements) {
+    TensorType type = TensorType.f32(elements);
+    Tensor c = Objects.requireNonNull(executable
+        .run(Map.of("a", Tensor.of(type, floats(elements)), "b", Tensor.of(type, floats(elements)))).get("c"));
+    for (int i = 0; i < elements; i++) {
+      assertEquals(2 * i, c.get(i));
+    }
+  }
+
+  /** The account of a program that has no room is that of the programs before it, which go on. */
+  @Test
+  void aProgramThatTheDeviceHasNoRoomForLeavesTheOthersAsTheyWere() {
+    TestDriver.set("memory", 20_000);
+    try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
+      session.allocate("state", TYPE);
+      Executable sum = session.compile(sum());
+      sum.run(ones());
+      sum.run(ones());
+      long used = session.usedBytes();
+      JqloraException thrown = assertThrows(JqloraException.class, () -> session.compile(feeds("large", 5000)));
+      assertEquals(Kind.MEMORY, thrown.kind());
+      assertTrue(String.valueOf(thrown.getMessage()).startsWith("CUDA: the memory of program large, "),
+          thrown.getMessage());
+      assertEquals(used, session.usedBytes());
+      assertEquals(used, TestDriver.count("allocated"));
+      assertEquals(3, Objects.requireNonNull(sum.run(ones()).get("sum")).get(999));
+      assertAdds(session.compile(feeds("small", 300)), 300);
+      assertAdds(session.compile(feeds("larger than the first", 1000)), 1000);
+      assertEquals(4, Objects.requireNonNull(sum.run(ones()).get("sum")).get(999));
+      assertEquals(session.usedBytes(), TestDriver.count("allocated"));
+    }
+    assertNothingLeft();
+  }
+
+  /** Not even the memory that was there before can be had again: a run says so, and goes on when it can. */
+  @Test
+  void anArenaThatWasLostIsAskedForAgainByTheNextRun() {
+    TestDriver.set("memory", 20_000);
+    try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
+      session.allocate("state", TYPE);
+      Executable sum = session.compile(sum());
+      sum.run(ones());
+      TestDriver.set("memory", 5000);
+      assertThrows(JqloraException.class, () -> session.compile(feeds("large", 5000)));
+      assertEquals(Kind.MEMORY, assertThrows(JqloraException.class, () -> sum.run(ones())).kind());
+      TestDriver.set("memory", 20_000);
+      assertEquals(2, Objects.requireNonNull(sum.run(ones()).get("sum")).get(999));
+    }
+    assertNothingLeft();
+  }
+
   @Test
   void deviceMemoryIsWhatTheAccountSays() {
     try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
