@@ -1,7 +1,8 @@
 package dev.jqlora.engine.cuda;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
+import java.lang.foreign.ValueLayout;
 import jcuda.Pointer;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
@@ -23,9 +24,6 @@ import jcuda.driver.JCudaDriver;
  * driver answers with an error. Device addresses are plain numbers.
  */
 final class Driver {
-  /** The longest that one direct buffer can be. */
-  private static final long MOST_PINNED = Integer.MAX_VALUE;
-
   private Driver() {}
 
   static {
@@ -133,24 +131,23 @@ final class Driver {
   }
 
   /** Host memory that the device can copy from and to by itself. */
-  record Pinned(Pointer pointer, MemorySegment segment) implements HostMemory {
+  record Pinned(long address, MemorySegment segment) implements HostMemory {
     static Pinned allocate(long bytes) {
-      if (bytes > MOST_PINNED) {
-        throw new IllegalArgumentException("%,d bytes of page-locked memory in one piece".formatted(bytes));
+      try (Arena arena = Arena.ofConfined()) {
+        MemorySegment pointer = arena.allocate(ValueLayout.ADDRESS);
+        check(PageLocking.allocate(pointer, Math.max(1, bytes)), "page-locking %,d bytes".formatted(bytes));
+        MemorySegment memory = pointer.get(ValueLayout.ADDRESS, 0);
+        return new Pinned(memory.address(), memory.reinterpret(bytes));
       }
-      Pointer pointer = new Pointer();
-      check(JCudaDriver.cuMemAllocHost(pointer, Math.max(1, bytes)), "page-locking %,d bytes".formatted(bytes));
-      ByteBuffer buffer = pointer.getByteBuffer(0, Math.max(1, bytes));
-      return new Pinned(pointer, MemorySegment.ofBuffer(buffer));
     }
 
     Pointer at(long offset) {
-      return pointer.withByteOffset(offset);
+      return new Pointer().withByteOffset(address + offset);
     }
 
     @Override
     public void free() {
-      check(JCudaDriver.cuMemFreeHost(pointer), "giving page-locked memory back");
+      check(JCudaDriver.cuMemFreeHost(at(0)), "giving page-locked memory back");
     }
   }
 

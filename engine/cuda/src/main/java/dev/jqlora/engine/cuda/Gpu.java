@@ -28,7 +28,8 @@ final class Gpu implements AutoCloseable {
   private static final int LEAST_CAPABILITY = 80;
   /** What code, recorded steps and the rounding of allocations may take beside a session's memory. */
   private static final long RESERVE = 256L << 20;
-  private static final String LIBRARY = System.getProperty("os.name", "").startsWith("Windows")
+  /** The driver's. */
+  static final String LIBRARY = System.getProperty("os.name", "").startsWith("Windows")
       ? "nvcuda.dll"
       : "libcuda.so.1";
 

@@ -19,6 +19,7 @@ import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -255,6 +256,26 @@ class CudaSessionTest {
       assertEquals(Kind.MEMORY, assertThrows(JqloraException.class, () -> sum.run(ones())).kind());
       TestDriver.set("memory", 20_000);
       assertEquals(2, Objects.requireNonNull(sum.run(ones()).get("sum")).get(999));
+    }
+    assertNothingLeft();
+  }
+
+  /** A state in pages that is on the host alone may be longer than any buffer of Java's. */
+  @Test
+  void pageLockedMemoryMayBeLongerThan2GiB() {
+    TestDriver.set("checked", 0);
+    long bytes = (1L << 31) + 4096;
+    try (Gpu gpu = new Gpu(0, Precision.FLOAT32)) {
+      Driver.Pinned host = Driver.Pinned.allocate(bytes);
+      long address = Driver.allocate(4, "memory");
+      assertEquals(bytes, host.segment().byteSize());
+      host.segment().set(ValueLayout.JAVA_INT, bytes - 4, 7);
+      Driver.copyIn(address, host, bytes - 4, 4, gpu.stream());
+      Driver.copyOut(host, bytes - 8, address, 4, gpu.stream());
+      gpu.synchronize("copying");
+      assertEquals(7, host.segment().get(ValueLayout.JAVA_INT, bytes - 8));
+      Driver.free(address);
+      host.free();
     }
     assertNothingLeft();
   }
