@@ -2,6 +2,7 @@ package dev.jqlora.engine.cuda;
 
 import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.plan.Support;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.List;
@@ -67,6 +68,11 @@ interface CudaKernel<O extends Op> {
     void launchRows(String file, String kernel, int rows, int width, Object... arguments) {
       int threads = Math.clamp(Math.ceilDiv(width, 32) * 32L, 32, Grid.THREADS);
       launcher.launch(file, kernel, Grid.of(rows), threads, arguments);
+    }
+
+    /** Sets so many elements to 0. */
+    void fillWithZeros(long address, DType dtype, long count) {
+      Driver.fill(address, 0, dtype.bytes(), count, launcher.stream());
     }
 
     /** Puts an input's bytes into an output, unless they are there already. */

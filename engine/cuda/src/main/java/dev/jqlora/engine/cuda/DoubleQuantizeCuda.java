@@ -2,6 +2,7 @@ package dev.jqlora.engine.cuda;
 
 import dev.jqlora.engine.op.DoubleQuantize;
 import dev.jqlora.engine.plan.Support;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.List;
 
@@ -23,6 +24,10 @@ final class DoubleQuantizeCuda implements CudaKernel<DoubleQuantize> {
   @Override
   public void enqueue(DoubleQuantize op, Call call) {
     long count = call.count();
+    if (count == 0) {
+      call.fillWithZeros(call.out(2), DType.F32, 1);
+      return;
+    }
     long blocks = call.output(1).type().elements();
     call.launch(FILE, "absmax_sums", Grid.covering(blocks), call.in(0), count, call.scratch());
     call.launcher().launch(FILE, "absmax_mean", Grid.of(1), 1, call.scratch(), blocks, count, call.out(2));

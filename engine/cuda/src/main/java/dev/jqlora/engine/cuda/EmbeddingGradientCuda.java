@@ -1,6 +1,7 @@
 package dev.jqlora.engine.cuda;
 
 import dev.jqlora.engine.op.EmbeddingGradient;
+import dev.jqlora.engine.tensor.DType;
 
 /** {@code embedding_gradient.cu}. */
 final class EmbeddingGradientCuda implements CudaKernel<EmbeddingGradient> {
@@ -12,7 +13,7 @@ final class EmbeddingGradientCuda implements CudaKernel<EmbeddingGradient> {
   @Override
   public void enqueue(EmbeddingGradient op, Call call) {
     int width = call.output(0).dim(1);
-    Driver.fill(call.out(0), 0, Float.BYTES, call.count(), call.launcher().stream());
+    call.fillWithZeros(call.out(0), DType.F32, call.count());
     call.launch("embedding_gradient", "embedding_gradient", Grid.covering(width), call.in(0), call.in(1),
         call.input(0).dim(0), op.rows(), width, call.out(0));
   }

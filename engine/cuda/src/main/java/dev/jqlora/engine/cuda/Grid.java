@@ -7,6 +7,11 @@ record Grid(int x, int y, int z) {
   /** Enough blocks to fill any GPU several times; threads go on with further elements. */
   private static final long MOST_BLOCKS = 4096;
 
+  /** Whether there is nothing to do: the driver refuses to launch no blocks. */
+  boolean isEmpty() {
+    return x == 0 || y == 0 || z == 0;
+  }
+
   static Grid of(long x) {
     return new Grid(Math.toIntExact(x), 1, 1);
   }

@@ -78,6 +78,9 @@ final class Head {
     int step = LogitsBlock.rows(x.type(), vocab);
     boolean gradient = dx != 0 || dw != 0;
     long logits = call.scratch();
+    if (n == 0 && dw != 0) {
+      call.fillWithZeros(dw, DType.F32, (long) vocab * width);
+    }
     for (int row = 0; row < n; row += step) {
       int rows = Math.min(step, n - row);
       long before = (long) row * NUMBER_BYTES;

@@ -34,11 +34,14 @@ final class Launcher implements AutoCloseable {
   }
 
   /**
-   * Puts a kernel into the stream.
+   * Puts a kernel into the stream, unless its grid is empty, as where a tensor has no elements.
    *
    * @param arguments Long for pointers and long long, Integer for int, Float for float
    */
   void launch(String file, String kernel, Grid grid, int threads, Object... arguments) {
+    if (grid.isEmpty()) {
+      return;
+    }
     Loaded loaded = modules.computeIfAbsent(file, this::load);
     loaded.ptx.check(kernel, arguments);
     CUfunction function = loaded.functions.computeIfAbsent(kernel, name -> Driver.function(loaded.module, name));

@@ -32,6 +32,10 @@ final class LoraLinearCuda implements CudaKernel<LoraLinear> {
     int rows = call.input(1).dim(0);
     int rank = call.input(2).dim(0);
     int out = call.output(0).dim(1);
+    if (rank == 0) {
+      call.copyThrough(0, 0);
+      return;
+    }
     DType dtype = call.input(1).type().dtype();
     MatMulCuda.multiply(call, MatMul.NT, new Factor(call.in(1), dtype), new Factor(call.in(2), DType.F32),
         new MatMulCuda.Extents(rows, rank, call.input(1).dim(1)), false, call.scratch());

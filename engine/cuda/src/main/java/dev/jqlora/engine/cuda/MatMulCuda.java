@@ -46,8 +46,12 @@ final class MatMulCuda implements CudaKernel<MatMul> {
       return;
     }
     multiply(call, op, new Factor(a.address(), a.type().dtype()), new Factor(b.address(), b.type().dtype()),
-        new Extents(Math.toIntExact(c.elements() / ((long) c.dim(-2) * c.dim(-1))), c.dim(-2), c.dim(-1), inner), false,
-        call.out(0));
+        new Extents(batches(c), c.dim(-2), c.dim(-1), inner), false, call.out(0));
+  }
+
+  /** Extents of the axes before the last two, multiplied. */
+  private static int batches(Shape c) {
+    return Math.toIntExact(new Shape(c.dims().subList(0, c.rank() - 2)).elements());
   }
 
   /** Blocks whose warps compute one element each. */
@@ -63,6 +67,13 @@ final class MatMulCuda implements CudaKernel<MatMul> {
   /** The same times a factor. */
   static void multiply(Call call, MatMul op, Factor a, Factor b, Extents extents, float factor, boolean accumulate,
       long c) {
+    if (extents.k == 0) {
+      // The kernels on tensor cores begin with a step of the inner axis.
+      if (!accumulate) {
+        call.fillWithZeros(c, op.dtype(), (long) extents.batches * extents.m * extents.n);
+      }
+      return;
+    }
     boolean storesBf16 = a.dtype == DType.BF16 || op.dtype() == DType.BF16;
     boolean tensorCores = storesBf16 || call.launcher().precision() == Precision.BF16
         && TensorCores.take(a.address, a.dtype, op.transposeA() ? extents.m : extents.k)

@@ -27,7 +27,7 @@ final class Nf4LinearCuda implements CudaKernel<Nf4Linear> {
   public void enqueue(Nf4Linear op, Call call) {
     int rows = call.input(0).dim(0);
     DType dtype = call.input(0).type().dtype();
-    if (rows > 1 || dtype == DType.BF16) {
+    if (rows != 1 || dtype == DType.BF16 || op.weight().in() == 0) {
       multiply(call, op.weight(), new Factor(call.in(0), dtype), rows, call.out(0));
       return;
     }

@@ -44,6 +44,10 @@ final class Nf4Operand {
    */
   static void multiply(CudaKernel.Call call, String file, Nf4Weight weight, Factor x, int rows, int inner, int columns,
       long y) {
+    if (inner == 0) {
+      call.fillWithZeros(y, x.dtype(), (long) rows * columns);
+      return;
+    }
     List<Object> arguments = new ArrayList<>(List.of(x.address()));
     arguments.addAll(arguments(weight, call));
     arguments.addAll(List.of(rows, weight.out(), weight.in(), y));
@@ -66,6 +70,9 @@ final class Nf4Operand {
     static Support supports(Nf4Weight weight, TensorType x, int rank, long scratchBytes) {
       if (x.shape().dim(0) == 1) {
         return new Support.Unsupported("a single row is computed another way");
+      }
+      if (rank == 0 || weight.out() == 0 || weight.in() == 0) {
+        return new Support.Unsupported("a sum without terms is computed another way");
       }
       if (!TensorCores.takeLines(DType.F32, rank)) {
         return new Support.Unsupported("ranks that are no multiple of 4 would keep the product off tensor cores");
