@@ -17,6 +17,7 @@ final class Head {
   private final int width;
   private final int vocab;
   private final Products products;
+  private final LogitsBlock rowsAtOnce;
 
   /** Products with the weight, of so many rows. */
   private interface Products {
@@ -25,19 +26,20 @@ final class Head {
     void inputGradient(long logitsGradient, int rows, long dx);
   }
 
-  private Head(Call call, int vocab, Products products) {
+  private Head(Call call, int vocab, LogitsBlock rowsAtOnce, Products products) {
     this.call = call;
     this.width = call.input(0).dim(1);
     this.vocab = vocab;
+    this.rowsAtOnce = rowsAtOnce;
     this.products = products;
   }
 
-  static Head of(Call call) {
+  static Head of(Call call, LogitsBlock rowsAtOnce) {
     CudaKernel.Buffer w = call.input(1);
     int vocab = w.dim(0);
     int width = w.dim(1);
     Factor weight = new Factor(w.address(), w.type().dtype());
-    return new Head(call, vocab, new Products() {
+    return new Head(call, vocab, rowsAtOnce, new Products() {
       @Override
       public void logits(long x, int rows, long logits) {
         MatMulCuda.multiply(call, MatMul.NT, new Factor(x, DType.F32), weight,
@@ -52,8 +54,8 @@ final class Head {
     });
   }
 
-  static Head of(Call call, Nf4Weight weight) {
-    return new Head(call, weight.out(), new Products() {
+  static Head of(Call call, Nf4Weight weight, LogitsBlock rowsAtOnce) {
+    return new Head(call, weight.out(), rowsAtOnce, new Products() {
       @Override
       public void logits(long x, int rows, long logits) {
         Nf4LinearCuda.multiply(call, weight, new Factor(x, DType.F32), rows, logits);
@@ -75,7 +77,7 @@ final class Head {
   void crossEntropy(long labels, long loss, long nll, long dx, long dw) {
     CudaKernel.Buffer x = call.input(0);
     int n = x.dim(0);
-    int step = LogitsBlock.rows(x.type(), vocab);
+    int step = rowsAtOnce.rows(x.type(), vocab);
     boolean gradient = dx != 0 || dw != 0;
     long logits = call.scratch();
     if (n == 0 && dw != 0) {
@@ -102,7 +104,7 @@ final class Head {
   /** The id of each row's largest logit. */
   void argMax(long ids) {
     CudaKernel.Buffer x = call.input(0);
-    int step = LogitsBlock.rows(x.type(), vocab);
+    int step = rowsAtOnce.rows(x.type(), vocab);
     for (int row = 0; row < x.dim(0); row += step) {
       int rows = Math.min(step, x.dim(0) - row);
       long before = (long) row * NUMBER_BYTES;

@@ -218,6 +218,28 @@ class CudaSessionTest {
     }
   }
 
+  /** Each begins with what the other left in the arena. */
+  @Test
+  void programsTakeTurnsInOneArenaAndAnOlderOneGoesOnAfterALargerOne() {
+    try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
+      session.allocate("state", TYPE);
+      Executable sum = session.compile(sum());
+      Executable small = session.compile(feeds("small", 300));
+      Executable large = session.compile(feeds("large", 1100));
+      for (int run = 1; run <= 8; run++) {
+        if (run == 5) {
+          large = session.compile(feeds("larger", 1100));
+          assertAdds(session.compile(feeds("largest", 5000)), 5000);
+        }
+        assertEquals(run, Objects.requireNonNull(sum.run(ones()).get("sum")).get(999));
+        assertAdds(large, 1100);
+        assertAdds(small, 300);
+      }
+      assertEquals(session.usedBytes(), TestDriver.count("allocated"));
+    }
+    assertNothingLeft();
+  }
+
   /** The account of a program that has no room is that of the programs before it, which go on. */
   @Test
   void aProgramThatTheDeviceHasNoRoomForLeavesTheOthersAsTheyWere() {
@@ -256,6 +278,37 @@ class CudaSessionTest {
       assertEquals(Kind.MEMORY, assertThrows(JqloraException.class, () -> sum.run(ones())).kind());
       TestDriver.set("memory", 20_000);
       assertEquals(2, Objects.requireNonNull(sum.run(ones()).get("sum")).get(999));
+    }
+    assertNothingLeft();
+  }
+
+  /** Longer than the memory that it is copied through, in a state of either kind. */
+  @ParameterizedTest
+  @CsvSource({"false, 1", "true, 1", "true, 0"})
+  void aStateLongerThanTheStagingMemoryIsWrittenAndRead(boolean paged, long concurrent) {
+    TestDriver.set("checked", 0);
+    TestDriver.set("concurrent", concurrent);
+    TensorType type = TensorType.f32(2, 5_000_000);
+    try (CudaBackend backend = new CudaBackend(Precision.FLOAT32); Session session = backend.open(Long.MAX_VALUE)) {
+      if (paged) {
+        session.allocatePaged("state", type, 2);
+        Program.Builder program = new Program.Builder("touched");
+        Value kept = Repeat.apply(program.graph(), 2, SavePolicy.NOTHING, List.of(),
+            List.of(program.state("state", type)), List.of(),
+            (graph, _, _, slices, _) -> new Repeat.Result(List.of(),
+                List.of(graph.apply(new Scale(1), slices.getFirst()))))
+            .getFirst();
+        // On the device from here on.
+        session.compile(program.write("state", kept).build()).run(Map.of());
+      } else {
+        session.allocate("state", type);
+      }
+      float[] numbers = floats(10_000_000);
+      session.write("state", 0, MemorySegment.ofArray(numbers));
+      session.write("state", 20_000_004, MemorySegment.ofArray(numbers).asSlice(20_000_004, 19_000_000));
+      float[] read = new float[numbers.length];
+      session.read("state", 0, MemorySegment.ofArray(read));
+      assertEquals(-1, Arrays.mismatch(numbers, read));
     }
     assertNothingLeft();
   }
