@@ -141,7 +141,7 @@ final class CudaSession extends AccountedSession {
     return executable;
   }
 
-  /** Has an arena as large as a plan wants; where that cannot be had, one as large as before, for the programs before it. */
+  /** Has an arena as large as a plan wants; where that cannot be had, one as large as before, for older programs. */
   private void growArena(Plan plan) {
     forgetRecordings();
     freeArena();
@@ -159,7 +159,7 @@ final class CudaSession extends AccountedSession {
     }
   }
 
-  /** Makes the arena where there is none: another process may have taken the memory between one that was freed and the next. */
+  /** Makes the arena where there is none: another process may have taken what was freed before it could be had again. */
   private void openArena() {
     if (arena == 0 && arenaBytes > 0) {
       arena = memory.allocate(arenaBytes, "the memory of programs");

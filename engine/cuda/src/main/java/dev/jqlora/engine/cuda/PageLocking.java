@@ -8,7 +8,7 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 
-/** The driver's call for page-locked memory. JCuda's makes a buffer of what it gets, and no buffer is longer than 2 GiB. */
+/** The driver's call for page-locked memory. JCuda's makes a buffer of what it gets, and buffers end at 2 GiB. */
 final class PageLocking {
   private static final MethodHandle ALLOCATE = Linker.nativeLinker().downcallHandle(
       SymbolLookup.libraryLookup(Gpu.LIBRARY, Arena.global()).findOrThrow("cuMemAllocHost_v2"),
