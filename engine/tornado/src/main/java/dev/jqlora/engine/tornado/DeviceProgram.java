@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.IntConsumer;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
@@ -51,6 +52,7 @@ final class DeviceProgram {
   private final DeviceMemory memory;
   private final Object[] resident;
   private final Graphs graphs;
+  private final TornadoKernels kernels;
   private final String name;
   private final Map<String, Exchange> feeds;
   private final Map<String, Exchange> fetches;
@@ -62,12 +64,13 @@ final class DeviceProgram {
    *
    * @param graphs of the session, to which the plan's are added
    */
-  DeviceProgram(Plan plan, ArenaMap arena, DeviceMemory memory, Graphs graphs) {
+  DeviceProgram(Plan plan, ArenaMap arena, DeviceMemory memory, Graphs graphs, TornadoKernels kernels) {
     this.plan = plan;
     this.arena = arena;
     this.memory = memory;
     this.resident = memory.resident();
     this.graphs = graphs;
+    this.kernels = kernels;
     name = "p" + graphs.size();
     feeds = exchanges(plan.feeds());
     fetches = exchanges(plan.fetches());
@@ -156,9 +159,10 @@ final class DeviceProgram {
   private void write(List<Step> steps, List<Step.Loop> loops, List<Part> to) {
     for (Step step : steps) {
       switch (step) {
-        case Step.Launch launch -> step(launch.inputs(), launch.outputs(), loops, to, writer -> launch(writer, launch));
+        case Step.Launch launch -> step(launch.inputs(), launch.outputs(), loops, to,
+            writers -> launch(writers, launch));
         case Step.Copy(Operand from, Operand target) -> step(List.of(from), List.of(target), loops, to,
-            writer -> copy(writer, from.type().dtype(), place(from), place(target), from.type().elements()));
+            writers -> copy(writers.get(), from.type().dtype(), place(from), place(target), from.type().elements()));
         case Step.Loop loop -> {
           finish(to);
           List<Step.Loop> inner = new ArrayList<>(loops);
@@ -172,22 +176,26 @@ final class DeviceProgram {
     }
   }
 
-  /** Writes a step; one that works on pages has a graph of its own, before which they are brought. */
+  /**
+   * Writes a step; one that works on pages has a graph of its own, before which they are brought.
+   *
+   * @param emit is given what gives the graph to write to
+   */
   private void step(List<Operand> reads, List<Operand> writes, List<Step.Loop> loops, List<Part> to,
-      Consumer<GraphWriter> emit) {
+      Consumer<Supplier<GraphWriter>> emit) {
     if (Stream.concat(reads.stream(), writes.stream()).noneMatch(memory::isPaged)) {
-      emit.accept(writer(loops, to));
+      emit.accept(() -> writer(loops, to));
       return;
     }
     finish(to);
     GraphWriter writer = writer(loops, to);
     PageSlots slots = writer.withPages();
-    emit.accept(writer);
+    emit.accept(() -> writer);
     to.add(new Part.Paged(graphs.add(writer, resident), reads, writes, slots));
     open = null;
   }
 
-  private void launch(GraphWriter writer, Step.Launch launch) {
+  private void launch(Supplier<GraphWriter> writers, Step.Launch launch) {
     List<TensorType> types = new ArrayList<>();
     List<Place> places = new ArrayList<>();
     launch.inputs().forEach(operand -> {
@@ -199,8 +207,8 @@ final class DeviceProgram {
       places.add(place(operand));
     });
     places.add(memory.place(launch.scratch(), DType.F32, arena));
-    TornadoKernels.emit(launch.node().op(),
-        new Launch(writer, types, places, launch.inputs().size(), memory.floats(), memory.tables()));
+    kernels.emit(launch.node().op(),
+        new Launch(writers, types, places, launch.inputs().size(), memory.floats(), memory.tables()));
   }
 
   private static void copy(GraphWriter writer, DType dtype, Place from, Place to, long elements) {

@@ -28,8 +28,10 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 final class GraphWriter {
   /** Work-items of a group, in kernels that have no reason for another size. */
   static final int GROUP = 64;
-  /** More tasks would overflow TornadoVM's tables; a program goes on in another graph. */
-  private static final int MOST_TASKS = 48;
+  /** From so many tasks on a program goes on in another graph: what is written at a time then fits below the limit. */
+  private static final int MANY_TASKS = 48;
+  /** 5.2.0 keeps a graph's tasks in tables of this length. */
+  static final int MOST_TASKS = 256;
   private static final int OFFSETS = 1 << 13;
   private static final int COUNTER = 0;
   private static final int TABLE_SIZE = 1;
@@ -119,7 +121,7 @@ final class GraphWriter {
   }
 
   boolean isFull() {
-    return tasks >= MOST_TASKS || needed() > OFFSETS / 2;
+    return tasks >= MANY_TASKS || needed() > OFFSETS / 2;
   }
 
   /** Entries of the offsets and of the table behind them. */
@@ -242,6 +244,9 @@ final class GraphWriter {
   }
 
   private TaskGraph with(WorkerGrid grid) {
+    if (tasks == MOST_TASKS) {
+      throw new IllegalStateException("%s: more than %d tasks for one task graph".formatted(name, MOST_TASKS));
+    }
     grids.put(name + ".t" + tasks++, grid);
     return graph;
   }

@@ -2,6 +2,7 @@ package dev.jqlora.engine.tornado;
 
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.List;
+import java.util.function.Supplier;
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
@@ -15,25 +16,45 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * the scratch memory.
  */
 final class Launch {
-  private final GraphWriter writer;
+  private final Supplier<GraphWriter> graphs;
   private final List<TensorType> types;
   private final List<Place> places;
   private final int outputs;
   private final FloatArray memory;
   private final FloatArray tables;
+  private GraphWriter writer;
   private int first;
 
-  /** @param outputs number of the first output */
-  Launch(GraphWriter writer, List<TensorType> types, List<Place> places, int outputs, FloatArray memory,
+  /**
+   * @param graphs gives the graph to write to, another one once that is full
+   * @param outputs number of the first output
+   */
+  Launch(Supplier<GraphWriter> graphs, List<TensorType> types, List<Place> places, int outputs, FloatArray memory,
       FloatArray tables) {
-    this.writer = writer;
+    this.graphs = graphs;
     this.types = types;
     this.places = places;
     this.outputs = outputs;
     this.memory = memory;
     this.tables = tables;
-    places.forEach(place -> first = writer.enter(place));
-    first -= places.size() - 1;
+    writer = graphs.get();
+    first = enter();
+  }
+
+  /** Keeps the operands' offsets in the graph; returns the first one's entry. */
+  private int enter() {
+    int entry = writer.enter(places.getFirst());
+    places.stream().skip(1).forEach(writer::enter);
+    return entry;
+  }
+
+  /** Goes on in another graph if this one is full. What was entered before must then be entered anew. */
+  void goOn() {
+    GraphWriter next = graphs.get();
+    if (next != writer) {
+      writer = next;
+      first = enter();
+    }
   }
 
   TensorType type(int operand) {

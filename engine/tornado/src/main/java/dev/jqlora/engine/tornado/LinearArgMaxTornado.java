@@ -7,6 +7,13 @@ import java.util.List;
 
 /** {@link Logits} of some rows at a time. */
 final class LinearArgMaxTornado implements TornadoKernel<LinearArgMax> {
+  private final int mostLogits;
+
+  /** @param mostLogits see {@link Logits#forRows} */
+  LinearArgMaxTornado(int mostLogits) {
+    this.mostLogits = mostLogits;
+  }
+
   @Override
   public Class<LinearArgMax> op() {
     return LinearArgMax.class;
@@ -14,13 +21,13 @@ final class LinearArgMaxTornado implements TornadoKernel<LinearArgMax> {
 
   @Override
   public Support supports(LinearArgMax op, List<TensorType> inputs, List<TensorType> outputs) {
-    return new Support.Native(Logits.scratchBytes(inputs.get(0), inputs.get(1).shape().dim(0)));
+    return new Support.Native(Logits.scratchBytes(inputs.get(0), mostLogits, inputs.get(1).shape().dim(0)));
   }
 
   @Override
   public void emit(LinearArgMax op, Launch launch) {
     int vocab = launch.type(1).shape().dim(0);
-    Logits.forRows(launch, vocab, (row, rows) -> {
+    Logits.forRows(launch, mostLogits, vocab, (row, rows) -> {
       Logits.emit(launch, row, rows);
       Logits.argMax(launch, row, rows, vocab);
     });

@@ -7,6 +7,13 @@ import java.util.List;
 
 /** {@link Logits} of some rows at a time, and {@link Products} with their gradient: the logits of all rows never exist. */
 final class LinearCrossEntropyTornado implements TornadoKernel<LinearCrossEntropy> {
+  private final int mostLogits;
+
+  /** @param mostLogits see {@link Logits#forRows} */
+  LinearCrossEntropyTornado(int mostLogits) {
+    this.mostLogits = mostLogits;
+  }
+
   @Override
   public Class<LinearCrossEntropy> op() {
     return LinearCrossEntropy.class;
@@ -14,7 +21,7 @@ final class LinearCrossEntropyTornado implements TornadoKernel<LinearCrossEntrop
 
   @Override
   public Support supports(LinearCrossEntropy op, List<TensorType> inputs, List<TensorType> outputs) {
-    return new Support.Native(Logits.scratchBytes(inputs.get(0), inputs.get(1).shape().dim(0)));
+    return new Support.Native(Logits.scratchBytes(inputs.get(0), mostLogits, inputs.get(1).shape().dim(0)));
   }
 
   @Override
@@ -23,7 +30,7 @@ final class LinearCrossEntropyTornado implements TornadoKernel<LinearCrossEntrop
     int vocab = launch.type(1).shape().dim(0);
     int logits = launch.scratch();
     boolean gradient = op.inputGradient() || op.weightGradient();
-    Logits.forRows(launch, vocab, (row, rows) -> {
+    Logits.forRows(launch, mostLogits, vocab, (row, rows) -> {
       Logits.emit(launch, row, rows);
       Logits.loss(launch, 2, row, rows, vocab, gradient);
       if (op.inputGradient()) {

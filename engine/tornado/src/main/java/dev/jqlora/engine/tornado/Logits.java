@@ -10,8 +10,8 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 /** Logits of some rows at a time in scratch memory, and what is made of a row of them: a group a row. */
 final class Logits {
   private static final int GROUP = GraphWriter.GROUP;
-  /** Elements of scratch memory that logits may take, unless one row alone takes more: 64 MB. */
-  private static final int MOST = 1 << 24;
+  /** Elements of scratch memory that logits take, unless one row alone takes more: 64 MB. */
+  static final int MOST = 1 << 24;
 
   private Logits() {}
 
@@ -20,22 +20,28 @@ final class Logits {
     void emit(int row, int rows);
   }
 
-  /** Goes through all rows of operand 0, as many at a time as have their logits in the scratch memory. */
-  static void forRows(Launch launch, int vocab, Rows work) {
+  /**
+   * Goes through all rows of operand 0, as many at a time as have their logits in the scratch memory. Many rows of a large
+   * vocabulary have more tasks than a graph takes, so each time may begin another graph.
+   *
+   * @param most elements that logits take, unless one row alone takes more
+   */
+  static void forRows(Launch launch, int most, int vocab, Rows work) {
     int n = launch.type(0).shape().dim(0);
-    int step = rows(launch.type(0), vocab);
+    int step = rows(launch.type(0), most, vocab);
     for (int row = 0; row < n; row += step) {
+      launch.goOn();
       work.emit(row, Math.min(step, n - row));
     }
   }
 
   /** Rows of x whose logits are held at once. */
-  private static int rows(TensorType x, int vocab) {
-    return Math.max(1, Math.min(x.shape().dim(0), MOST / Math.max(1, vocab)));
+  private static int rows(TensorType x, int most, int vocab) {
+    return Math.max(1, Math.min(x.shape().dim(0), most / Math.max(1, vocab)));
   }
 
-  static long scratchBytes(TensorType x, int vocab) {
-    return 4L * rows(x, vocab) * vocab;
+  static long scratchBytes(TensorType x, int most, int vocab) {
+    return 4L * rows(x, most, vocab) * vocab;
   }
 
   /** Adds the task for the logits of rows of operand 0 by the head in operand 1, into the scratch memory. */

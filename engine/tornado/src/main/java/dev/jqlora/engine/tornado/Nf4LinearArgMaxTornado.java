@@ -7,6 +7,13 @@ import java.util.List;
 
 /** {@link LinearArgMaxTornado} with a head that is decoded tile by tile. */
 final class Nf4LinearArgMaxTornado implements TornadoKernel<Nf4LinearArgMax> {
+  private final int mostLogits;
+
+  /** @param mostLogits see {@link Logits#forRows} */
+  Nf4LinearArgMaxTornado(int mostLogits) {
+    this.mostLogits = mostLogits;
+  }
+
   @Override
   public Class<Nf4LinearArgMax> op() {
     return Nf4LinearArgMax.class;
@@ -14,12 +21,12 @@ final class Nf4LinearArgMaxTornado implements TornadoKernel<Nf4LinearArgMax> {
 
   @Override
   public Support supports(Nf4LinearArgMax op, List<TensorType> inputs, List<TensorType> outputs) {
-    return new Support.Native(Logits.scratchBytes(inputs.getFirst(), op.weight().out()));
+    return new Support.Native(Logits.scratchBytes(inputs.getFirst(), mostLogits, op.weight().out()));
   }
 
   @Override
   public void emit(Nf4LinearArgMax op, Launch launch) {
-    Logits.forRows(launch, op.weight().out(), (row, rows) -> {
+    Logits.forRows(launch, mostLogits, op.weight().out(), (row, rows) -> {
       Logits.emitNf4(launch, op.weight(), row, rows);
       Logits.argMax(launch, row, rows, op.weight().out());
     });

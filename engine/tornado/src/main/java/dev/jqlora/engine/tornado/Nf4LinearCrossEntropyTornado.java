@@ -7,6 +7,13 @@ import java.util.List;
 
 /** {@link LinearCrossEntropyTornado} with a head that is decoded tile by tile. */
 final class Nf4LinearCrossEntropyTornado implements TornadoKernel<Nf4LinearCrossEntropy> {
+  private final int mostLogits;
+
+  /** @param mostLogits see {@link Logits#forRows} */
+  Nf4LinearCrossEntropyTornado(int mostLogits) {
+    this.mostLogits = mostLogits;
+  }
+
   @Override
   public Class<Nf4LinearCrossEntropy> op() {
     return Nf4LinearCrossEntropy.class;
@@ -14,12 +21,12 @@ final class Nf4LinearCrossEntropyTornado implements TornadoKernel<Nf4LinearCross
 
   @Override
   public Support supports(Nf4LinearCrossEntropy op, List<TensorType> inputs, List<TensorType> outputs) {
-    return new Support.Native(Logits.scratchBytes(inputs.getFirst(), op.weight().out()));
+    return new Support.Native(Logits.scratchBytes(inputs.getFirst(), mostLogits, op.weight().out()));
   }
 
   @Override
   public void emit(Nf4LinearCrossEntropy op, Launch launch) {
-    Logits.forRows(launch, op.weight().out(), (row, rows) -> {
+    Logits.forRows(launch, mostLogits, op.weight().out(), (row, rows) -> {
       Logits.emitNf4(launch, op.weight(), row, rows);
       Logits.loss(launch, 1 + op.weight().inputs(), row, rows, op.weight().out(), op.inputGradient());
       if (op.inputGradient()) {

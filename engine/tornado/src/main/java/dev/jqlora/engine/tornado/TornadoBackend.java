@@ -25,15 +25,26 @@ import uk.ac.manchester.tornado.api.runtime.TornadoRuntimeProvider;
 public final class TornadoBackend implements Backend {
   /** The most that is allocated at a time, whatever the device can. */
   private final long mostBytes;
+  private final TornadoKernels kernels;
   private @Nullable TornadoDevice device;
 
   public TornadoBackend() {
-    this(Long.MAX_VALUE);
+    this(Long.MAX_VALUE, new TornadoKernels());
   }
 
   /** For tests: a device that allocates no more than so many bytes at a time. */
   TornadoBackend(long mostBytes) {
+    this(mostBytes, new TornadoKernels());
+  }
+
+  /** For tests: other kernels. */
+  TornadoBackend(TornadoKernels kernels) {
+    this(Long.MAX_VALUE, kernels);
+  }
+
+  private TornadoBackend(long mostBytes, TornadoKernels kernels) {
     this.mostBytes = mostBytes;
+    this.kernels = kernels;
   }
 
   private long mostBytes() {
@@ -86,7 +97,7 @@ public final class TornadoBackend implements Backend {
 
   @Override
   public Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
-    return TornadoKernels.supports(op, inputs, outputs);
+    return kernels.supports(op, inputs, outputs);
   }
 
   @Override
@@ -121,14 +132,14 @@ public final class TornadoBackend implements Backend {
     memory.reserve(arena.bytes());
     memory.pretend();
     Graphs graphs = new Graphs();
-    new DeviceProgram(plan, arena, memory, graphs);
+    new DeviceProgram(plan, arena, memory, graphs, kernels);
     return graphs.bytes();
   }
 
   /** Throws JqloraException of kind BACKEND where the device computes wrongly. */
   @Override
   public Session open(long memoryLimitBytes) {
-    return new TornadoSession(this, memoryLimitBytes, mostBytes());
+    return new TornadoSession(this, kernels, memoryLimitBytes, mostBytes());
   }
 
   @Override

@@ -10,30 +10,30 @@ import java.util.Map;
 
 /** The list of kernels: a new one is a file of its own and a line here. */
 final class TornadoKernels {
-  private static final List<TornadoKernel<?>> KERNELS = List.of(new AdamW8bitTornado(), new AdamWTornado(),
-      new AddTornado(), new CacheWriteTornado(), new CachedAttentionTornado(), new CastTornado(),
-      new CausalAttentionGradientTornado(), new CausalAttentionTornado(), new DropoutTornado(),
-      new EmbeddingGradientTornado(), new EmbeddingTornado(), new FillTornado(), new LinearArgMaxTornado(),
-      new LinearCrossEntropyTornado(), new LoraLinearTornado(), new MatMulTornado(), new MultiplyTornado(),
-      new Nf4LinearArgMaxTornado(),
-      new Nf4LinearCrossEntropyTornado(), new Nf4LinearGradientTornado(), new Nf4LinearTornado(),
-      new RmsNormGradientTornado(), new RmsNormTornado(),
-      new RmsNormWeightGradientTornado(), new RopeTornado(), new ScaleTornado(), new SumOfSquaresTornado(),
-      new SwiGluGradientTornado(), new SwiGluTornado());
+  private final Map<Class<?>, TornadoKernel<?>> byOp = new HashMap<>();
 
-  private static final Map<Class<?>, TornadoKernel<?>> BY_OP = new HashMap<>();
-
-  static {
-    KERNELS.forEach(kernel -> BY_OP.put(kernel.op(), kernel));
+  TornadoKernels() {
+    this(Logits.MOST);
   }
 
-  private TornadoKernels() {}
+  /** @param mostLogits see {@link Logits#forRows} */
+  TornadoKernels(int mostLogits) {
+    List<TornadoKernel<?>> kernels = List.of(new AdamW8bitTornado(), new AdamWTornado(), new AddTornado(),
+        new CacheWriteTornado(), new CachedAttentionTornado(), new CastTornado(), new CausalAttentionGradientTornado(),
+        new CausalAttentionTornado(), new DropoutTornado(), new EmbeddingGradientTornado(), new EmbeddingTornado(),
+        new FillTornado(), new LinearArgMaxTornado(mostLogits), new LinearCrossEntropyTornado(mostLogits),
+        new LoraLinearTornado(), new MatMulTornado(), new MultiplyTornado(), new Nf4LinearArgMaxTornado(mostLogits),
+        new Nf4LinearCrossEntropyTornado(mostLogits), new Nf4LinearGradientTornado(), new Nf4LinearTornado(),
+        new RmsNormGradientTornado(), new RmsNormTornado(), new RmsNormWeightGradientTornado(), new RopeTornado(),
+        new ScaleTornado(), new SumOfSquaresTornado(), new SwiGluGradientTornado(), new SwiGluTornado());
+    kernels.forEach(kernel -> byOp.put(kernel.op(), kernel));
+  }
 
-  static Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
+  Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
     if (MixedPrecision.storesBf16(op, inputs)) {
       return new Support.Unsupported("the TornadoVM backend stores activations in F32");
     }
-    TornadoKernel<?> kernel = BY_OP.get(op.getClass());
+    TornadoKernel<?> kernel = byOp.get(op.getClass());
     return kernel == null
         ? new Support.Unsupported("the TornadoVM backend has no kernel for it")
         : supports(kernel, op, inputs, outputs);
@@ -44,8 +44,8 @@ final class TornadoKernels {
     return kernel.supports(kernel.op().cast(op), inputs, outputs);
   }
 
-  static void emit(Op op, Launch launch) {
-    TornadoKernel<?> kernel = BY_OP.get(op.getClass());
+  void emit(Op op, Launch launch) {
+    TornadoKernel<?> kernel = byOp.get(op.getClass());
     if (kernel == null) {
       throw new IllegalStateException("planned without a kernel: " + op.name());
     }

@@ -34,6 +34,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * otherwise the states come back to the host and go out again with a new plan.
  */
 final class TornadoSession extends AccountedSession {
+  private final TornadoKernels kernels;
   private final DeviceMemory memory;
   private final TornadoPages pages;
   /** States that have no home on the device yet, with what was written to them. */
@@ -43,8 +44,9 @@ final class TornadoSession extends AccountedSession {
   private Arena pending = Arena.ofShared();
   private @Nullable Residents residents;
 
-  TornadoSession(TornadoBackend backend, long limit, long mostBytes) {
+  TornadoSession(TornadoBackend backend, TornadoKernels kernels, long limit, long mostBytes) {
     super(backend, new SessionAccount(limit, backend));
+    this.kernels = kernels;
     memory = new DeviceMemory(mostBytes);
     pages = new TornadoPages(account(), memory, new TornadoPages.Device() {
       @Override
@@ -185,7 +187,7 @@ final class TornadoSession extends AccountedSession {
       boolean any = false;
       for (TornadoExecutable program : programs) {
         if (program.graphs == null) {
-          program.graphs = new DeviceProgram(program.plan(), program.arena, memory, graphs);
+          program.graphs = new DeviceProgram(program.plan(), program.arena, memory, graphs, kernels);
           any = true;
         }
       }
