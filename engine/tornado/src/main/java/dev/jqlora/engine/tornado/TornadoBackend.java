@@ -23,6 +23,9 @@ import uk.ac.manchester.tornado.api.runtime.TornadoRuntimeProvider;
 
 /** Runs programs on TornadoVM's default device. Which ops it has kernels for, it says on any machine. */
 public final class TornadoBackend implements Backend {
+  /** Device memory that is left for the driver, the code of kernels, and whatever else the device shows. */
+  static final long RESERVE = 256L << 20;
+
   /** The most that is allocated at a time, whatever the device can. */
   private final long mostBytes;
   private final TornadoKernels kernels;
@@ -93,6 +96,20 @@ public final class TornadoBackend implements Backend {
         ? Optional.of(new GpuInfo(there.getDescription().strip(), there.getMaxGlobalMemory(), OptionalLong.empty(),
             new LinkedHashMap<>(Map.of("platform", there.getPlatformName().strip()))))
         : Optional.empty();
+  }
+
+  /**
+   * All of the device's memory but a reserve: TornadoVM does not tell what others have taken of it. A CPU's is the host's,
+   * which is swapped and shared like any process's, so there is no such limit, just as the CPU backend has none.
+   */
+  @Override
+  public long availableBytes() {
+    TornadoDevice there = checkedDevice();
+    return availableBytes(there.getDeviceType(), there.getMaxGlobalMemory());
+  }
+
+  static long availableBytes(TornadoDeviceType type, long bytes) {
+    return type == TornadoDeviceType.CPU ? Long.MAX_VALUE : Math.max(0, bytes - RESERVE);
   }
 
   @Override

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import uk.ac.manchester.tornado.api.enums.TornadoDeviceType;
 import uk.ac.manchester.tornado.api.exceptions.TornadoBailoutRuntimeException;
 
 /** What the backend says where it cannot run. */
@@ -47,6 +48,14 @@ class TornadoBackendTest {
         "TornadoVM cannot run a task graph: Bailout is disabled. Reason: Unable to compile task p1g1.t0 - tiles;"
             + " what the driver says stands above",
         failure.getMessage());
+  }
+
+  @Test
+  void aDeviceWithMemoryOfItsOwnTellsHowMuch() {
+    assertEquals((8L << 30) - TornadoBackend.RESERVE,
+        TornadoBackend.availableBytes(TornadoDeviceType.GPU, 8L << 30));
+    assertEquals(0, TornadoBackend.availableBytes(TornadoDeviceType.ACCELERATOR, 1));
+    assertEquals(Long.MAX_VALUE, TornadoBackend.availableBytes(TornadoDeviceType.CPU, 8L << 30));
   }
 
   private static void assertRefused(String property, String value, String reason) {
