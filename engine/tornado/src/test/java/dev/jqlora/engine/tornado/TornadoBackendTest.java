@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import uk.ac.manchester.tornado.api.enums.TornadoDeviceType;
 import uk.ac.manchester.tornado.api.exceptions.TornadoBailoutRuntimeException;
@@ -58,8 +59,8 @@ class TornadoBackendTest {
     assertEquals(Long.MAX_VALUE, TornadoBackend.availableBytes(TornadoDeviceType.CPU, 8L << 30));
   }
 
-  private static void assertRefused(String property, String value, String reason) {
-    String before = System.setProperty(property, value);
+  private static void assertRefused(String property, @Nullable String value, String reason) {
+    String before = value == null ? System.clearProperty(property) : System.setProperty(property, value);
     try {
       String unavailable = new TornadoBackendProvider().unavailable();
       assertTrue(unavailable.contains(reason), unavailable);
@@ -73,5 +74,10 @@ class TornadoBackendTest {
     assertEquals("", new TornadoBackendProvider().unavailable());
     assertRefused("tornado.recover.bailout", "true", "-Dtornado.recover.bailout=false");
     assertRefused("tornado.tvm.maxbytecodesize", "4096", "-Dtornado.tvm.maxbytecodesize=1048576");
+    String flags = "tornado.opencl.compiler.flags";
+    assertRefused(flags, null, "-Dtornado.opencl.compiler.flags=-w");
+    assertRefused(flags, "-cl-mad-enable -cl-fast-relaxed-math -w", "-Dtornado.opencl.compiler.flags=-w");
+    assertRefused(flags, "-cl-finite-math-only", "-Dtornado.opencl.compiler.flags=-w");
+    assertRefused(flags, "-cl-unsafe-math-optimizations", "-Dtornado.opencl.compiler.flags=-w");
   }
 }
