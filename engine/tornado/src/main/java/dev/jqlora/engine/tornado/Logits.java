@@ -135,7 +135,7 @@ final class Logits {
     }
   }
 
-  /** The place of the largest logit of each row, the lowest among equals. */
+  /** The place of the largest logit of each row, the lowest among equals, and 0 where no logit is a number. */
   static void largest(KernelContext context, FloatArray memory, IntArray ids, IntArray at, IntArray call) {
     int entry = call.get(0);
     int idEntry = call.get(1);
@@ -146,7 +146,7 @@ final class Logits {
     int row = context.groupIdx;
     int first = at.get(entry) + row * vocab;
     float most = Float.NEGATIVE_INFINITY;
-    int place = vocab;
+    int place = 0;
     for (int i = local; i < vocab; i += GROUP) {
       float value = memory.get(first + i);
       if (value > most) {

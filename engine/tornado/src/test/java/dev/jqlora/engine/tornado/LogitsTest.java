@@ -1,5 +1,6 @@
 package dev.jqlora.engine.tornado;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -8,10 +9,12 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.graph.Array64;
 import dev.jqlora.engine.graph.Op;
+import dev.jqlora.engine.op.LinearArgMax;
 import dev.jqlora.engine.op.LinearCrossEntropy;
 import dev.jqlora.engine.reference.ReferenceBackend;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Tensor;
+import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.engine.testkit.CaseList;
 import dev.jqlora.engine.testkit.CaseRun;
 import dev.jqlora.engine.testkit.Input;
@@ -65,6 +68,16 @@ class LogitsTest {
       new CaseRun(session, loss(13 * BLOCK + 2)).check(new CaseList().tolerance(DType.F32, SUMS));
       assertTrue(((TornadoSession) session).kernels() > 3 * 13 * 4);
     }
+  }
+
+  @Test
+  void aRowWithoutANumberHasTheFirstIdAsTheReferenceHas() {
+    Tensor x = Tensor.of(TensorType.f32(6, 1), Float.NaN, 1, Float.NEGATIVE_INFINITY, -1, Float.NaN, 2);
+    Tensor w = Tensor.of(TensorType.f32(VOCAB, 1), 1, 2, 3, 4, 5, 6, 7, 8, 16, 15, 14, 13, 12, 11, 10, 9);
+    CaseList.Case sample = sample(new LinearArgMax(), new Input(x.type(), _ -> x), new Input(w.type(), _ -> w));
+    float[] expected = {0, 8, 0, 0, 0, 8};
+    assertArrayEquals(expected, results(new ReferenceBackend(), sample).getFirst().toFloats());
+    assertArrayEquals(expected, results(BACKEND, sample).getFirst().toFloats());
   }
 
   @Test
