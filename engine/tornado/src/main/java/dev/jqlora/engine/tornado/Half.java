@@ -2,7 +2,7 @@ package dev.jqlora.engine.tornado;
 
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
-/** 16-bit numbers within kernels, by arithmetic alone: finite ones exactly, which is all that a weight may be. */
+/** 16-bit numbers within kernels, by arithmetic alone: exactly, with infinities and signed zeros; NaN loses its sign and bits. */
 final class Half {
   private Half() {}
 
@@ -10,7 +10,9 @@ final class Half {
   static float bf16(int bits, FloatArray tables) {
     int exponent = (bits >> 7) & 255;
     int fraction = (bits & 127) + (exponent == 0 ? 0 : 128);
-    float magnitude = fraction * tables.get(Tables.BF16 + exponent);
+    float magnitude = (bits & 0x7fff) > 0x7f80
+        ? tables.get(Tables.NAN)
+        : fraction * tables.get(Tables.BF16 + exponent);
     return (bits & 0x8000) == 0 ? magnitude : -magnitude;
   }
 
@@ -18,12 +20,14 @@ final class Half {
   static float f16(int bits, FloatArray tables) {
     int exponent = (bits >> 10) & 31;
     int fraction = (bits & 1023) + (exponent == 0 ? 0 : 1024);
-    float magnitude = fraction * tables.get(Tables.F16 + exponent);
+    float magnitude = (bits & 0x7fff) > 0x7c00
+        ? tables.get(Tables.NAN)
+        : fraction * tables.get(Tables.F16 + exponent);
     return (bits & 0x8000) == 0 ? magnitude : -magnitude;
   }
 
   /**
-   * The bits of the nearest 16-bit number, the even one on a tie, with infinity for what is too large.
+   * The bits of the nearest 16-bit number, the even one on a tie, with infinity for what is too large, and a quiet NaN for NaN.
    *
    * @param table where the type's exponents stand in {@link Tables}; there are {@code exponents} of them
    * @param one the fraction's range: 2 to the number of its bits
@@ -38,15 +42,20 @@ final class Half {
       }
     }
     float scaled = magnitude / tables.get(table + exponent);
-    int bits = (exponents - 1) * one;
-    if (scaled < 2 * one) {
-      int fraction = (int) scaled;
-      float rest = scaled - fraction;
-      if (rest > 0.5f || (rest == 0.5f && (fraction & 1) == 1)) {
-        fraction++;
+    int bits = (exponents - 1) * one + one / 2;
+    // So asked, infinity passes, and NaN alone does not.
+    if (-magnitude < Float.POSITIVE_INFINITY) {
+      bits = (exponents - 1) * one;
+      if (scaled < 2 * one) {
+        int fraction = (int) scaled;
+        float rest = scaled - fraction;
+        if (rest > 0.5f || (rest == 0.5f && (fraction & 1) == 1)) {
+          fraction++;
+        }
+        bits = fraction + (exponent - 1) * one;
       }
-      bits = fraction + (exponent - 1) * one;
     }
-    return value < 0 ? bits | 0x8000 : bits;
+    // Of the two zeros the quotient tells the sign.
+    return value < 0 || 1 / value < 0 ? bits | 0x8000 : bits;
   }
 }

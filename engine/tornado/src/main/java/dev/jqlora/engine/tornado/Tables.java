@@ -16,7 +16,9 @@ final class Tables {
   static final int SIGNED = F16 + 32;
   /** The unsigned map, likewise. */
   static final int UNSIGNED = SIGNED + 512;
-  private static final int SIZE = UNSIGNED + 512;
+  /** Not a number, which a kernel cannot name. */
+  static final int NAN = UNSIGNED + 512;
+  private static final int SIZE = NAN + 1;
 
   private Tables() {}
 
@@ -26,9 +28,12 @@ final class Tables {
     for (int exponent = 0; exponent < 256; exponent++) {
       tables.set(BF16 + exponent, (float) Math.scalb(1.0, Math.max(exponent, 1) - 127 - 7));
     }
-    for (int exponent = 0; exponent < 32; exponent++) {
+    for (int exponent = 0; exponent < 31; exponent++) {
       tables.set(F16 + exponent, (float) Math.scalb(1.0, Math.max(exponent, 1) - 15 - 10));
     }
+    // The last exponent stands for infinity: such that 1,024 of these overflow, as BF16's do by themselves.
+    tables.set(F16 + 31, (float) Math.scalb(1.0, 128 - 10));
+    tables.set(NAN, Float.NaN);
     put(tables, SIGNED, DynamicMap.SIGNED);
     put(tables, UNSIGNED, DynamicMap.UNSIGNED);
     return tables;
