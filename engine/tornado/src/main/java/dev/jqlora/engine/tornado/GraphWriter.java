@@ -98,7 +98,8 @@ final class GraphWriter {
     if (outerReverse == 1) {
       outer = outerCount - 1 - outer;
     }
-    context.localBarrier();
+    // All read the counter before one writes it, and a local barrier orders local memory alone.
+    context.globalBarrier();
     if (context.localIdx == 0) {
       at.set(COUNTER, (counter + 1) % (outerCount * innerCount));
       ints.set(at.get(INDICES + 1), inner);

@@ -125,7 +125,8 @@ final class Logits {
       }
       memory.set(at.get(nllEntry) + row, loss);
     }
-    context.localBarrier();
+    // What the first work-item reads of the row the others then overwrite, and a local barrier orders local memory alone.
+    context.globalBarrier();
     if (gradient == 1) {
       for (int i = local; i < vocab; i += GROUP) {
         float p = TornadoMath.exp(memory.get(first + i) - largest) / sum;
