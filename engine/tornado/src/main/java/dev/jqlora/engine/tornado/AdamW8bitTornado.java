@@ -23,6 +23,11 @@ final class AdamW8bitTornado implements TornadoKernel<AdamW8bit> {
   }
 
   @Override
+  public boolean needsDoubles() {
+    return true;
+  }
+
+  @Override
   public void emit(AdamW8bit op, Launch launch) {
     int size = (int) (launch.elements(0) / op.count());
     int blocks = (int) (launch.elements(3) / op.count());

@@ -21,7 +21,10 @@ import uk.ac.manchester.tornado.api.common.TornadoDevice;
 import uk.ac.manchester.tornado.api.enums.TornadoDeviceType;
 import uk.ac.manchester.tornado.api.runtime.TornadoRuntimeProvider;
 
-/** Runs programs on TornadoVM's default device. Which ops it has kernels for, it says on any machine. */
+/**
+ * Runs programs on TornadoVM's default device. Which ops it has kernels for, it says on any machine, and once it has looked
+ * at the device, which of them that cannot run.
+ */
 public final class TornadoBackend implements Backend {
   /** Device memory that is left for the driver, the code of kernels, and whatever else the device shows. */
   static final long RESERVE = 256L << 20;
@@ -114,7 +117,8 @@ public final class TornadoBackend implements Backend {
 
   @Override
   public Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
-    return kernels.supports(op, inputs, outputs);
+    TornadoDevice there = device;
+    return kernels.supports(op, inputs, outputs, there == null || there.getDeviceContext().isFP64Supported());
   }
 
   @Override

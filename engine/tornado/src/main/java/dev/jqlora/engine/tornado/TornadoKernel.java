@@ -19,6 +19,11 @@ interface TornadoKernel<O extends Op> {
     return Support.NATIVE;
   }
 
+  /** Whether its tasks compute with 64-bit floating-point numbers, which not every device has. */
+  default boolean needsDoubles() {
+    return false;
+  }
+
   /** Adds the tasks of one launch. */
   void emit(O op, Launch launch);
 }

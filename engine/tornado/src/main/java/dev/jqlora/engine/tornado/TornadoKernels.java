@@ -29,14 +29,19 @@ final class TornadoKernels {
     kernels.forEach(kernel -> byOp.put(kernel.op(), kernel));
   }
 
-  Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs) {
+  /** @param doubles whether the device has 64-bit floating-point numbers */
+  Support supports(Op op, List<TensorType> inputs, List<TensorType> outputs, boolean doubles) {
     if (MixedPrecision.storesBf16(op, inputs)) {
       return new Support.Unsupported("the TornadoVM backend stores activations in F32");
     }
     TornadoKernel<?> kernel = byOp.get(op.getClass());
-    return kernel == null
-        ? new Support.Unsupported("the TornadoVM backend has no kernel for it")
-        : supports(kernel, op, inputs, outputs);
+    if (kernel == null) {
+      return new Support.Unsupported("the TornadoVM backend has no kernel for it");
+    }
+    if (kernel.needsDoubles() && !doubles) {
+      return new Support.Unsupported("the device has no 64-bit floating-point numbers, by which it is computed");
+    }
+    return supports(kernel, op, inputs, outputs);
   }
 
   private static <O extends Op> Support supports(TornadoKernel<O> kernel, Op op, List<TensorType> inputs,

@@ -4,6 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.error.JqloraException;
+import dev.jqlora.engine.op.AdamW8bit;
+import dev.jqlora.engine.op.Scale;
+import dev.jqlora.engine.plan.Support;
+import dev.jqlora.engine.tensor.TensorType;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
@@ -57,6 +61,16 @@ class TornadoBackendTest {
         TornadoBackend.availableBytes(TornadoDeviceType.GPU, 8L << 30));
     assertEquals(0, TornadoBackend.availableBytes(TornadoDeviceType.ACCELERATOR, 1));
     assertEquals(Long.MAX_VALUE, TornadoBackend.availableBytes(TornadoDeviceType.CPU, 8L << 30));
+  }
+
+  @Test
+  void eightBitAdamWNeedsADeviceWithDoubles() {
+    TornadoKernels kernels = new TornadoKernels();
+    AdamW8bit adam = new AdamW8bit(1, 0.9, 0.999, 1e-8);
+    assertEquals(Support.NATIVE, kernels.supports(adam, List.of(), List.of(), true));
+    assertEquals(new Support.Unsupported("the device has no 64-bit floating-point numbers, by which it is computed"),
+        kernels.supports(adam, List.of(), List.of(), false));
+    assertEquals(Support.NATIVE, kernels.supports(new Scale(2), List.of(TensorType.f32(2)), List.of(TensorType.f32(2)), false));
   }
 
   private static void assertRefused(String property, @Nullable String value, String reason) {
