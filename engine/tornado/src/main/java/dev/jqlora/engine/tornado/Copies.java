@@ -3,7 +3,6 @@ package dev.jqlora.engine.tornado;
 import dev.jqlora.engine.tensor.DType;
 import java.util.List;
 import uk.ac.manchester.tornado.api.KernelContext;
-import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.types.arrays.ByteArray;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -72,18 +71,18 @@ final class Copies {
    * code is the same in every program.
    */
   static void emit(GraphWriter writer, TornadoNativeArray source, TornadoNativeArray target, List<Part> parts) {
-    IntArray table = new IntArray(3 * parts.size() + 2);
+    int[] rows = new int[3 * parts.size() + 2];
     int total = 0;
     int row = 2;
     for (Part part : parts) {
       total += part.count();
-      table.set(row++, part.from());
-      table.set(row++, part.to());
-      table.set(row++, total);
+      rows[row++] = part.from();
+      rows[row++] = part.to();
+      rows[row++] = total;
     }
-    table.set(0, total);
-    table.set(1, 2);
-    writer.give(DataTransferMode.FIRST_EXECUTION, table);
+    rows[0] = total;
+    rows[1] = 2;
+    IntArray table = writer.numbers(rows);
     switch (source) {
       case FloatArray floats -> writer.over(total).task(writer.id(), Copies::floatParts, writer.context(), floats,
           (FloatArray) target, table);

@@ -49,8 +49,9 @@ final class GraphWriter {
 
   private final String name;
   private final TaskGraph graph;
-  private final KernelContext context = new KernelContext();
-  private final IntArray at = new IntArray(OFFSETS);
+  private final Hashes hashes = new Hashes();
+  private final KernelContext context;
+  private final IntArray at;
   private final Map<String, WorkerGrid> grids = new LinkedHashMap<>();
   private final List<Moving> moving = new ArrayList<>();
   private @Nullable PageSlots pages;
@@ -67,6 +68,10 @@ final class GraphWriter {
   GraphWriter(String name, Object[] resident, List<Step.Loop> loops, List<Place> indices) {
     this.name = name;
     graph = new TaskGraph(name);
+    hashes.add(resident);
+    context = hashes.make(KernelContext::new);
+    hashes.add(context);
+    at = hashes.make(() -> new IntArray(OFFSETS));
     give(DataTransferMode.FIRST_EXECUTION, at);
     if (resident.length > 0) {
       graph.consumeFromDevice(resident);
@@ -142,21 +147,29 @@ final class GraphWriter {
 
   /** Sends arrays of the graph's own to the device. */
   void give(int mode, TornadoNativeArray... arrays) {
+    hashes.add((Object[]) arrays);
     for (TornadoNativeArray array : arrays) {
       bytes += array.getNumBytesOfSegmentWithHeader();
     }
     graph.transferToDevice(mode, (Object[]) arrays);
   }
 
+  /** Sends arrays to the device that other graphs then find there. */
+  void upload(Object[] resident) {
+    hashes.add(resident);
+    graph.transferToDevice(DataTransferMode.EVERY_EXECUTION, resident);
+  }
+
   /** Takes an array of the graph's own from the device after each run. */
   void take(TornadoNativeArray array) {
+    hashes.add(array);
     bytes += array.getNumBytesOfSegmentWithHeader();
     graph.transferToHost(DataTransferMode.EVERY_EXECUTION, array);
   }
 
   /** Lets operands lie in pages: before each run the host says where they are. */
   PageSlots withPages() {
-    PageSlots slots = new PageSlots();
+    PageSlots slots = new PageSlots(hashes);
     give(DataTransferMode.EVERY_EXECUTION, slots.array());
     groups(1).task(id(), PageSlots::locate, context, slots.array(), at);
     pages = slots;
@@ -193,7 +206,7 @@ final class GraphWriter {
 
   /** Numbers that go to the device once. */
   IntArray numbers(int... numbers) {
-    IntArray array = IntArray.fromElements(numbers);
+    IntArray array = hashes.make(() -> IntArray.fromElements(numbers));
     give(DataTransferMode.FIRST_EXECUTION, array);
     return array;
   }
@@ -202,7 +215,7 @@ final class GraphWriter {
   ByteArray noBytes() {
     ByteArray none = noBytes;
     if (none == null) {
-      none = new ByteArray(1);
+      none = hashes.make(() -> new ByteArray(1));
       give(DataTransferMode.FIRST_EXECUTION, none);
       noBytes = none;
     }
@@ -213,7 +226,7 @@ final class GraphWriter {
   ShortArray noShorts() {
     ShortArray none = noShorts;
     if (none == null) {
-      none = new ShortArray(1);
+      none = hashes.make(() -> new ShortArray(1));
       give(DataTransferMode.FIRST_EXECUTION, none);
       noShorts = none;
     }

@@ -20,9 +20,11 @@ final class PageSlots {
 
   private final List<Entry> entries = new ArrayList<>();
   /** How many operands, then for each the entry of its offset, and the offset. */
-  private final IntArray array = new IntArray(1 + 2 * MOST);
+  private final IntArray array;
 
-  PageSlots() {
+  /** @param hashes of the graph */
+  PageSlots(Hashes hashes) {
+    array = hashes.make(() -> new IntArray(1 + 2 * MOST));
     array.init(0);
   }
 

@@ -21,7 +21,7 @@ final class Residence {
   static int upload(Graphs graphs, Object[] resident) {
     GraphWriter writer = new GraphWriter("upload", new Object[0], List.of(), List.of());
     // An array for each execution is allocated even where no task names it, and there is one execution.
-    writer.graph().transferToDevice(DataTransferMode.EVERY_EXECUTION, resident);
+    writer.upload(resident);
     return add(graphs, writer, resident);
   }
 
