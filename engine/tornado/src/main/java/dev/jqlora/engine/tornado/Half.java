@@ -2,7 +2,7 @@ package dev.jqlora.engine.tornado;
 
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
-/** 16-bit numbers within kernels, by arithmetic alone: exactly, with infinities and signed zeros; NaN loses its sign and bits. */
+/** 16-bit numbers within kernels, by arithmetic alone: exact, infinities and zeros too; NaN loses its sign and bits. */
 final class Half {
   private Half() {}
 
@@ -27,7 +27,8 @@ final class Half {
   }
 
   /**
-   * The bits of the nearest 16-bit number, the even one on a tie, with infinity for what is too large, and a quiet NaN for NaN.
+   * The bits of the nearest 16-bit number, the even one on a tie, with infinity for what is too large, and a quiet NaN for
+   * NaN.
    *
    * @param table where the type's exponents stand in {@link Tables}; there are {@code exponents} of them
    * @param one the fraction's range: 2 to the number of its bits

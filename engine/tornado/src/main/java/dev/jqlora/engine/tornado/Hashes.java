@@ -5,8 +5,8 @@ import java.util.Set;
 import java.util.function.Supplier;
 
 /**
- * The hash codes of a task graph's objects. By these alone 5.2.0 tells objects apart: of two with the same one, the tasks of
- * both would silently be given the first.
+ * The hash codes of a task graph's objects. By these alone 5.2.0 tells objects apart: of two with the same one, the tasks
+ * of both would silently be given the first.
  */
 final class Hashes {
   private final Set<Integer> taken = new HashSet<>();

@@ -21,8 +21,8 @@ final class Logits {
   }
 
   /**
-   * Goes through all rows of operand 0, as many at a time as have their logits in the scratch memory. Many rows of a large
-   * vocabulary have more tasks than a graph takes, so each time may begin another graph.
+   * Goes through all rows of operand 0, as many at a time as have their logits in the scratch memory. Many rows of a
+   * large vocabulary have more tasks than a graph takes, so each time may begin another graph.
    *
    * @param most elements that logits take, unless one row alone takes more
    */
@@ -125,7 +125,7 @@ final class Logits {
       }
       memory.set(at.get(nllEntry) + row, loss);
     }
-    // What the first work-item reads of the row the others then overwrite, and a local barrier orders local memory alone.
+    // The others overwrite what the first work-item reads of the row, and a local barrier orders local memory alone.
     context.globalBarrier();
     if (gradient == 1) {
       for (int i = local; i < vocab; i += GROUP) {

@@ -22,8 +22,8 @@ import uk.ac.manchester.tornado.api.enums.TornadoDeviceType;
 import uk.ac.manchester.tornado.api.runtime.TornadoRuntimeProvider;
 
 /**
- * Runs programs on TornadoVM's default device. Which ops it has kernels for, it says on any machine, and once it has looked
- * at the device, which of them that cannot run.
+ * Runs programs on TornadoVM's default device. Which ops it has kernels for, it says on any machine, and once it has
+ * looked at the device, which of them that cannot run.
  */
 public final class TornadoBackend implements Backend {
   /** Device memory that is left for the driver, the code of kernels, and whatever else the device shows. */
@@ -102,8 +102,8 @@ public final class TornadoBackend implements Backend {
   }
 
   /**
-   * All of the device's memory but a reserve: TornadoVM does not tell what others have taken of it. A CPU's is the host's,
-   * which is swapped and shared like any process's, so there is no such limit, just as the CPU backend has none.
+   * All of the device's memory but a reserve: TornadoVM does not tell what others have taken of it. A CPU's is the
+   * host's, which is swapped and shared like any process's, so there is no such limit, just as the CPU backend has none.
    */
   @Override
   public long availableBytes() {

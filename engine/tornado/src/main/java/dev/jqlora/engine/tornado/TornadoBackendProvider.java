@@ -8,7 +8,7 @@ import java.util.List;
 public final class TornadoBackendProvider implements BackendProvider {
   /** Bytes for the largest task graph that is written. */
   private static final int LEAST_BYTECODE = 1 << 20;
-  /** Parts of the names of OpenCL's flags for relaxed mathematics, of which TornadoVM gives some where it is told none. */
+  /** Parts of the names of OpenCL's flags for relaxed mathematics, which TornadoVM gives where it is told no flags. */
   private static final List<String> RELAXED = List.of("fast-relaxed", "finite-math", "unsafe");
 
   @Override
@@ -37,8 +37,8 @@ public final class TornadoBackendProvider implements BackendProvider {
     }
     String flags = System.getProperty("tornado.opencl.compiler.flags");
     if (flags == null || RELAXED.stream().anyMatch(flags::contains)) {
-      return "the driver would compute as if no number were NaN or infinite, and miss gradients that overflow: start Java"
-          + " with -Dtornado.opencl.compiler.flags=-w";
+      return "the driver would compute as if no number were NaN or infinite, and miss gradients that overflow: start"
+          + " Java with -Dtornado.opencl.compiler.flags=-w";
     }
     return "";
   }

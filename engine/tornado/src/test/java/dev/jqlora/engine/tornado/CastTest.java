@@ -18,8 +18,8 @@ import org.junit.jupiter.api.Test;
 
 /** Casts of what is no finite number, and of zeros. */
 class CastTest {
-  private static final float[] VALUES = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, 0, -0.0f, 1.5f, -2,
-      Float.MAX_VALUE, -Float.MAX_VALUE};
+  private static final float[] VALUES = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, 0, -0.0f, 1.5f,
+      -2, Float.MAX_VALUE, -Float.MAX_VALUE};
 
   private static String named(DType from, DType to) {
     return from + " to " + to;

@@ -70,7 +70,8 @@ class TornadoBackendTest {
     assertEquals(Support.NATIVE, kernels.supports(adam, List.of(), List.of(), true));
     assertEquals(new Support.Unsupported("the device has no 64-bit floating-point numbers, by which it is computed"),
         kernels.supports(adam, List.of(), List.of(), false));
-    assertEquals(Support.NATIVE, kernels.supports(new Scale(2), List.of(TensorType.f32(2)), List.of(TensorType.f32(2)), false));
+    assertEquals(Support.NATIVE,
+        kernels.supports(new Scale(2), List.of(TensorType.f32(2)), List.of(TensorType.f32(2)), false));
   }
 
   private static void assertRefused(String property, @Nullable String value, String reason) {
