@@ -34,7 +34,12 @@ public final class CaseList {
 
     /** The same tensors at each call. */
     public List<Tensor> make() {
-      Samples samples = new Samples(name.hashCode());
+      return make(0);
+    }
+
+    /** The same tensors at each call with the same variant; what is random in them differs between variants. */
+    public List<Tensor> make(int variant) {
+      Samples samples = new Samples(name.hashCode(), variant);
       return inputs.stream().map(input -> input.make(samples)).toList();
     }
   }

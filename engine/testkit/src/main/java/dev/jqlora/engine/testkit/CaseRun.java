@@ -11,7 +11,6 @@ import dev.jqlora.engine.graph.SavePolicy;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.plan.Plan;
 import dev.jqlora.engine.reference.Interpreter;
-import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.Arena;
@@ -20,9 +19,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /** One case in a session of its own, run in each way that memory can be laid out around an op. */
 public final class CaseRun {
@@ -73,9 +74,14 @@ public final class CaseRun {
       cases.tolerance(expected.get(i).type().dtype()).check("output " + i, expected.get(i),
           Array64.of(results.get(i)));
     }
-    requireSame(results, throughTransfers(), "with inputs fed and outputs fetched");
-    requireSame(results, stacked(), "on slices in a Repeat");
-    inPlace(results);
+    List<List<Tensor>> fed = throughTransfers();
+    requireSame(results, fed.getFirst(), "with inputs fed and outputs fetched");
+    List<List<Tensor>> slices = stacked();
+    for (int i = 0; i < STACK; i++) {
+      requireSame(fed.get(i + 1), slices.get(i), "on slice %d of a Repeat, unlike run %d with inputs fed".formatted(i,
+          i + 2));
+    }
+    new LinkedHashSet<>(List.of(overwritten(false), overwritten(true))).forEach(inputOf -> inPlace(results, inputOf));
   }
 
   /** Plans the case as a program and returns the plan. */
@@ -127,28 +133,38 @@ public final class CaseRun {
     return program.build();
   }
 
-  /** The program is run twice: what the first run left behind must not matter. */
-  private List<Tensor> throughTransfers() {
-    Map<String, Tensor> feeds = new HashMap<>();
-    for (int i = 0; i < inputs.size(); i++) {
-      feeds.put("input " + i, inputs.get(i));
-    }
-    for (int i = 0; i < outputs.size(); i++) {
-      feeds.put("guard " + i, guard());
-    }
+  /**
+   * The results of the case's inputs, then of each of its variants. So what a run leaves behind must not matter, nor may a
+   * backend that keeps what it did in one run, or in two, do the same once more with the inputs of that time.
+   */
+  private List<List<Tensor>> throughTransfers() {
     Executable executable = session.compile(transfers());
-    executable.run(feeds);
-    Map<String, Tensor> fetches = executable.run(feeds);
-    List<Tensor> results = new ArrayList<>();
-    for (int i = 0; i < outputs.size(); i++) {
-      requireSame("guard " + i, guard(), named(fetches, "guard " + i));
-      results.add(named(fetches, "output " + i));
+    List<List<Tensor>> results = new ArrayList<>();
+    for (int variant = 0; variant <= STACK; variant++) {
+      List<Tensor> given = sample.make(variant);
+      Map<String, Tensor> feeds = new HashMap<>();
+      for (int i = 0; i < given.size(); i++) {
+        feeds.put("input " + i, given.get(i));
+      }
+      for (int i = 0; i < outputs.size(); i++) {
+        feeds.put("guard " + i, guard());
+      }
+      Map<String, Tensor> fetches = executable.run(feeds);
+      List<Tensor> fetched = new ArrayList<>();
+      for (int i = 0; i < outputs.size(); i++) {
+        requireSame("guard " + i, guard(), named(fetches, "guard " + i));
+        fetched.add(named(fetches, "output " + i).copy());
+      }
+      results.add(fetched);
     }
     return results;
   }
 
-  /** The op in a Repeat over stacked states. The last slice is computed first, so that what writes too far shows in it. */
-  private List<Tensor> stacked() {
+  /**
+   * The results of the op in a Repeat over stacked states, whose slice i holds variant i + 1 of the inputs. The last slice is
+   * computed first, so that what writes too far shows in it.
+   */
+  private List<List<Tensor>> stacked() {
     Graph one = graph(sample);
     GraphBuilder body = new GraphBuilder();
     List<Value> bodyInputs = new ArrayList<>(List.of(body.input("index", TensorType.i32())));
@@ -157,8 +173,11 @@ public final class CaseRun {
     Repeat repeat = new Repeat(STACK, body.build(bodyOutputs), 0, inputs.size(), true, SavePolicy.NOTHING);
     Program.Builder program = new Program.Builder("slices");
     List<Value> arguments = new ArrayList<>();
+    List<List<Tensor>> variants = IntStream.rangeClosed(1, STACK).mapToObj(sample::make).toList();
     for (int i = 0; i < inputs.size(); i++) {
-      arguments.add(state(program, "stacked input " + i, stack(inputs.get(i))));
+      int input = i;
+      arguments
+          .add(state(program, "stacked input " + i, stack(variants.stream().map(each -> each.get(input)).toList())));
     }
     List<Value> values = program.graph().applyAll(repeat, arguments);
     for (int i = 0; i < outputs.size(); i++) {
@@ -167,42 +186,52 @@ public final class CaseRun {
     }
     session.compile(program.build()).run(Map.of());
     checkGuards();
-    List<Tensor> results = new ArrayList<>();
+    List<Tensor> stacks = new ArrayList<>();
     for (int i = 0; i < outputs.size(); i++) {
-      Tensor both = read("stacked output " + i, values.get(i).type());
-      Tensor last = slice(both, outputs.get(i), STACK - 1);
-      requireSame("output " + i + ", last slice", slice(both, outputs.get(i), 0), last);
-      results.add(last);
+      stacks.add(read("stacked output " + i, values.get(i).type()));
     }
-    return results;
+    return IntStream.range(0, STACK).mapToObj(index -> IntStream.range(0, outputs.size())
+        .mapToObj(i -> slice(stacks.get(i), outputs.get(i), index)).toList()).toList();
   }
 
-  /** Outputs written to the states of inputs, wherever the op allows it. */
-  private void inPlace(List<Tensor> expected) {
-    Program.Builder program = new Program.Builder("in place");
+  /**
+   * An input for each output that may be written over one.
+   *
+   * @param fromTheLast whether the last input that the op allows is taken, or the first
+   */
+  private Map<Integer, Integer> overwritten(boolean fromTheLast) {
     Map<Integer, Integer> inputOf = new HashMap<>();
     Set<Integer> taken = new HashSet<>();
     for (int output = 0; output < outputs.size(); output++) {
-      for (int input = 0; input < inputs.size(); input++) {
+      for (int i = 0; i < inputs.size(); i++) {
+        int input = fromTheLast ? inputs.size() - 1 - i : i;
         if (sample.op().inPlace(input, output) && inputs.get(input).type().equals(outputs.get(output))
             && !inputOf.containsKey(output) && taken.add(input)) {
           inputOf.put(output, input);
         }
       }
     }
+    return inputOf;
+  }
+
+  /** Outputs written to the states of inputs. */
+  private void inPlace(List<Tensor> expected, Map<Integer, Integer> inputOf) {
     if (inputOf.isEmpty()) {
       return;
     }
+    Program.Builder program = new Program.Builder("in place");
     List<Value> arguments = new ArrayList<>();
+    List<String> names = new ArrayList<>();
     for (int i = 0; i < inputs.size(); i++) {
-      arguments.add(state(program, "own input " + i, inputs.get(i)));
+      names.add("own input %d of %s".formatted(i, inputOf));
+      arguments.add(state(program, names.get(i), inputs.get(i)));
     }
     List<Value> values = program.graph().applyAll(sample.op(), arguments);
-    inputOf.forEach((output, input) -> program.write("own input " + input, values.get(output)));
+    inputOf.forEach((output, input) -> program.write(names.get(input), values.get(output)));
     session.compile(program.build()).run(Map.of());
     checkGuards();
-    inputOf.forEach((output, input) -> requireSame("output " + output + " in place", expected.get(output),
-        read("own input " + input, outputs.get(output))));
+    inputOf.forEach((output, input) -> requireSame("output %d in place of input %d".formatted(output, input),
+        expected.get(output), read(names.get(input), outputs.get(output))));
   }
 
   private Value state(Program.Builder program, String name, Tensor content) {
@@ -236,11 +265,11 @@ public final class CaseRun {
     return tensor;
   }
 
-  private static Tensor stack(Tensor tensor) {
-    Shape shape = tensor.type().shape().stacked(STACK);
-    Tensor stack = Tensor.allocate(Arena.ofAuto(), tensor.type().withShape(shape));
-    for (int i = 0; i < STACK; i++) {
-      MemorySegment.copy(tensor.data(), 0, stack.data(), i * tensor.type().bytes(), tensor.type().bytes());
+  private static Tensor stack(List<Tensor> tensors) {
+    TensorType type = tensors.getFirst().type();
+    Tensor stack = Tensor.allocate(Arena.ofAuto(), type.withShape(type.shape().stacked(tensors.size())));
+    for (int i = 0; i < tensors.size(); i++) {
+      MemorySegment.copy(tensors.get(i).data(), 0, stack.data(), i * type.bytes(), type.bytes());
     }
     return stack;
   }
@@ -263,12 +292,24 @@ public final class CaseRun {
     }
   }
 
+  /** The same bits, but for NaN, of which there are many. */
   private static void requireSame(String what, Tensor expected, Tensor actual) {
-    long mismatch = expected.data().mismatch(actual.data());
-    if (mismatch >= 0 || !expected.type().equals(actual.type())) {
-      long element = Math.max(mismatch, 0) / expected.type().dtype().bytes();
-      throw new AssertionError("%s: element %d of %s is %s, was %s before".formatted(what, element, expected.type(),
-          actual.get(element), expected.get(element)));
+    long size = expected.type().dtype().bytes();
+    long end = expected.data().byteSize();
+    if (!expected.type().equals(actual.type())) {
+      throw new AssertionError("%s: %s, was %s before".formatted(what, actual.type(), expected.type()));
+    }
+    for (long from = 0; from < end;) {
+      long mismatch = MemorySegment.mismatch(expected.data(), from, end, actual.data(), from, end);
+      if (mismatch < 0) {
+        return;
+      }
+      long element = (from + mismatch) / size;
+      if (!Double.isNaN(expected.get(element)) || !Double.isNaN(actual.get(element))) {
+        throw new AssertionError("%s: element %d of %s is %s, was %s before".formatted(what, element, expected.type(),
+            actual.get(element), expected.get(element)));
+      }
+      from = (element + 1) * size;
     }
   }
 }

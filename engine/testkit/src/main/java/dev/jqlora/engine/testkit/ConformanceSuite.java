@@ -51,6 +51,13 @@ public abstract class ConformanceSuite {
     run.check(cases);
   }
 
+  /** Runs a Repeat of three iterations; a backend that computes nothing overrides this. */
+  protected void checkRepeat(boolean reverse) {
+    try (Backend backend = backend(); Session session = backend.open(Long.MAX_VALUE)) {
+      new RepeatRun(session, reverse).check();
+    }
+  }
+
   @TestFactory
   Stream<DynamicNode> everyCaseOfEveryOp(TestReporter reporter) {
     Backend backend = backend();
@@ -67,6 +74,16 @@ public abstract class ConformanceSuite {
       assertEquals(new TreeSet<>(knownUnsupported()), conformance.unsupported());
     }));
     return nodes.stream().onClose(backend::close);
+  }
+
+  @Test
+  void aRepeatHandsOnAndCounts() {
+    checkRepeat(false);
+  }
+
+  @Test
+  void aRepeatRunsBackwards() {
+    checkRepeat(true);
   }
 
   @Test

@@ -12,7 +12,9 @@ import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Function;
 
 /**
@@ -78,6 +80,11 @@ public record Input(TensorType type, Function<Samples, Tensor> content) {
     return new Input(TensorType.i32(), _ -> Tensor.scalar(value));
   }
 
+  /** An I32 scalar, another one of these in each variant of a case. */
+  public static Input oneOf(int... values) {
+    return new Input(TensorType.i32(), samples -> Tensor.scalar(values[samples.variant() % values.length]));
+  }
+
   /** Given I32 numbers. */
   public static Input ints(int... values) {
     return new Input(TensorType.i32(values.length), _ -> Tensor.of(TensorType.i32(values.length), values));
@@ -134,22 +141,19 @@ public record Input(TensorType type, Function<Samples, Tensor> content) {
 
   /** The tensors of an NF4 weight: a random matrix quantized by the codec, when the first of them is wanted. */
   public static List<Input> nf4(Nf4Weight weight) {
-    List<Tensor> quantized = new ArrayList<>();
+    Map<Integer, List<Tensor>> quantized = new HashMap<>();
     List<Input> inputs = new ArrayList<>();
     for (int i = 0; i < weight.types().size(); i++) {
       int index = i;
-      inputs.add(new Input(weight.types().get(i), _ -> {
-        if (quantized.isEmpty()) {
-          quantized.addAll(quantize(weight));
-        }
-        return quantized.get(index);
-      }));
+      inputs.add(new Input(weight.types().get(i),
+          samples -> quantized.computeIfAbsent(samples.variant(), variant -> quantize(weight, variant)).get(index)));
     }
     return inputs;
   }
 
-  private static List<Tensor> quantize(Nf4Weight weight) {
-    Tensor matrix = new Samples(weight.hashCode()).uniform(TensorType.f32(weight.out(), weight.in()), -0.1, 0.1);
+  private static List<Tensor> quantize(Nf4Weight weight, int variant) {
+    Tensor matrix = new Samples(weight.hashCode(), variant).uniform(TensorType.f32(weight.out(), weight.in()), -0.1,
+        0.1);
     Nf4Tensor plain = Nf4.quantize(matrix, weight.blockSize(), Arena.ofAuto()).weight();
     List<TensorType> types = weight.types();
     Tensor codes = new Tensor(types.getFirst(), plain.codes());

@@ -11,10 +11,24 @@ import java.util.Random;
 
 /** Random tensors from a fixed seed. */
 public final class Samples {
+  /** 2⁶⁴ by the golden ratio: seeds near each other begin with numbers near each other. */
+  private static final long APART = 0x9e3779b97f4a7c15L;
+
   private final Random random;
+  private final int variant;
 
   public Samples(long seed) {
-    random = new Random(seed);
+    this(seed, 0);
+  }
+
+  /** @param variant tells samples for the same purpose apart: what is made of one differs from what is made of another */
+  public Samples(long seed, int variant) {
+    random = new Random(seed + variant * APART);
+    this.variant = variant;
+  }
+
+  public int variant() {
+    return variant;
   }
 
   /** Numbers from -1 to 1, rounded to the element type. */

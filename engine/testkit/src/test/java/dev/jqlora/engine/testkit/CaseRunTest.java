@@ -16,6 +16,7 @@ import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -89,12 +90,50 @@ class CaseRunTest {
 
   @Test
   void seesOneSliceSpoilAnother() {
-    assertSeen("last slice", "slices", (session, _) -> change(session, "stacked output 0", 15 * 4));
+    assertSeen("slice 1", "slices", (session, _) -> change(session, "stacked output 0", 15 * 4));
+  }
+
+  @Test
+  void seesASliceReadForAnother() {
+    assertSeen("slice 1", "slices", (session, _) -> {
+      MemorySegment slice = MemorySegment.ofArray(new float[15]);
+      session.read("stacked output 0", 0, slice);
+      session.write("stacked output 0", 15 * 4, slice);
+    });
+  }
+
+  @Test
+  void seesInputsOfAnEarlierRun() {
+    for (int kept = 1; kept <= 2; kept++) {
+      int last = kept;
+      List<Map<String, Tensor>> runs = new ArrayList<>();
+      assertSeen("unlike run " + (kept + 1), "transfers", (_, fetches) -> {
+        runs.add(Map.copyOf(fetches));
+        fetches.putAll(runs.get(Math.min(runs.size(), last) - 1));
+      });
+    }
   }
 
   @Test
   void seesAWrongResultInPlace() {
-    assertSeen("in place", "in place", (session, _) -> change(session, "own input 0", 0));
+    assertSeen("in place of input 0", "in place", (session, _) -> change(session, "own input 0 of {0=0}", 0));
+  }
+
+  @Test
+  void seesAWrongResultInPlaceOfTheLastInput() {
+    assertSeen("in place of input 1", "in place", (session, _) -> {
+      if (has(session, "own input 1 of {0=1}")) {
+        change(session, "own input 1 of {0=1}", 0);
+      }
+    });
+  }
+
+  private static boolean has(Session session, String state) {
+    try {
+      return session.type(state) != null;
+    } catch (IllegalArgumentException e) {
+      return false;
+    }
   }
 
   /** Another session, with a fault after each run of a program of one name. */

@@ -48,6 +48,6 @@ final class AdamW8bitCases implements OpCases {
   private static List<Input> inputs(int count, int size) {
     int blocks = (size + 255) / 256;
     return List.of(f32(count, size), f32(count, size), codes(count, size), between(0.01, 1, count, blocks),
-        codes(count, size), between(0.01, 1, count, blocks), RATES, scalar(0.5f));
+        codes(count, size), between(0.01, 1, count, blocks), RATES, between(0.25, 1));
   }
 }

@@ -35,6 +35,6 @@ final class AdamWCases implements OpCases {
 
   private static List<Input> inputs(int count, int size) {
     return List.of(f32(count, size), f32(count, size), f32(count, size), between(0.01, 1, count, size),
-        floats(-1e-3f, 0.9f, 0.999f), scalar(0.5f));
+        floats(-1e-3f, 0.9f, 0.999f), between(0.25, 1));
   }
 }

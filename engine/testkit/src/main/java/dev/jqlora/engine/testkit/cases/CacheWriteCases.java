@@ -2,6 +2,7 @@ package dev.jqlora.engine.testkit.cases;
 
 import static dev.jqlora.engine.testkit.Input.f32;
 import static dev.jqlora.engine.testkit.Input.ids;
+import static dev.jqlora.engine.testkit.Input.oneOf;
 import static dev.jqlora.engine.testkit.Input.scalar;
 
 import dev.jqlora.engine.op.CacheWrite;
@@ -18,7 +19,7 @@ final class CacheWriteCases implements OpCases {
     cases.tolerance(DType.F32, Tolerance.exact("copies"));
     cases.add("first row", new CacheWrite(), f32(5, 7), f32(1, 7), scalar(0));
     cases.add("last row", new CacheWrite(), f32(5, 17), f32(1, 17), scalar(4));
-    cases.add("a prompt", new CacheWrite(), f32(9, 16), f32(4, 16), scalar(3));
+    cases.add("a prompt", new CacheWrite(), f32(9, 16), f32(4, 16), oneOf(3, 0, 5));
     cases.add("the whole cache", new CacheWrite(), f32(3, 15), f32(3, 15), scalar(0));
     cases.fails("CacheWrite: rows f32[6, 7] do not fit cache f32[5, 7]", new CacheWrite(), f32(5, 7), f32(6, 7),
         scalar(0));
