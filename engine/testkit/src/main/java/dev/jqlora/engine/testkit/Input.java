@@ -60,6 +60,27 @@ public record Input(TensorType type, Function<Samples, Tensor> content) {
     });
   }
 
+  /** The same numbers, but for one. */
+  public Input with(int index, double value) {
+    return new Input(type, samples -> {
+      Tensor changed = content.apply(samples).copy();
+      changed.set(index, value);
+      return changed;
+    });
+  }
+
+  /** F32, whole numbers from one to another: their sums and products are exact, in any order and of any factors. */
+  public static Input whole(int from, int to, int... dims) {
+    TensorType type = TensorType.f32(dims);
+    return new Input(type, samples -> {
+      Tensor numbers = samples.indices(type, to - from + 1);
+      for (long i = 0; i < type.elements(); i++) {
+        numbers.set(i, numbers.get(i) + from);
+      }
+      return numbers;
+    });
+  }
+
   private static Input real(DType dtype, int... dims) {
     TensorType type = new TensorType(dtype, Shape.of(dims));
     return new Input(type, samples -> samples.uniform(type));

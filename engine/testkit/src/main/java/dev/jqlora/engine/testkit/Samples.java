@@ -21,7 +21,7 @@ public final class Samples {
     this(seed, 0);
   }
 
-  /** @param variant tells samples for the same purpose apart: what is made of one differs from what is made of another */
+  /** @param variant tells samples for one purpose apart: what is made of one differs from what is made of another */
   public Samples(long seed, int variant) {
     random = new Random(seed + variant * APART);
     this.variant = variant;

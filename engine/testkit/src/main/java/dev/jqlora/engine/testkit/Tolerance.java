@@ -41,8 +41,9 @@ public record Tolerance(double error, Scale scale, double rounding, String reaso
   }
 
   /**
-   * Throws AssertionError at the first element that is too far off. NaN agrees with NaN alone; what lies below the smallest
-   * normal float32 may be lost, unless the result is to be exact.
+   * Throws AssertionError at the first element that is too far off. NaN agrees with NaN alone, an infinity with itself, and
+   * neither makes room for others; what lies below the smallest normal float32 may be lost, unless the result is to be
+   * exact. Then zero has a sign.
    */
   public void check(String what, Array64 expected, Array64 actual) {
     if (!expected.type().equals(actual.type())) {
@@ -50,16 +51,17 @@ public record Tolerance(double error, Scale scale, double rounding, String reaso
     }
     double largest = 0;
     for (double value : expected.data()) {
-      largest = Math.max(largest, Math.abs(value));
+      largest = Double.isFinite(value) ? Math.max(largest, Math.abs(value)) : largest;
     }
     for (int i = 0; i < expected.data().length; i++) {
       double right = expected.data()[i];
       double value = actual.data()[i];
-      double allowed = error == 0
+      double allowed = error == 0 || !Double.isFinite(right)
           ? 0
           : error * (scale == Scale.ELEMENT ? Math.abs(right) : largest) + rounding * Math.abs(right)
               + Float.MIN_NORMAL;
-      if (Double.compare(value, right) != 0 && !(Math.abs(value - right) <= allowed)) {
+      boolean near = error != 0 && Math.abs(value - right) <= allowed;
+      if (Double.compare(value, right) != 0 && !near) {
         throw new AssertionError("%s: element %d of %s is %s, expected %s within %.2g (off by %.2g; %s)"
             .formatted(what, i, expected.type(), value, right, allowed, Math.abs(value - right), reason));
       }

@@ -2,6 +2,7 @@ package dev.jqlora.engine.testkit.cases;
 
 import static dev.jqlora.engine.testkit.Input.bf16;
 import static dev.jqlora.engine.testkit.Input.f32;
+import static dev.jqlora.engine.testkit.Input.floats;
 import static dev.jqlora.engine.testkit.Input.ids;
 
 import dev.jqlora.engine.op.Add;
@@ -27,6 +28,9 @@ final class AddCases implements OpCases {
     cases.add("scalar", new Add(), f32(), f32(3, 17));
     cases.add("middle axis", new Add(), f32(3, 1, 5), f32(3, 4, 5));
     cases.differentiable();
+    cases.add("1,050,001 elements", new Add(), f32(1_050_001), f32(1_050_001));
+    cases.add("not finite", new Add(), floats(Float.NaN, 1, Float.POSITIVE_INFINITY, Float.POSITIVE_INFINITY),
+        floats(1, Float.NaN, Float.NEGATIVE_INFINITY, 1));
     cases.add("in BF16", new Add(), bf16(5, 33), bf16(5, 33));
     cases.add("BF16 to F32", new Add(), f32(5, 33), bf16(5, 33));
     cases.add("F32 to BF16", new Add(), bf16(5, 33), f32(5, 33));

@@ -12,7 +12,9 @@ import dev.jqlora.engine.testkit.Input;
 import dev.jqlora.engine.testkit.ModelShape;
 import dev.jqlora.engine.testkit.OpCases;
 import dev.jqlora.engine.testkit.Tolerance;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** Cases of {@link CachedAttention}. */
 final class CachedAttentionCases implements OpCases {
@@ -28,6 +30,15 @@ final class CachedAttentionCases implements OpCases {
     cases.differentiable();
     cases.add("one token, heads of 128", new CachedAttention(4, 2, 128), inputs(4, 2, 128, 70, 66));
     cases.add("heads of 128", new CachedAttention(2, 1, 128), inputs(2, 1, 128, 40, 30, 31, 32, 33, 34));
+    cases.add("a long prompt", new CachedAttention(2, 1, 8),
+        inputs(2, 1, 8, 140, IntStream.range(60, 130).toArray()));
+    cases.add("a long prompt, from the start", new CachedAttention(1, 1, 64),
+        inputs(1, 1, 64, 67, IntStream.range(0, 66).toArray()));
+    for (int[] positions : new int[][]{{20}, {18, 19, 20}}) {
+      List<Input> inputs = new ArrayList<>(inputs(2, 1, 4, 21, positions));
+      inputs.set(2, inputs.get(2).with(1, Double.NaN));
+      cases.add("NaN in the first value, new tokens: " + positions.length, new CachedAttention(2, 1, 4), inputs);
+    }
     cases.fails("CachedAttention: values are f32[8, 4] but keys are f32[9, 4]", new CachedAttention(2, 1, 4),
         f32(1, 8), f32(9, 4), f32(8, 4), ids(1, 1));
     cases.fails("CachedAttention: positions must have shape [1], got i32[2]", new CachedAttention(2, 1, 4), f32(1, 8),

@@ -12,6 +12,7 @@ import dev.jqlora.engine.testkit.Input;
 import dev.jqlora.engine.testkit.ModelShape;
 import dev.jqlora.engine.testkit.OpCases;
 import dev.jqlora.engine.testkit.Tolerance;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
@@ -34,6 +35,15 @@ final class CausalAttentionCases implements OpCases {
     add(cases, "heads of 36", 2, 2, 36, 5, 60, 33);
     add(cases, "heads of 64", 2, 1, 64, 66);
     add(cases, "heads of 128", 3, 1, 128, 2, 35);
+    add(cases, "borders of blocks", 2, 1, 8, 16, 16, 32, 64, 5);
+    add(cases, "more than 128 tokens", 1, 1, 16, 131);
+    CausalAttention op = new CausalAttention(2, 1, 4);
+    List<Input> inputs = inputs(2, 1, 4, 70);
+    cases.add("NaN in the first value", op, replaced(inputs, 2, inputs.get(2).with(1, Double.NaN)));
+    cases.add("infinity in the first value", op, replaced(inputs, 2, inputs.get(2).with(3, Double.POSITIVE_INFINITY)));
+    cases.add("NaN in one query", op, replaced(inputs, 0, inputs.get(0).with(8 * 40 + 5, Double.NaN)));
+    cases.add("NaN in the first key", op, replaced(inputs, 1, inputs.get(1).with(2, Double.NaN)));
+    addInBf16(cases, "BF16: borders of blocks", 1, 1, 64, 16, 16, 32, 64, 5);
     addInBf16(cases, "BF16: odd heads", 2, 1, 6, 5);
     addInBf16(cases, "BF16: heads of 8", 4, 2, 8, 3, 1, 9, 4);
     addInBf16(cases, "BF16: heads of 64", 2, 1, 64, 66);
@@ -62,6 +72,12 @@ final class CausalAttentionCases implements OpCases {
   private static void addInBf16(CaseList cases, String name, int heads, int kvHeads, int headDim, int... lengths) {
     cases.add(name, new CausalAttention(heads, kvHeads, headDim), inputs(heads, kvHeads, headDim, lengths).stream()
         .map(input -> input.type().dtype() == DType.F32 ? input.inBf16() : input).toList());
+  }
+
+  private static List<Input> replaced(List<Input> inputs, int index, Input input) {
+    List<Input> others = new ArrayList<>(inputs);
+    others.set(index, input);
+    return others;
   }
 
   private static List<Input> inputs(int heads, int kvHeads, int headDim, int... lengths) {

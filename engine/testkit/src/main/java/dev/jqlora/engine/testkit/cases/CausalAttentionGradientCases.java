@@ -33,6 +33,8 @@ final class CausalAttentionGradientCases implements OpCases {
     add(cases, "heads of 36", 2, 2, 36, 5, 60, 33);
     add(cases, "heads of 64", 2, 1, 64, 66);
     add(cases, "heads of 128", 3, 1, 128, 2, 35);
+    add(cases, "borders of blocks", 1, 1, 6, 16, 16, 32, 64, 5);
+    addInBf16(cases, "BF16: borders of blocks", 1, 1, 8, 16, 16, 32, 64, 5);
     addInBf16(cases, "BF16: odd heads", 2, 1, 6, 5);
     addInBf16(cases, "BF16: heads of 8", 4, 2, 8, 3, 1, 9, 4);
     addInBf16(cases, "BF16: heads of 64", 2, 1, 64, 66);

@@ -25,6 +25,8 @@ final class EmbeddingCases implements OpCases {
     cases.add("one row", new Embedding(), f32(1, 33), ids(1, 3));
     cases.add("first and last row", new Embedding(), f32(5, 8), ints(0, 4, 4, 0));
     cases.differentiable();
+    cases.add("wide rows", new Embedding(), f32(600, 301), ids(600, 7));
+    cases.add("BF16 table, wide rows", new Embedding(), bf16(5, 1000), ids(5, 7));
     cases.add("BF16 table", new Embedding(), bf16(11, 33), ids(11, 5));
     cases.add("F16 table", new Embedding(), f16(11, 33), ids(11, 5));
     cases.fails("Embedding: table must have rank 2, got f32[3]", new Embedding(), f32(3), ids(1, 2));

@@ -21,6 +21,8 @@ final class EmbeddingGradientCases implements OpCases {
     for (int width : new int[]{1, 15, 16, 17}) {
       cases.add("width " + width, new EmbeddingGradient(11), ids(11, 7), f32(7, width));
     }
+    cases.add("many rows", new EmbeddingGradient(600), ids(600, 40), f32(40, 17));
+    cases.add("wide rows", new EmbeddingGradient(5), ids(5, 300), f32(300, 301));
     cases.add("all ids equal", new EmbeddingGradient(3), ints(2, 2, 2, 2), f32(4, 33));
     cases.fails("EmbeddingGradient: i32[3] ids for f32[4, 5] rows", new EmbeddingGradient(9), ids(9, 3), f32(4, 5));
     cases.fails("EmbeddingGradient: dy must be [F32], got bf16[3, 5]", new EmbeddingGradient(9), ids(9, 3),

@@ -40,6 +40,14 @@ final class LinearCrossEntropyCases implements OpCases {
     cases.add("BF16 head", new LinearCrossEntropy(true, false), f32(5, 33), bf16(40, 33), labels(40, 5));
     cases.add("F16 head", new LinearCrossEntropy(true, false), f32(5, 33), f16(40, 33), labels(40, 5));
     cases.differentiable();
+    cases.add("600 ids", new LinearCrossEntropy(true, true), f32(4, 8), f32(601, 8), ints(600, 255, -100, 256));
+    cases.add("600 ids, BF16 head", new LinearCrossEntropy(true, false), f32(2, 8), bf16(600, 8), labels(600, 2));
+    cases.add("NaN in one row", new LinearCrossEntropy(true, false), f32(3, 16).with(20, Double.NaN), f32(40, 16),
+        ints(3, 39, 7));
+    cases.add("infinity in one row", new LinearCrossEntropy(true, false), f32(3, 16).with(20, Double.POSITIVE_INFINITY),
+        f32(40, 16), ints(3, 39, 7));
+    cases.add("NaN in the head", new LinearCrossEntropy(true, false), f32(3, 16), f32(40, 16).with(520, Double.NaN),
+        ints(3, 39, 7));
     cases.add("whole lines", new LinearCrossEntropy(true, true), f32(68, 20), f32(36, 20), labels(36, 68));
     cases.add("whole lines, BF16 head", new LinearCrossEntropy(true, false), f32(6, 40), bf16(136, 40), labels(136, 6));
     cases.fails("LinearCrossEntropy: w must have shape [5, 8], got f32[5, 7]", new LinearCrossEntropy(true, false),

@@ -3,6 +3,7 @@ package dev.jqlora.engine.testkit.cases;
 import static dev.jqlora.engine.testkit.Input.bf16;
 import static dev.jqlora.engine.testkit.Input.f16;
 import static dev.jqlora.engine.testkit.Input.f32;
+import static dev.jqlora.engine.testkit.Input.floats;
 
 import dev.jqlora.engine.op.Multiply;
 import dev.jqlora.engine.tensor.DType;
@@ -25,6 +26,8 @@ final class MultiplyCases implements OpCases {
     cases.add("heads", new Multiply(), f32(3, 2, 5), f32(3, 1, 5));
     cases.add("scalar", new Multiply(), f32(3, 17), f32());
     cases.differentiable();
+    cases.add("not finite", new Multiply(), floats(Float.NaN, 1, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY),
+        floats(1, Float.NaN, 0, 2));
     cases.add("in BF16", new Multiply(), bf16(5, 33), bf16(5, 33));
     cases.add("BF16 by F32", new Multiply(), bf16(5, 33), f32(33));
     cases.fails("Multiply: expected 2 inputs, got 3", new Multiply(), f32(2), f32(2), f32(2));

@@ -41,6 +41,9 @@ final class Nf4LinearCrossEntropyCases implements OpCases {
     cases.differentiable();
     Nf4Weight lines = new Nf4Weight(136, 64, 64, true);
     cases.add("whole lines", new Nf4LinearCrossEntropy(lines, true), inputs(lines, 5, labels(136, 5)));
+    List<Input> broken = new ArrayList<>(inputs(lines, 2, ints(3, 135)));
+    broken.set(0, broken.getFirst().with(70, Double.NaN));
+    cases.add("NaN in one row", new Nf4LinearCrossEntropy(lines, true), broken);
     Nf4Weight weight = new Nf4Weight(2, 64, 64, false);
     cases.fails("Nf4LinearCrossEntropy: x must have shape [3, 64], got f32[3, 63]",
         () -> new Nf4LinearCrossEntropy(weight, true), List.of(f32(3, 63), codes(64), f32(2), ids(2, 3)));

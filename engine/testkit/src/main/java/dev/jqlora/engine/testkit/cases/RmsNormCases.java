@@ -23,6 +23,11 @@ final class RmsNormCases implements OpCases {
     cases.add("one row", new RmsNorm(1e-5f), f32(1, 33), f32(33));
     cases.add("small numbers, where epsilon counts", new RmsNorm(1e-5f), between(-1e-3, 1e-3, 2, 17), f32(17));
     cases.differentiable();
+    for (int width : new int[]{301, 1000}) {
+      cases.add("width " + width, new RmsNorm(1e-5f), f32(3, width), f32(width));
+      cases.add("y in BF16, width " + width, new RmsNorm(1e-5f, DType.BF16), f32(3, width), f32(width));
+    }
+    cases.add("a row of NaN", new RmsNorm(1e-5f), f32(3, 301).with(302, Double.NaN), f32(301));
     cases.add("y in BF16", new RmsNorm(1e-5f, DType.BF16), f32(3, 100), f32(100));
     cases.add("y in BF16, odd width", new RmsNorm(1e-5f, DType.BF16), f32(3, 17), f32(17));
     cases.fails("RmsNorm: y must be [F32, BF16], got f16[2, 4]", new RmsNorm(1e-5f, DType.F16), f32(2, 4), f32(4));

@@ -21,6 +21,10 @@ final class RmsNormGradientCases implements OpCases {
     }
     cases.add("one row", new RmsNormGradient(1e-5f), f32(1, 33), f32(33), f32(1, 33));
     cases.differentiable();
+    for (int width : new int[]{301, 1000}) {
+      cases.add("width " + width, new RmsNormGradient(1e-2f), f32(3, width), f32(width), f32(3, width));
+    }
+    cases.add("dy in BF16, width 301", new RmsNormGradient(1e-5f), f32(3, 301), f32(301), bf16(3, 301));
     cases.add("dy in BF16", new RmsNormGradient(1e-5f), f32(3, 100), f32(100), bf16(3, 100));
     cases.fails("RmsNormGradient: dy is f32[3, 4] but x is f32[2, 4]", new RmsNormGradient(1e-5f), f32(2, 4), f32(4),
         f32(3, 4));

@@ -21,6 +21,10 @@ final class RmsNormWeightGradientCases implements OpCases {
     }
     cases.add("one row", new RmsNormWeightGradient(1e-5f), f32(1, 33), f32(1, 33));
     cases.differentiable();
+    for (int width : new int[]{301, 1000}) {
+      cases.add("width " + width, new RmsNormWeightGradient(1e-2f), f32(5, width), f32(5, width));
+    }
+    cases.add("300 rows", new RmsNormWeightGradient(1e-2f), f32(300, 3), f32(300, 3));
     cases.add("dy in BF16", new RmsNormWeightGradient(1e-5f), f32(5, 33), bf16(5, 33));
     cases.fails("RmsNormWeightGradient: dy is f32[3, 4] but x is f32[2, 4]", new RmsNormWeightGradient(1e-5f),
         f32(2, 4), f32(3, 4));

@@ -26,6 +26,8 @@ final class RopeCases implements OpCases {
     cases.add("several sequences", new Rope(8, false), f32(7, 8), positions(3, 1, 3), f32(3, 4), f32(3, 4));
     cases.add("one token, late", new Rope(8, false), f32(1, 16), ints(11), f32(12, 4), f32(12, 4));
     cases.differentiable();
+    cases.add("wide rows", new Rope(128, false), f32(3, 1024), positions(1, 2), f32(2, 64), f32(2, 64));
+    cases.add("wide rows in BF16", new Rope(50, false), bf16(3, 350), positions(3), f32(3, 25), f32(3, 25));
     cases.add("in BF16", new Rope(16, false), bf16(5, 32), positions(5), f32(5, 8), f32(5, 8));
     cases.add("inverse in BF16", new Rope(6, true), bf16(3, 18), positions(1, 2), f32(5, 3), f32(5, 3));
     cases.fails("Rope: x must hold whole heads of an even width 3, got f32[2, 6]", new Rope(3, false), f32(2, 6),

@@ -19,6 +19,9 @@ final class SumToCases implements OpCases {
     for (int n : new int[]{1, 15, 16, 17, 1000}) {
       cases.add(n + " to a scalar", new SumTo(Shape.SCALAR), f32(n));
     }
+    cases.differentiable();
+    cases.add("1,100,001 to a scalar", new SumTo(Shape.SCALAR), f32(1_100_001));
+    cases.differentiable(0);
     cases.add("nothing to sum", new SumTo(Shape.of(5, 7)), f32(5, 7));
     cases.add("rows", new SumTo(Shape.of(33)), f32(5, 33));
     cases.add("columns", new SumTo(Shape.of(5, 1)), f32(5, 33));

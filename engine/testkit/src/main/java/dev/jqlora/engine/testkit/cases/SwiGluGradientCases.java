@@ -25,6 +25,7 @@ final class SwiGluGradientCases implements OpCases {
     cases.add("rows", new SwiGluGradient(), between(-4, 4, 3, 33), f32(3, 33), f32(3, 33));
     cases.add("saturated", new SwiGluGradient(), floats(-100, -20, 20, 100), floats(1, 1, 1, 1), floats(1, 1, 1, 1));
     cases.differentiable();
+    cases.add("wide rows", new SwiGluGradient(), between(-4, 4, 3, 301), f32(3, 301), f32(3, 301));
     cases.add("in BF16", new SwiGluGradient(), between(-4, 4, 3, 33).inBf16(), bf16(3, 33), bf16(3, 33));
     cases.fails("SwiGluGradient: dy is f32[2, 4] but gate is f32[2, 3]", new SwiGluGradient(), f32(2, 3), f32(2, 3),
         f32(2, 4));
