@@ -49,7 +49,7 @@ public abstract class AccountedSession implements Session {
   protected abstract void copyOut(String state, long offset, MemorySegment target);
 
   /**
-   * Makes ready to run a plan. Where that fails, the books forget the plan; the programs before it must run as they did.
+   * Makes ready to run a plan. Where that fails, the books forget the plan; the programs before it must run as before.
    *
    * @param larger whether the plan's arena is larger than all before it
    */

@@ -75,7 +75,7 @@ final class LoraFusion {
     if (base == null || !(base.op() instanceof Nf4Linear(var weight))) {
       return Optional.empty();
     }
-    // A LoraLinear's x may be of another width than what its base is computed from; the fused op has one width for both.
+    // A LoraLinear's x may be of another width than what its base is computed from; the fused op has one for both.
     if (!node.inputs().get(1).type().equals(base.inputs().getFirst().type())) {
       return Optional.empty();
     }
