@@ -35,6 +35,8 @@ final class AddCases implements OpCases {
     cases.add("BF16 to F32", new Add(), f32(5, 33), bf16(5, 33));
     cases.add("F32 to BF16", new Add(), bf16(5, 33), f32(5, 33));
     cases.add("bias in BF16", new Add(), bf16(5, 33), bf16(33));
+    cases.add("no elements", new Add(), f32(0, 33), f32(0, 33));
+    cases.add("no elements and a scalar", new Add(), f32(0), f32());
     cases.fails("Add: expected 2 inputs, got 1", new Add(), f32(2));
     cases.fails("Add: [2, 3] and [4] cannot be broadcast together", new Add(), f32(2, 3), f32(4));
     cases.fails("Add: element types differ: f32[2] and i32[2]", new Add(), f32(2), ids(1, 2));

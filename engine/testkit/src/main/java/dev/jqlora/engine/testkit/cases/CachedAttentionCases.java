@@ -39,6 +39,7 @@ final class CachedAttentionCases implements OpCases {
       inputs.set(2, inputs.get(2).with(1, Double.NaN));
       cases.add("NaN in the first value, new tokens: " + positions.length, new CachedAttention(2, 1, 4), inputs);
     }
+    cases.add("no new tokens", new CachedAttention(2, 1, 4), inputs(2, 1, 4, 9));
     cases.fails("CachedAttention: values are f32[8, 4] but keys are f32[9, 4]", new CachedAttention(2, 1, 4),
         f32(1, 8), f32(9, 4), f32(8, 4), ids(1, 1));
     cases.fails("CachedAttention: positions must have shape [1], got i32[2]", new CachedAttention(2, 1, 4), f32(1, 8),

@@ -44,6 +44,7 @@ final class CastCases implements OpCases {
         -(1 << 24) - 1, (1 << 30) + 65, Integer.MAX_VALUE, Integer.MIN_VALUE));
     cases.add("from I32", new Cast(DType.F32), ids(1 << 20, 17));
     cases.add("from U8", new Cast(DType.F32), codes(17));
+    cases.add("no elements", new Cast(DType.BF16), f32(0, 33));
     cases.fails("Cast: no cast from f32[2] to I32", new Cast(DType.I32), f32(2));
     cases.fails("Cast: no cast from u8[2] to BF16", new Cast(DType.BF16), codes(2));
     for (ModelShape model : ModelShape.ALL) {

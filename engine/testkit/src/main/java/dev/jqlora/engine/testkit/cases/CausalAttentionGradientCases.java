@@ -39,6 +39,7 @@ final class CausalAttentionGradientCases implements OpCases {
     addInBf16(cases, "BF16: heads of 8", 4, 2, 8, 3, 1, 9, 4);
     addInBf16(cases, "BF16: heads of 64", 2, 1, 64, 66);
     addInBf16(cases, "BF16: heads of 128", 3, 1, 128, 2, 35);
+    add(cases, "no tokens", 2, 1, 4);
     cases.fails("CausalAttentionGradient: dout is f32[5, 8] but q is bf16[5, 8]", new CausalAttentionGradient(2, 1, 4),
         bf16(5, 8), bf16(5, 4), bf16(5, 4), starts(5), bf16(5, 8), f32(5, 2), f32(5, 8));
     cases.fails("CausalAttentionGradient: logsumexp must have shape [5, 2], got f32[5, 1]",

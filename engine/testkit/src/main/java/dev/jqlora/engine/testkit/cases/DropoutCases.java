@@ -28,6 +28,7 @@ final class DropoutCases implements OpCases {
     cases.add("most is dropped", new Dropout(0.95f, 2), f32(5, 33), scalar(-7), scalar(31));
     cases.differentiable();
     cases.add("in BF16", new Dropout(0.3f, 2), bf16(5, 33), oneOf(42, -9, 1), oneOf(3, 0, 31));
+    cases.add("no elements", new Dropout(0.5f, 0), f32(0, 33), scalar(1), scalar(2));
     cases.fails("a dropout probability must be at least 0 and below 1, got 1.0", () -> new Dropout(1, 0), List.of());
     cases.fails("a dropout probability must be at least 0 and below 1, got NaN", () -> new Dropout(Float.NaN, 0),
         List.of());

@@ -29,6 +29,7 @@ final class EmbeddingCases implements OpCases {
     cases.add("BF16 table, wide rows", new Embedding(), bf16(5, 1000), ids(5, 7));
     cases.add("BF16 table", new Embedding(), bf16(11, 33), ids(11, 5));
     cases.add("F16 table", new Embedding(), f16(11, 33), ids(11, 5));
+    cases.add("no tokens", new Embedding(), f32(5, 33), ints());
     cases.fails("Embedding: table must have rank 2, got f32[3]", new Embedding(), f32(3), ids(1, 2));
     cases.fails("Embedding: ids must be [I32], got f32[2]", new Embedding(), f32(3, 4), f32(2));
     cases.fails("Embedding: ids must have rank 1, got i32[2, 2]", new Embedding(), f32(3, 4), ids(1, 2, 2));

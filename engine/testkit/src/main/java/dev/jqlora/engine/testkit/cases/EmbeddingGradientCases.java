@@ -24,6 +24,7 @@ final class EmbeddingGradientCases implements OpCases {
     cases.add("many rows", new EmbeddingGradient(600), ids(600, 40), f32(40, 17));
     cases.add("wide rows", new EmbeddingGradient(5), ids(5, 300), f32(300, 301));
     cases.add("all ids equal", new EmbeddingGradient(3), ints(2, 2, 2, 2), f32(4, 33));
+    cases.add("no tokens", new EmbeddingGradient(5), ints(), f32(0, 33));
     cases.fails("EmbeddingGradient: i32[3] ids for f32[4, 5] rows", new EmbeddingGradient(9), ids(9, 3), f32(4, 5));
     cases.fails("EmbeddingGradient: dy must be [F32], got bf16[3, 5]", new EmbeddingGradient(9), ids(9, 3),
         bf16(3, 5));

@@ -26,6 +26,7 @@ final class FillCases implements OpCases {
     cases.add("in F16", new Fill(new TensorType(DType.F16, Shape.of(3, 5)), -0.1));
     cases.add("large whole number", new Fill(TensorType.i32(301), (1 << 24) + 1));
     cases.add("infinity", new Fill(TensorType.f32(17), Double.NEGATIVE_INFINITY));
+    cases.add("no elements", new Fill(TensorType.f32(3, 0), 1));
     cases.fails("Fill: expected 0 inputs, got 1", new Fill(TensorType.f32(2), 0), f32(2));
     for (ModelShape model : ModelShape.ALL) {
       cases.modelShape(model.name() + " zeros of a LoRA matrix of 16 layers",

@@ -34,6 +34,7 @@ final class LinearArgMaxCases implements OpCases {
     cases.add("a row of NaN", new LinearArgMax(), f32(3, 17).with(20, Double.NaN), f32(300, 17));
     cases.add("one row, of NaN", new LinearArgMax(), f32(1, 17).with(2, Double.NaN), f32(300, 17));
     cases.add("NaN for one id", new LinearArgMax(), whole(1, 3, 3, 16), equalRows().with(257 * 16, Double.NaN));
+    cases.add("no rows", new LinearArgMax(), f32(0, 17), f32(33, 17));
     cases.fails("LinearArgMax: w must have shape [5, 8], got f32[5, 7]", new LinearArgMax(), f32(2, 8), f32(5, 7));
     cases.fails("LinearArgMax: w must be [F32, BF16, F16], got i32[5]", new LinearArgMax(), f32(2, 8), ids(3, 5));
     for (ModelShape model : ModelShape.ALL) {

@@ -50,6 +50,7 @@ final class LinearCrossEntropyCases implements OpCases {
         ints(3, 39, 7));
     cases.add("whole lines", new LinearCrossEntropy(true, true), f32(68, 20), f32(36, 20), labels(36, 68));
     cases.add("whole lines, BF16 head", new LinearCrossEntropy(true, false), f32(6, 40), bf16(136, 40), labels(136, 6));
+    cases.add("no tokens", new LinearCrossEntropy(true, true), f32(0, 20), f32(12, 20), ints());
     cases.fails("LinearCrossEntropy: w must have shape [5, 8], got f32[5, 7]", new LinearCrossEntropy(true, false),
         f32(2, 8), f32(5, 7), ids(5, 2));
     cases.fails("LinearCrossEntropy: labels must have shape [2], got i32[3]", new LinearCrossEntropy(true, false),

@@ -27,6 +27,7 @@ final class LoraLinearCases implements OpCases {
     add(cases, "whole lines", 2, 66, 36, 132, 8);
     addInBf16(cases, "BF16: odd", 0.5f, 5, 7, 9, 1);
     addInBf16(cases, "BF16: whole lines", 2, 66, 40, 136, 8);
+    add(cases, "no tokens", 2, 0, 36, 20, 8);
     cases.fails("LoraLinear: x is f32[2, 4] but base is bf16[2, 3]", new LoraLinear(1), bf16(2, 3), f32(2, 4),
         f32(2, 4),
         f32(3, 2));

@@ -7,6 +7,7 @@ import static dev.jqlora.engine.testkit.Input.f32;
 import dev.jqlora.engine.op.MatMul;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.testkit.CaseList;
+import dev.jqlora.engine.testkit.Input;
 import dev.jqlora.engine.testkit.ModelShape;
 import dev.jqlora.engine.testkit.OpCases;
 import dev.jqlora.engine.testkit.Tolerance;
@@ -53,6 +54,15 @@ final class MatMulCases implements OpCases {
     cases.add("BF16: F32 by BF16 TN", MatMul.TN, f32(33, 12), bf16(33, 72));
     cases.add("BF16: F32 to BF16 NN", MatMul.NN.giving(DType.BF16), f32(9, 36), f32(36, 132));
     cases.add("BF16: by F16", MatMul.NT.giving(DType.BF16), bf16(5, 40), f16(24, 40));
+    for (MatMul op : new MatMul[]{MatMul.NT, MatMul.NN, MatMul.TN}) {
+      cases.add(op + ", no rows", op, operand(op.transposeA(), 0, 20), operand(!op.transposeB(), 12, 20));
+      cases.add(op + ", no columns", op, operand(op.transposeA(), 7, 20), operand(!op.transposeB(), 0, 20));
+      cases.add(op + ", nothing to sum", op, operand(op.transposeA(), 7, 0), operand(!op.transposeB(), 12, 0));
+      cases.add(op + ", one row, nothing to sum", op, operand(op.transposeA(), 1, 0), operand(!op.transposeB(), 12, 0));
+    }
+    cases.add("no matrices", MatMul.NT, f32(0, 3, 17), f32(0, 5, 17));
+    cases.add("BF16: no rows", MatMul.NT.giving(DType.BF16), bf16(0, 40), f32(24, 40));
+    cases.add("BF16: nothing to sum", MatMul.NT.giving(DType.BF16), bf16(7, 0), f32(24, 0));
     cases.fails("MatMul: inner extents differ: f32[2, 3] and f32[4, 5] transposed", MatMul.NT, f32(2, 3), f32(4, 5));
     cases.fails("MatMul: leading axes differ: f32[2, 3, 4] and f32[3, 4, 5]", MatMul.NN, f32(2, 3, 4), f32(3, 4, 5));
     cases.fails("MatMul: a and b must have equal ranks of at least 2, got f32[3] and f32[3]", MatMul.NN, f32(3),
@@ -70,5 +80,10 @@ final class MatMulCases implements OpCases {
       cases.modelShape(model.name() + " gate_proj, one token", MatMul.NT, f32(1, model.hidden()),
           bf16(model.intermediate(), model.hidden()));
     }
+  }
+
+  /** A matrix of so many rows and columns, which is stored transposed or as it is. */
+  private static Input operand(boolean transposed, int rows, int columns) {
+    return transposed ? f32(columns, rows) : f32(rows, columns);
   }
 }

@@ -30,6 +30,7 @@ final class MultiplyCases implements OpCases {
         floats(1, Float.NaN, 0, 2));
     cases.add("in BF16", new Multiply(), bf16(5, 33), bf16(5, 33));
     cases.add("BF16 by F32", new Multiply(), bf16(5, 33), f32(33));
+    cases.add("no elements", new Multiply(), f32(0, 33), f32(0, 33));
     cases.fails("Multiply: expected 2 inputs, got 3", new Multiply(), f32(2), f32(2), f32(2));
     cases.fails("Multiply: [2, 3] and [2] cannot be broadcast together", new Multiply(), f32(2, 3), f32(2));
     cases.fails("Multiply: element types differ: f32[2] and f16[2]", new Multiply(), f32(2), f16(2));

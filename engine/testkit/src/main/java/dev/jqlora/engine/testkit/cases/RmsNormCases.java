@@ -30,6 +30,7 @@ final class RmsNormCases implements OpCases {
     cases.add("a row of NaN", new RmsNorm(1e-5f), f32(3, 301).with(302, Double.NaN), f32(301));
     cases.add("y in BF16", new RmsNorm(1e-5f, DType.BF16), f32(3, 100), f32(100));
     cases.add("y in BF16, odd width", new RmsNorm(1e-5f, DType.BF16), f32(3, 17), f32(17));
+    cases.add("no rows", new RmsNorm(1e-5f), f32(0, 33), f32(33));
     cases.fails("RmsNorm: y must be [F32, BF16], got f16[2, 4]", new RmsNorm(1e-5f, DType.F16), f32(2, 4), f32(4));
     cases.fails("RmsNorm: w must have shape [4], got f32[5]", new RmsNorm(1e-5f), f32(2, 4), f32(5));
     cases.fails("RmsNorm: x must have rank 2, got f32[4]", new RmsNorm(1e-5f), f32(4), f32(4));

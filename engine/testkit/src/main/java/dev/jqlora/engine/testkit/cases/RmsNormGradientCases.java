@@ -26,6 +26,7 @@ final class RmsNormGradientCases implements OpCases {
     }
     cases.add("dy in BF16, width 301", new RmsNormGradient(1e-5f), f32(3, 301), f32(301), bf16(3, 301));
     cases.add("dy in BF16", new RmsNormGradient(1e-5f), f32(3, 100), f32(100), bf16(3, 100));
+    cases.add("no rows", new RmsNormGradient(1e-5f), f32(0, 33), f32(33), f32(0, 33));
     cases.fails("RmsNormGradient: dy is f32[3, 4] but x is f32[2, 4]", new RmsNormGradient(1e-5f), f32(2, 4), f32(4),
         f32(3, 4));
     cases.fails("RmsNorm: w must have shape [4], got f32[5]", new RmsNormGradient(1e-5f), f32(2, 4), f32(5),

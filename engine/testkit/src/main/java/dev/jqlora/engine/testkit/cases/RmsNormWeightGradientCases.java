@@ -26,6 +26,7 @@ final class RmsNormWeightGradientCases implements OpCases {
     }
     cases.add("300 rows", new RmsNormWeightGradient(1e-2f), f32(300, 3), f32(300, 3));
     cases.add("dy in BF16", new RmsNormWeightGradient(1e-5f), f32(5, 33), bf16(5, 33));
+    cases.add("no rows", new RmsNormWeightGradient(1e-5f), f32(0, 33), f32(0, 33));
     cases.fails("RmsNormWeightGradient: dy is f32[3, 4] but x is f32[2, 4]", new RmsNormWeightGradient(1e-5f),
         f32(2, 4), f32(3, 4));
     cases.fails("RmsNormWeightGradient: x must have rank 2, got f32[4]", new RmsNormWeightGradient(1e-5f), f32(4),

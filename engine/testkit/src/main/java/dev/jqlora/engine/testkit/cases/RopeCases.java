@@ -30,6 +30,7 @@ final class RopeCases implements OpCases {
     cases.add("wide rows in BF16", new Rope(50, false), bf16(3, 350), positions(3), f32(3, 25), f32(3, 25));
     cases.add("in BF16", new Rope(16, false), bf16(5, 32), positions(5), f32(5, 8), f32(5, 8));
     cases.add("inverse in BF16", new Rope(6, true), bf16(3, 18), positions(1, 2), f32(5, 3), f32(5, 3));
+    cases.add("no tokens", new Rope(8, false), f32(0, 16), ints(), f32(5, 4), f32(5, 4));
     cases.fails("Rope: x must hold whole heads of an even width 3, got f32[2, 6]", new Rope(3, false), f32(2, 6),
         positions(2), f32(2, 1), f32(2, 1));
     cases.fails("Rope: cos must be [positions, 2], got f32[2, 4]", new Rope(4, false), f32(2, 8), positions(2),

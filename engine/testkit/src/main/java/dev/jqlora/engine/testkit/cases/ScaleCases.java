@@ -20,6 +20,8 @@ final class ScaleCases implements OpCases {
       cases.add(n + " elements", new Scale(-0.75f), f32(n));
     }
     cases.add("with offset", new Scale(3, -1), f32(5, 33));
+    cases.differentiable();
+    cases.add("no elements", new Scale(2), f32(0, 33));
     cases.fails("Scale: x must be [F32], got i32[2]", new Scale(2), ids(1, 2));
     cases.fails("Scale: expected 1 inputs, got 2", new Scale(2), f32(2), f32(2));
     for (ModelShape model : ModelShape.ALL) {

@@ -26,6 +26,7 @@ final class SumOfSquaresCases implements OpCases {
     cases.add("NaN and infinity", new SumOfSquares(),
         f32(100).with(1, Double.NaN).with(50, Double.POSITIVE_INFINITY));
     cases.add("stacked", new SumOfSquares(), f32(3, 5, 7));
+    cases.add("no elements", new SumOfSquares(), f32(0));
     cases.fails("SumOfSquares: x must be [F32], got bf16[3]", new SumOfSquares(), bf16(3));
     for (ModelShape model : ModelShape.ALL) {
       cases.modelShape(model.name() + " gradient of a LoRA matrix of 16 layers", new SumOfSquares(),

@@ -27,6 +27,9 @@ final class SumToCases implements OpCases {
     cases.add("columns", new SumTo(Shape.of(5, 1)), f32(5, 33));
     cases.add("group of heads", new SumTo(Shape.of(2, 1, 4, 5)), f32(2, 3, 4, 5));
     cases.add("first and last axis", new SumTo(Shape.of(4, 1)), f32(3, 4, 17));
+    cases.differentiable();
+    cases.add("nothing to a scalar", new SumTo(Shape.SCALAR), f32(0));
+    cases.add("no rows", new SumTo(Shape.of(33)), f32(0, 33));
     cases.fails("SumTo: [3] cannot be broadcast to f32[2, 4]", new SumTo(Shape.of(3)), f32(2, 4));
     cases.fails("SumTo: x must be [F32], got i32[2]", new SumTo(Shape.SCALAR), ids(1, 2));
   }

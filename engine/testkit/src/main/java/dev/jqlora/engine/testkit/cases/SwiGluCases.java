@@ -28,6 +28,7 @@ final class SwiGluCases implements OpCases {
     cases.add("wide rows", new SwiGlu(), between(-4, 4, 3, 301), f32(3, 301));
     cases.add("wide rows in BF16", new SwiGlu(), between(-4, 4, 3, 301).inBf16(), bf16(3, 301));
     cases.add("in BF16", new SwiGlu(), between(-4, 4, 3, 33).inBf16(), bf16(3, 33));
+    cases.add("no rows", new SwiGlu(), f32(0, 33), f32(0, 33));
     cases.fails("SwiGlu: up is f32[2, 4] but gate is f32[2, 3]", new SwiGlu(), f32(2, 3), f32(2, 4));
     cases.fails("SwiGlu: gate must be [F32, BF16], got f16[2, 3]", new SwiGlu(), f16(2, 3), f16(2, 3));
     for (ModelShape model : ModelShape.ALL) {

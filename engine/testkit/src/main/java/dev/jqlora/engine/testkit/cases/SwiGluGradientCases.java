@@ -27,6 +27,7 @@ final class SwiGluGradientCases implements OpCases {
     cases.differentiable();
     cases.add("wide rows", new SwiGluGradient(), between(-4, 4, 3, 301), f32(3, 301), f32(3, 301));
     cases.add("in BF16", new SwiGluGradient(), between(-4, 4, 3, 33).inBf16(), bf16(3, 33), bf16(3, 33));
+    cases.add("no rows", new SwiGluGradient(), f32(0, 33), f32(0, 33), f32(0, 33));
     cases.fails("SwiGluGradient: dy is f32[2, 4] but gate is f32[2, 3]", new SwiGluGradient(), f32(2, 3), f32(2, 3),
         f32(2, 4));
     cases.fails("SwiGlu: up is f32[2, 4] but gate is f32[2, 3]", new SwiGluGradient(), f32(2, 3), f32(2, 4),
