@@ -134,7 +134,8 @@ class LauncherTest {
     assertEquals(List.of("-Xmx9g", "-Da=b", "-jar", jar, "generate", "--prompt", "two  words", "*", ""), lines.subList(
         lines.indexOf("-Xmx9g"), lines.size()));
     assertTrue(lines.indexOf("-Xmx2g") < lines.indexOf("-Xmx9g"), first.out());
-    assertTrue(lines.contains("-XX:MaxDirectMemorySize=1t"), "else weights end where the heap does, but on Linux: " + first.out());
+    assertTrue(lines.contains("-XX:MaxDirectMemorySize=1t"),
+        "else weights end where the heap does, but on Linux: " + first.out());
     assertTrue(lines.containsAll(List.of("--add-modules", "jdk.incubator.vector",
         "--enable-native-access=ALL-UNNAMED", "-Djqlora.home=" + project.toRealPath())), first.out());
     Run second = run(Map.of(), "version");

@@ -80,10 +80,6 @@ public final class GraphBuilder {
     }
   }
 
-  public String scope() {
-    return scope;
-  }
-
   /** Appends a copy of another graph's nodes, with its inputs bound; returns its outputs here. */
   public List<Value> inline(Graph graph, List<Value> arguments) {
     return inline(graph, arguments, new HashMap<>());

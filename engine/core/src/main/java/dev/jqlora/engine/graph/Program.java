@@ -3,7 +3,6 @@ package dev.jqlora.engine.graph;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.Function;
 
 /**
  * A graph with its ties to the world: inputs are states (named memory that outlives a run) or feeds (given to each run);
@@ -95,11 +94,6 @@ public record Program(String name, Graph graph, List<Binding> inputs, List<Bindi
 
     public Program build() {
       return new Program(name, graph.build(outputValues), inputs, outputs);
-    }
-
-    /** Applies a pass to what has been built. */
-    public Program build(Function<Graph, Graph> pass) {
-      return new Program(name, pass.apply(graph.build(outputValues)), inputs, outputs);
     }
   }
 }
