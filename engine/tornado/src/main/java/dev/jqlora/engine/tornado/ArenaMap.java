@@ -69,7 +69,12 @@ final class ArenaMap {
   }
 
   private void add(Slot slot, DType kind, long size, List<Integer> counts) {
-    if (slot.state() != null || size == 0) {
+    if (slot.state() != null) {
+      return;
+    }
+    // A tensor without elements has no range, but kernels are given an array for it too.
+    bytes.putIfAbsent(kind, 0L);
+    if (size == 0) {
       return;
     }
     long begin = slot.offset();
