@@ -9,6 +9,7 @@ import dev.jqlora.training.config.EngineArguments;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.ServiceLoader;
 import org.jspecify.annotations.Nullable;
 
@@ -52,11 +53,14 @@ final class Backends {
   /** Opens what a configuration names; see {@link #open(String, int, boolean, PrintWriter)}. */
   static Backend open(EngineArguments engine, boolean profile, PrintWriter err) {
     String name = engine.backend();
-    if (name != null && !name.equals(AUTO)
-        && providers().stream().noneMatch(provider -> provider.name().equals(name))) {
+    if (name != null && !name.equals(AUTO) && find(name).isEmpty()) {
       throw new JqloraException(Kind.CONFIG, "backend is %s; expected %s".formatted(FileErrors.quoted(name), names()));
     }
     return open(name, BackendOptions.threads(engine.threads()), profile, err);
+  }
+
+  private static Optional<BackendProvider> find(String name) {
+    return providers().stream().filter(provider -> provider.name().equals(name)).findFirst();
   }
 
   private static String names() {
@@ -65,7 +69,7 @@ final class Backends {
 
   /** The provider of a name, which can run here. */
   static BackendProvider named(String name) {
-    BackendProvider provider = providers().stream().filter(candidate -> candidate.name().equals(name)).findFirst()
+    BackendProvider provider = find(name)
         .orElseThrow(() -> new JqloraException(Kind.USAGE, "--backend: there is no backend %s; expected %s"
             .formatted(name, names())));
     if (!provider.unavailable().isEmpty()) {

@@ -34,7 +34,8 @@ import picocli.CommandLine.Spec;
 /** Says what device memory a run takes, before anything is fetched or read. */
 @Command(name = "plan", description = "Show the device memory of a run to the byte, before any weight is read.", footer = {
     "", "The model may be a folder, a config.json, a model that was fetched from the hub, or the name of a",
-    "published one (llama-3-8b, llama-3-70b, llama-3.1-8b, llama-3.2-1b, llama-3.2-3b); without --model it is the configuration's.",
+    "published one (llama-3-8b, llama-3-70b, llama-3.1-8b, llama-3.2-1b, llama-3.2-3b); without --model it",
+    "is the configuration's.",
     "No dataset is read: all sequences count as cutoff_len tokens long, the longest there may be.",
     "Training plans anew with the lengths of its data, so it never takes more.", "", "Examples:",
     "  jqlora plan configs/stage1_pretrain.yaml --device-memory 8GiB",
@@ -110,7 +111,8 @@ final class PlanCommand implements Runnable {
     Optional<AdapterConfig> adapter = adapter(arguments);
     OptionalInt length = tokens == null ? OptionalInt.empty() : OptionalInt.of(tokens);
     String name = arguments.model().modelNameOrPath();
-    Optional<Path> folder = HubModels.local(name).filter(PlanCommand::isCheckpoint);
+    Optional<Path> folder = HubModels.local(name, arguments.model().revision(), arguments.model().cacheDir())
+        .filter(PlanCommand::isCheckpoint);
     if (folder.isPresent()) {
       try (Checkpoint checkpoint = Checkpoint.open(folder.get())) {
         return RunShape.of(arguments, LlamaConfig.read(folder.get()), Optional.of(checkpoint), adapter, length,

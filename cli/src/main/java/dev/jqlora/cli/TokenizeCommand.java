@@ -35,7 +35,8 @@ final class TokenizeCommand implements Runnable {
 
   @Override
   public void run() {
-    try (HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.open(HubModels.local(model).orElse(Path.of(model)))) {
+    try (HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer
+        .open(HubModels.local(model, null, null).orElse(Path.of(model)))) {
       String input = TextInput.read(text, file, output.err());
       int[] ids = withoutBos ? tokenizer.encode(input) : tokenizer.encodeWithBos(input);
       ObjectNode json = output.object().put("count", ids.length);

@@ -146,11 +146,16 @@ final class TrainCommand implements Callable<Integer> {
   private int train(@Nullable Path file, List<String> overrides, @Nullable String stage, PrintWriter err) {
     boolean allowUnknownKeys = "1".equals(System.getenv("ALLOW_EXTRA_ARGS"));
     TrainingArguments arguments = TrainingArguments.readRun(file, overrides, allowUnknownKeys);
-    try (
-        Backend backend = Backends.open(arguments.engine(), profile, err);
-        StopSignals stop = StopSignals.listen();
+    try (Backend backend = Backends.open(arguments.engine(), profile, err)) {
+      return train(arguments, model(arguments.model(), err), backend, stage, err);
+    }
+  }
+
+  private int train(TrainingArguments arguments, Path model, Backend backend, @Nullable String stage,
+      PrintWriter err) {
+    try (StopSignals stop = StopSignals.listen();
         TrainingDisplay display = new TrainingDisplay(err, arguments.engine().quiet(), stop)) {
-      Trainer.Result result = Trainer.run(arguments, model(arguments.model(), err), backend, display);
+      Trainer.Result result = Trainer.run(arguments, model, backend, display);
       stopAsked = stop.requested();
       display.close();
       if (result.interrupted()) {

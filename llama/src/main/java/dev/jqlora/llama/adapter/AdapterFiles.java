@@ -90,12 +90,14 @@ public final class AdapterFiles {
   }
 
   /**
-   * Makes sure that an adapter is one for a model, before the weights of that are read.
+   * Makes sure that an adapter is one for a model, before the weights of that are read; returns its description.
    *
    * @throws JqloraException as {@link #load}, but for numbers, which are not looked at
    */
-  public static void check(Path folder, LlamaConfig config) {
-    open(folder, slots(config, AdapterConfig.read(folder).spec())).close();
+  public static AdapterConfig check(Path folder, LlamaConfig config) {
+    AdapterConfig adapter = AdapterConfig.read(folder);
+    open(folder, slots(config, adapter.spec())).close();
+    return adapter;
   }
 
   private static SafetensorsFile open(Path folder, SequencedMap<String, Slot> slots) {

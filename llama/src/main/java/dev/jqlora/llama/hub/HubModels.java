@@ -65,21 +65,25 @@ public final class HubModels {
     RepoId repo = RepoId.of(modelNameOrPath).orElseThrow(() -> new JqloraException(Kind.MODEL,
         "%s is no folder and no name on the hub; expected a model folder or a name such as meta-llama/Llama-3.2-1B"
             .formatted(FileErrors.quoted(modelNameOrPath))));
-    HubSettings settings = HubSettings.of(System.getenv(), home(), Optional.ofNullable(cacheDir),
+    return new HubModels(settings(cacheDir, token), repo, revision == null ? DEFAULT_REVISION : revision, progress)
+        .fetch();
+  }
+
+  /**
+   * The local folder of a model as far as it is known without asking the hub: a folder, or what lies in the cache.
+   *
+   * @param revision as {@link #resolve} has it
+   * @param cacheDir likewise
+   */
+  public static Optional<Path> local(String modelNameOrPath, @Nullable String revision, @Nullable Path cacheDir) {
+    return folder(modelNameOrPath).or(() -> RepoId.of(modelNameOrPath).flatMap(
+        repo -> new HubCache(settings(cacheDir, null).cache(), repo)
+            .complete(revision == null ? DEFAULT_REVISION : revision)));
+  }
+
+  private static HubSettings settings(@Nullable Path cacheDir, @Nullable String token) {
+    return HubSettings.of(System.getenv(), Path.of(System.getProperty("user.home", ".")), Optional.ofNullable(cacheDir),
         Optional.ofNullable(token));
-    return new HubModels(settings, repo, revision == null ? DEFAULT_REVISION : revision, progress).fetch();
-  }
-
-  /** The local folder of a model as far as it is known without asking the hub: a folder, or what lies in the cache. */
-  public static Optional<Path> local(String modelNameOrPath) {
-    return folder(modelNameOrPath).or(() -> RepoId.of(modelNameOrPath).flatMap(repo -> {
-      HubSettings settings = HubSettings.of(System.getenv(), home(), Optional.empty(), Optional.empty());
-      return new HubCache(settings.cache(), repo).complete(DEFAULT_REVISION);
-    }));
-  }
-
-  private static Path home() {
-    return Path.of(System.getProperty("user.home", "."));
   }
 
   private static Optional<Path> folder(String text) {

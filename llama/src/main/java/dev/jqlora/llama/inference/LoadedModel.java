@@ -4,7 +4,6 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
-import dev.jqlora.llama.adapter.AdapterConfig;
 import dev.jqlora.llama.adapter.AdapterFiles;
 import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.model.EmbeddingTable;
@@ -44,10 +43,9 @@ public record LoadedModel(ModelLayout layout, Session session, EmbeddingTable em
    */
   public static LoadedModel open(Backend backend, long memoryLimitBytes, Path folder, Options options,
       IntConsumer progress) {
-    options.adapter().ifPresent(adapter -> AdapterFiles.check(adapter, LlamaConfig.read(folder)));
     LoadedModel model = open(backend, memoryLimitBytes, folder,
         new ModelLoader.Options(options.quantization(), false, options.positions()),
-        options.adapter().map(adapter -> AdapterConfig.read(adapter).spec()), progress);
+        options.adapter().map(adapter -> AdapterFiles.check(adapter, LlamaConfig.read(folder)).spec()), progress);
     try {
       options.adapter().ifPresent(adapter -> AdapterFiles.load(adapter, model.layout, model.session));
       return model;

@@ -29,8 +29,6 @@ public sealed interface EmbeddingTable {
 
   /** The table stays in the host's memory; the rows travel, in the table's own element type. */
   final class OnHost implements EmbeddingTable {
-    private static final long ALIGNMENT = 64;
-
     private final Tensor table;
     /** Not on the heap, since many rows take more than an array may hold. */
     private MemorySegment rows = MemorySegment.NULL;
@@ -46,7 +44,7 @@ public sealed interface EmbeddingTable {
       long rowBytes = (long) width * table.type().dtype().bytes();
       TensorType type = table.type().withShape(Shape.of(tokens.length, width));
       if (rows.byteSize() < type.bytes()) {
-        rows = Arena.ofAuto().allocate(type.bytes(), ALIGNMENT);
+        rows = Tensor.allocate(Arena.ofAuto(), type).data();
       }
       MemorySegment gathered = rows.asSlice(0, type.bytes());
       for (int i = 0; i < tokens.length; i++) {

@@ -111,6 +111,7 @@ public final class ModelLoader {
       if (PrequantizedWeight.isQuantized(checkpoint, weight(projection, layer))) {
         quantized++;
       } else {
+        // Of each layer, since one in a type that is not known would fail only when it is loaded.
         dtype(weight(projection, layer));
       }
     }

@@ -62,7 +62,7 @@ public final class RandomModel {
 
   /**
    * Writes the weights, in shards where they are many, and then {@code config.json}: what stops it halfway leaves the
-   * folder as it was.
+   * model that was there.
    *
    * @param seed equal seeds give equal files
    * @return bytes of all tensors

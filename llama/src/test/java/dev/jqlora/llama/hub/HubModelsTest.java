@@ -308,6 +308,18 @@ class HubModelsTest {
   }
 
   @Test
+  void whatWasFetchedIsKnownByItsNameWithoutTheHub() {
+    assertEquals(Optional.empty(), HubModels.local(FakeHub.REPO, null, cache));
+    Path first = fetch("main");
+    hub.seen.clear();
+    assertEquals(Optional.of(first), HubModels.local(FakeHub.REPO, null, cache));
+    assertEquals(Optional.of(first), HubModels.local(FakeHub.REPO, FakeHub.COMMIT, cache));
+    assertEquals(Optional.empty(), HubModels.local(FakeHub.REPO, "other", cache));
+    assertEquals(Optional.of(first), HubModels.local(first.toString(), null, cache));
+    assertTrue(hub.seen.isEmpty());
+  }
+
+  @Test
   void offlineAsksNobody() {
     HubSettings offline = HubSettings.of(Map.of("HF_HUB_OFFLINE", "1", "HF_ENDPOINT", hub.endpoint().toString()), cache,
         Optional.of(cache), Optional.empty());

@@ -2,7 +2,6 @@ package dev.jqlora.training.evaluate;
 
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.error.JqloraException;
-import dev.jqlora.llama.adapter.AdapterConfig;
 import dev.jqlora.llama.adapter.AdapterFiles;
 import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.files.AtomicFile;
@@ -54,8 +53,8 @@ public final class Evaluation {
     Path folder = settings.base().folder();
     config = LlamaConfig.read(folder);
     for (Variant variant : settings.variants()) {
-      variant.adapter().ifPresent(adapter -> AdapterFiles.check(adapter, config));
-      variant.adapter().map(AdapterConfig::read).flatMap(adapter -> adapter.baseMismatch(settings.base().name()))
+      variant.adapter().map(adapter -> AdapterFiles.check(adapter, config))
+          .flatMap(adapter -> adapter.baseMismatch(settings.base().name()))
           .ifPresent(notice -> listener.notice(variant.name() + ": " + notice));
     }
     try (HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.open(folder)) {

@@ -113,14 +113,10 @@ public final class Checkpoints {
   }
 
   /** Own checkpoints of later steps than one of this run, which another course of it has left there. */
-  List<Path> after(Path folder) {
-    if (!isPlaceOf(folder)) {
-      return List.of();
-    }
-    Matcher name = FOLDER.matcher(FolderFiles.real(folder).getFileName().toString());
-    return name.matches()
-        ? folders().tailMap(Integer.parseInt(name.group(1)), false).values().stream()
-            .filter(CheckpointManifest::isAllOf).toList()
+  List<Path> after(SavedRun saved) {
+    return isPlaceOf(saved.folder())
+        ? folders().tailMap(saved.trainer().globalStep(), false).values().stream().filter(CheckpointManifest::isAllOf)
+            .toList()
         : List.of();
   }
 

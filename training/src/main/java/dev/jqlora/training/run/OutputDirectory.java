@@ -55,7 +55,7 @@ public final class OutputDirectory {
     return switch (from) {
       case ResumeFrom.Checkpoint(Path folder) -> {
         SavedRun saved = Checkpoints.read(folder);
-        checkpoints.after(folder).forEach(later -> notices.add(
+        checkpoints.after(saved).forEach(later -> notices.add(
             "%s is later than %s; delete it, or a run without resume_from_checkpoint would go on from there"
                 .formatted(later, folder.getFileName())));
         yield new RunStart(Optional.of(saved), false, notices);

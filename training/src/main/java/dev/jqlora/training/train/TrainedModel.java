@@ -61,10 +61,7 @@ final class TrainedModel implements AutoCloseable {
     AdapterConfig adapter = null;
     if (arguments.finetuning().type() == FinetuningType.LORA) {
       Path given = arguments.model().adapter();
-      adapter = given == null ? fresh(arguments) : AdapterConfig.read(given);
-      if (given != null) {
-        AdapterFiles.check(given, config);
-      }
+      adapter = given == null ? fresh(arguments) : AdapterFiles.check(given, config);
       adapter.baseMismatch(arguments.model().modelNameOrPath()).ifPresent(notices);
     }
     HuggingFaceTokenizer tokenizer = HuggingFaceTokenizer.open(folder);

@@ -170,9 +170,10 @@ public final class Trainer {
   /** As the reference, which trains beyond the context too, but not without a word. */
   private void noteContext() {
     int positions = model.config().maxPositions();
-    if (longest() > positions) {
+    int longest = longest();
+    if (longest > positions) {
       listener.notice("the longest sequence has %,d tokens, the model's context %,d; expected cutoff_len up to that"
-          .formatted(longest(), positions));
+          .formatted(longest, positions));
     }
   }
 

@@ -29,8 +29,9 @@ final class RepeatRun {
   private static final int COUNT = 3;
   /** More than one, as a backend may keep what it did in the first. */
   private static final int RUNS = 3;
-  private static final TensorType TYPE = TensorType.f32(37);
-  private static final TensorType STACKED = TensorType.f32(COUNT, 37);
+  private static final int WIDTH = 37;
+  private static final TensorType TYPE = TensorType.f32(WIDTH);
+  private static final TensorType STACKED = TensorType.f32(COUNT, WIDTH);
   private static final Tolerance EXACT = Tolerance.exact("sums and products of small whole numbers");
 
   private final Session session;
@@ -61,21 +62,24 @@ final class RepeatRun {
     return program.write("carried", results.get(0)).fetch("stacked", results.get(1)).build();
   }
 
+  private static Tensor whole(Samples samples, int... dims) {
+    return Input.whole(0, 15, dims).make(samples);
+  }
+
   /** Throws AssertionError unless each run gives what the interpreter does. */
   void check() {
     Samples samples = new Samples(1);
-    Tensor stacked = whole(samples, STACKED);
-    Array64 carried = Array64.of(whole(samples, TYPE));
+    Tensor stacked = whole(samples, COUNT, WIDTH);
+    Tensor first = whole(samples, WIDTH);
+    Array64 carried = Array64.of(first);
     session.allocate("carried", TYPE);
     session.allocate("stacked", STACKED);
     session.write("stacked", 0, stacked.data());
-    Tensor first = Tensor.allocate(Arena.ofAuto(), TYPE);
-    carried.copyTo(first);
     session.write("carried", 0, first.data());
     Program program = program();
     Executable executable = session.compile(program);
     for (int run = 1; run <= RUNS; run++) {
-      Tensor shared = whole(samples, TYPE);
+      Tensor shared = whole(samples, WIDTH);
       List<Array64> expected = new Interpreter().run(program.graph(),
           List.of(carried, Array64.of(stacked), Array64.of(shared)));
       Tensor fetched = executable.run(Map.of("shared", shared)).get("stacked");
@@ -88,12 +92,5 @@ final class RepeatRun {
       EXACT.check("what run " + run + " handed on last", expected.get(0), Array64.of(last));
       carried = expected.get(0);
     }
-  }
-
-  private static Tensor whole(Samples samples, TensorType type) {
-    Tensor indices = samples.indices(new TensorType(DType.I32, type.shape()), 16);
-    Tensor numbers = Tensor.allocate(Arena.ofAuto(), type);
-    Array64.of(indices).copyTo(numbers);
-    return numbers;
   }
 }
