@@ -9,6 +9,7 @@ import dev.jqlora.engine.op.Nf4Quantize;
 import dev.jqlora.engine.plan.Capabilities;
 import dev.jqlora.engine.plan.Support;
 import dev.jqlora.engine.tensor.Absmax;
+import dev.jqlora.engine.tensor.Alignment;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.DoubleQuantization;
 import dev.jqlora.engine.tensor.DynamicMap;
@@ -75,8 +76,9 @@ final class Nf4Quantizer {
 
   private Nf4.Quantized inSession(Tensor matrix, WeightFormat.Nf4 format, Arena arena) {
     TensorType type = matrix.type();
-    MemorySegment codes = arena.allocate(Nf4.codeBytes(type.elements()), 64);
-    MemorySegment absmax = arena.allocate(Nf4.blocks(type.elements(), format.blockSize()) * Float.BYTES, 64);
+    MemorySegment codes = arena.allocate(Nf4.codeBytes(type.elements()), Alignment.BYTES);
+    MemorySegment absmax = arena.allocate(Nf4.blocks(type.elements(), format.blockSize()) * Float.BYTES,
+        Alignment.BYTES);
     for (long first = 0; first < type.elements(); first += PIECE) {
       TensorType piece = piece(type.dtype(), type.elements() - first);
       Map<String, Tensor> quantized = run(quantization(piece, format.blockSize()), X,
@@ -111,7 +113,7 @@ final class Nf4Quantizer {
   }
 
   private static MemorySegment copy(MemorySegment source, Arena arena) {
-    return arena.allocate(source.byteSize(), 64).copyFrom(source);
+    return arena.allocate(source.byteSize(), Alignment.BYTES).copyFrom(source);
   }
 
   /** The programs that quantize matrices of so many elements; none where not all of their ops have kernels. */

@@ -1,6 +1,7 @@
 package dev.jqlora.llama.model;
 
 import dev.jqlora.engine.tensor.Absmax;
+import dev.jqlora.engine.tensor.Alignment;
 import dev.jqlora.engine.tensor.BFloat16;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.DoubleQuantization;
@@ -72,7 +73,7 @@ public final class RandomModel {
     List<ModelTensor> tensors = ModelTensor.of(config);
     List<TensorInfo> infos = tensors.stream().flatMap(tensor -> model.infos(tensor).stream()).toList();
     try (CheckpointWriter writer = CheckpointWriter.create(folder, infos); Arena arena = Arena.ofShared()) {
-      MemorySegment memory = arena.allocate((long) CHUNK * model.dtype.bytes(), 64);
+      MemorySegment memory = arena.allocate((long) CHUNK * model.dtype.bytes(), Alignment.BYTES);
       for (ModelTensor tensor : tensors) {
         if (model.isQuantized(tensor)) {
           model.appendQuantized(writer, tensor, memory);
@@ -91,7 +92,7 @@ public final class RandomModel {
   }
 
   private boolean isQuantized(ModelTensor tensor) {
-    return storage == Storage.NF4 && tensor.isProjection();
+    return storage == Storage.NF4 && tensor.projection().isPresent();
   }
 
   private PrequantizedParts parts(ModelTensor tensor) {
@@ -114,7 +115,7 @@ public final class RandomModel {
   private void appendQuantized(CheckpointWriter writer, ModelTensor tensor, MemorySegment memory) {
     PrequantizedParts parts = parts(tensor);
     try (Arena arena = Arena.ofShared()) {
-      MemorySegment scales = arena.allocate(parts.blocks() * Float.BYTES, 64);
+      MemorySegment scales = arena.allocate(parts.blocks() * Float.BYTES, Alignment.BYTES);
       for (long done = 0; done < tensor.shape().elements(); done += CHUNK) {
         int count = (int) Math.min(CHUNK, tensor.shape().elements() - done);
         try (Arena part = Arena.ofShared()) {

@@ -2,7 +2,6 @@ package dev.jqlora.training.train;
 
 import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.PageTable;
-import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.plan.Plan;
 import dev.jqlora.engine.plan.Planner;
@@ -144,13 +143,13 @@ public final class MemoryPlanner {
     List<Part> gradients = new ArrayList<>();
     List<Part> moments = new ArrayList<>();
     for (Trainable trainable : trainables) {
-      gradients.add(Part.leaf(trainable.state(), SessionAccount.deviceBytes(trainable.type())));
+      gradients.add(Part.leaf(trainable.state(), trainable.type().alignedBytes()));
       if (!optimizer.isPaged()) {
         moments.add(Part.leaf(trainable.state(), bytes(trainable.optimizerStates(optimizer).values())));
       }
     }
     List<Part> adapters = layout.adapterStates().entrySet().stream()
-        .map(state -> Part.leaf(state.getKey(), SessionAccount.deviceBytes(state.getValue()))).toList();
+        .map(state -> Part.leaf(state.getKey(), state.getValue().alignedBytes())).toList();
     return Part.sum("states", List.of(weights(layout), Part.sum("adapters", adapters),
         Part.sum("gradients", gradients), Part.sum("optimizer states", moments)));
   }
@@ -189,7 +188,7 @@ public final class MemoryPlanner {
   }
 
   private static long bytes(Collection<TensorType> types) {
-    return types.stream().mapToLong(SessionAccount::deviceBytes).sum();
+    return types.stream().mapToLong(TensorType::alignedBytes).sum();
   }
 
   private static long hostTableBytes(ModelLayout layout) {

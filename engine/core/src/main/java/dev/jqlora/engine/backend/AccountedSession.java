@@ -71,6 +71,22 @@ public abstract class AccountedSession implements Session {
     }
   }
 
+  /**
+   * Enters a state in pages and makes room for it, for a backend that pages; see {@link Session#allocatePaged}. Where that
+   * fails, the books forget the state.
+   *
+   * @param makeRoom gives pools the sizes that they now have by the books
+   */
+  protected final void allocatePaged(String state, TensorType type, int pages, Runnable makeRoom) {
+    account.allocatePaged(state, type, pages);
+    try {
+      makeRoom.run();
+    } catch (RuntimeException | Error e) {
+      account.undoAllocatePaged(state);
+      throw e;
+    }
+  }
+
   @Override
   public final TensorType type(String state) {
     return account.type(state);

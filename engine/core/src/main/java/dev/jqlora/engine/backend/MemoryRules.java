@@ -9,7 +9,7 @@ import java.util.Collection;
  * hold is known beforehand.
  */
 public interface MemoryRules {
-  /** Each state and each page at a multiple of 64 bytes, one arena for all programs, one pool for all pages. */
+  /** Each state and each page aligned, one arena for all programs, one pool for all pages. */
   MemoryRules PLAIN = new MemoryRules() {
   };
 
@@ -27,7 +27,7 @@ public interface MemoryRules {
    *     has
    */
   default long residentBytes(Collection<TensorType> states, PageTable pages, Collection<Plan> plans) {
-    return states.stream().mapToLong(SessionAccount::deviceBytes).sum()
+    return states.stream().mapToLong(TensorType::alignedBytes).sum()
         + plans.stream().mapToLong(Plan::arenaBytes).max().orElse(0);
   }
 

@@ -4,6 +4,7 @@ import dev.jqlora.engine.plan.Operand;
 import dev.jqlora.engine.plan.Plan;
 import dev.jqlora.engine.plan.Slot;
 import dev.jqlora.engine.plan.Step;
+import dev.jqlora.engine.tensor.Alignment;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.ArrayList;
@@ -24,9 +25,6 @@ import java.util.stream.Stream;
  * program can run with. A function of types and plans alone, so a run's paging is known before the run.
  */
 public final class PageTable {
-  /** Where pages begin in device memory, in bytes: a cache line and the widest vector. */
-  static final long ALIGNMENT = SessionAccount.ALIGNMENT;
-
   /** Part {@code index} of a state; pages of a state are of one size and lie one behind another. */
   public record Page(String state, int index, long bytes) {
     /** Where the page begins in its state. */
@@ -36,7 +34,7 @@ public final class PageTable {
 
     /** Device memory that it takes. */
     public long deviceBytes() {
-      return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+      return Alignment.roundUp(bytes);
     }
   }
 
@@ -105,7 +103,7 @@ public final class PageTable {
 
   /** Device memory that the pages get where so much is left beside everything else: as much as is of use. */
   public long poolBytes(long availableBytes) {
-    return Math.min(totalBytes(), Math.max(0, availableBytes) / ALIGNMENT * ALIGNMENT);
+    return Math.min(totalBytes(), Alignment.roundDown(Math.max(0, availableBytes)));
   }
 
   /**
@@ -121,7 +119,7 @@ public final class PageTable {
     for (Map.Entry<DType, Long> pool : totals.entrySet()) {
       long needs = least.getOrDefault(pool.getKey(), 0L);
       long wants = pool.getValue() - needs;
-      long part = wanted == 0 ? 0 : (long) ((double) rest / wanted * wants) / ALIGNMENT * ALIGNMENT;
+      long part = wanted == 0 ? 0 : Alignment.roundDown((long) ((double) rest / wanted * wants));
       long gets = wants == wanted ? rest : Math.min(wants, part);
       rest -= gets;
       wanted -= wants;

@@ -15,9 +15,6 @@ import java.util.TreeSet;
 
 /** The books of a {@link Session}, whatever memory it uses: names, types and bytes, and what it must refuse. */
 public final class SessionAccount {
-  /** Where states, arena and pages begin in device memory, in bytes: a cache line and the widest vector. */
-  public static final long ALIGNMENT = 64;
-
   private final long limit;
   private final MemoryRules rules;
   private final Map<String, TensorType> states = new HashMap<>();
@@ -44,11 +41,6 @@ public final class SessionAccount {
     this.limit = limit;
     this.rules = rules;
     pages = rules.pageTable();
-  }
-
-  /** Device memory that a state takes which is not in pages: its bytes, rounded up to the alignment of states. */
-  public static long deviceBytes(TensorType type) {
-    return (type.bytes() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }
 
   /** Enters a new state; see {@link Session#allocate}. */
@@ -81,6 +73,13 @@ public final class SessionAccount {
       throw e;
     }
     states.put(state, type);
+  }
+
+  /** Strikes out a state in pages: there is no room for them. */
+  void undoAllocatePaged(String state) {
+    states.remove(state);
+    pages.remove(state);
+    residentBytes = rules.residentBytes(resident, pages, plans);
   }
 
   private void checkNew(String state) {

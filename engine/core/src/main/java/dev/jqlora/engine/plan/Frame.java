@@ -6,6 +6,7 @@ import dev.jqlora.engine.graph.Repeat;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.Reshape;
 import dev.jqlora.engine.plan.Placement.Buffer;
+import dev.jqlora.engine.tensor.Alignment;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -212,7 +213,7 @@ final class Frame {
         Frame child = children.entrySet().stream().filter(entry -> scratch.get(entry.getKey()) == buffer)
             .map(Map.Entry::getValue).findFirst().orElse(null);
         if (child == null) {
-          rows.add(new Plan.Row(buffer.name, kind(buffer), Placement.align(buffer.bytes)));
+          rows.add(new Plan.Row(buffer.name, kind(buffer), Alignment.roundUp(buffer.bytes)));
         } else {
           child.peak().forEach(row -> rows.add(new Plan.Row(row.name(),
               row.kind() == Plan.Kind.SCRATCH ? Plan.Kind.SCRATCH : Plan.Kind.BODY, row.bytes())));

@@ -1,5 +1,6 @@
 package dev.jqlora.engine.plan;
 
+import dev.jqlora.engine.tensor.Alignment;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -9,9 +10,6 @@ import java.util.List;
  * mostly best; other orders are tried where it leaves gaps.
  */
 final class Placement {
-  /** Start of every buffer, in bytes: a cache line and the widest vector. */
-  static final long ALIGNMENT = 64;
-
   /** A run of bytes needed from one step to another, both included. */
   static final class Buffer {
     final String name;
@@ -36,15 +34,11 @@ final class Placement {
     }
 
     long end() {
-      return offset + align(bytes);
+      return offset + Alignment.roundUp(bytes);
     }
   }
 
   private Placement() {}
-
-  static long align(long bytes) {
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-  }
 
   /** Sets all offsets by the order that takes the fewest bytes; returns these. */
   static long place(List<Buffer> buffers) {
@@ -79,7 +73,7 @@ final class Placement {
       long offset = 0;
       for (Buffer other : placed) {
         if (other.livesWith(buffer)) {
-          if (other.offset >= offset + align(buffer.bytes)) {
+          if (other.offset >= offset + Alignment.roundUp(buffer.bytes)) {
             break;
           }
           offset = Math.max(offset, other.end());
@@ -114,7 +108,7 @@ final class Placement {
     long live = 0;
     for (Buffer buffer : buffers) {
       if (buffer.liveAt(step)) {
-        live += align(buffer.bytes);
+        live += Alignment.roundUp(buffer.bytes);
       }
     }
     return live;

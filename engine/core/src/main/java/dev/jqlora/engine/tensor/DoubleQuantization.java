@@ -15,8 +15,8 @@ public final class DoubleQuantization {
   public static Absmax.Nested quantize(Absmax absmax, Arena arena) {
     long count = absmax.blocks();
     long blocks = Blockwise8bit.blocks(count);
-    MemorySegment codes = arena.allocate(count, 64);
-    MemorySegment nestedAbsmax = arena.allocate(blocks * Float.BYTES, 64);
+    MemorySegment codes = arena.allocate(count, Alignment.BYTES);
+    MemorySegment nestedAbsmax = arena.allocate(blocks * Float.BYTES, Alignment.BYTES);
     float offset = mean(absmax);
     float[] values = new float[Blockwise8bit.BLOCK];
     byte[] blockCodes = new byte[Blockwise8bit.BLOCK];

@@ -90,8 +90,8 @@ public final class Nf4 {
   public static Quantized quantize(Tensor source, int blockSize, Arena arena) {
     checkBlockSize(blockSize);
     long elements = source.type().elements();
-    MemorySegment codes = arena.allocate(codeBytes(elements), 64);
-    MemorySegment absmax = arena.allocate(blocks(elements, blockSize) * Float.BYTES, 64);
+    MemorySegment codes = arena.allocate(codeBytes(elements), Alignment.BYTES);
+    MemorySegment absmax = arena.allocate(blocks(elements, blockSize) * Float.BYTES, Alignment.BYTES);
     long chunks = (elements + CHUNK - 1) / CHUNK;
     long nonFinite = LongStream.range(0, chunks).parallel()
         .map(chunk -> quantizeChunk(source, chunk * CHUNK, blockSize, codes, absmax)).sum();

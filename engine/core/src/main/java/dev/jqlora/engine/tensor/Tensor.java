@@ -18,7 +18,7 @@ public record Tensor(TensorType type, MemorySegment data) {
 
   /** Zeroed memory, 64-byte aligned. */
   public static Tensor allocate(Arena arena, TensorType type) {
-    return new Tensor(type, arena.allocate(type.bytes(), 64));
+    return new Tensor(type, arena.allocate(type.bytes(), Alignment.BYTES));
   }
 
   public static Tensor of(TensorType type, float... values) {

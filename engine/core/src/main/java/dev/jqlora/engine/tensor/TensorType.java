@@ -24,6 +24,11 @@ public record TensorType(DType dtype, Shape shape) {
     return Math.multiplyExact(shape.elements(), dtype.bytes());
   }
 
+  /** What a tensor takes of memory in which each begins at the {@link Alignment}. */
+  public long alignedBytes() {
+    return Alignment.roundUp(bytes());
+  }
+
   public TensorType withShape(Shape other) {
     return new TensorType(dtype, other);
   }

@@ -67,7 +67,7 @@ class AccountedSessionTest {
 
     @Override
     public void allocatePaged(String state, TensorType type, int pages) {
-      account().allocatePaged(state, type, pages);
+      allocatePaged(state, type, pages, this::make);
     }
 
     @Override
@@ -114,6 +114,15 @@ class AccountedSessionTest {
     assertFails(() -> session.allocate("x", TYPE));
     assertThrows(IllegalArgumentException.class, () -> session.type("x"));
     session.allocate("x", TYPE);
+    assertEquals(2 * TYPE.bytes(), session.usedBytes());
+  }
+
+  @Test
+  void aStateWithoutRoomForItsPagesIsNotThere() {
+    session.allocatePaged("other", TYPE, 4);
+    assertFails(() -> session.allocatePaged("x", TYPE, 2));
+    assertThrows(IllegalArgumentException.class, () -> session.type("x"));
+    session.allocatePaged("x", TYPE, 2);
     assertEquals(2 * TYPE.bytes(), session.usedBytes());
   }
 

@@ -3,6 +3,7 @@ package dev.jqlora.engine.backend;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.jqlora.engine.tensor.Alignment;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.Map;
@@ -21,7 +22,7 @@ class PageTableTest {
       Map<DType, Long> pools = table.pools(available, least);
       assertEquals(table.poolBytes(available), pools.values().stream().mapToLong(Long::longValue).sum());
       pools.forEach((kind, bytes) -> {
-        assertEquals(0, bytes % PageTable.ALIGNMENT);
+        assertEquals(0, bytes % Alignment.BYTES);
         assertTrue(bytes >= least.getOrDefault(kind, 0L));
       });
       assertTrue(pools.getOrDefault(DType.U8, 0L) <= 8 * 6400 && pools.getOrDefault(DType.F32, 0L) <= 8 * 128,

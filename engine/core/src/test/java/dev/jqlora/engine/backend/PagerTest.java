@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.backend.PageTable.Page;
+import dev.jqlora.engine.tensor.Alignment;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -38,7 +39,7 @@ class PagerTest {
 
     World(int poolUnits) {
       pool = new int[poolUnits];
-      pager.open(poolUnits * PageTable.ALIGNMENT);
+      pager.open(poolUnits * Alignment.BYTES);
     }
 
     @Override
@@ -62,14 +63,14 @@ class PagerTest {
     }
 
     private void fill(Page page, long offset, int content) {
-      int first = Math.toIntExact(offset / PageTable.ALIGNMENT);
+      int first = Math.toIntExact(offset / Alignment.BYTES);
       Arrays.fill(pool, first, first + units(page), content);
     }
 
     /** The content of a page in the pool, which must be the same in all of it. */
     private int content(Page page, long offset) {
-      assertEquals(0, offset % PageTable.ALIGNMENT);
-      int first = Math.toIntExact(offset / PageTable.ALIGNMENT);
+      assertEquals(0, offset % Alignment.BYTES);
+      int first = Math.toIntExact(offset / Alignment.BYTES);
       for (int i = first; i < first + units(page); i++) {
         assertEquals(pool[first], pool[i], "torn " + page);
       }
@@ -77,7 +78,7 @@ class PagerTest {
     }
 
     private static int units(Page page) {
-      return Math.toIntExact(page.deviceBytes() / PageTable.ALIGNMENT);
+      return Math.toIntExact(page.deviceBytes() / Alignment.BYTES);
     }
 
     /** The pages in the pool, with their offsets. */
@@ -105,7 +106,7 @@ class PagerTest {
     void checkPlaces() {
       int[] owners = new int[pool.length];
       for (Page page : resident().keySet()) {
-        int first = Math.toIntExact(pager.offset(page).orElseThrow() / PageTable.ALIGNMENT);
+        int first = Math.toIntExact(pager.offset(page).orElseThrow() / Alignment.BYTES);
         for (int i = first; i < first + units(page); i++) {
           assertEquals(1, ++owners[i], "two pages lie at unit " + i);
         }

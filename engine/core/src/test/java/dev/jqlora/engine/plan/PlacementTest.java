@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.jqlora.engine.tensor.Alignment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -19,7 +20,7 @@ class PlacementTest {
       long size = Placement.place(buffers);
       for (Placement.Buffer one : buffers) {
         assertTrue(0 <= one.offset && one.offset + one.bytes <= size);
-        assertEquals(0, one.offset % Placement.ALIGNMENT);
+        assertEquals(0, one.offset % Alignment.BYTES);
         for (Placement.Buffer other : buffers) {
           assertFalse(one != other && one.livesWith(other) && one.offset < other.offset + other.bytes
               && other.offset < one.offset + one.bytes, () -> one.name + " and " + other.name);
@@ -39,7 +40,7 @@ class PlacementTest {
     for (int step = 0; step < 10; step++) {
       buffers.add(new Placement.Buffer("value of step " + step, 1000, step, step + 1));
     }
-    assertEquals(2 * Placement.align(1000), Placement.place(buffers));
+    assertEquals(2 * Alignment.roundUp(1000), Placement.place(buffers));
   }
 
   private static List<Placement.Buffer> random(int seed) {

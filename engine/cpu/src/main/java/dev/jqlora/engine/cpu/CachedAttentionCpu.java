@@ -1,6 +1,7 @@
 package dev.jqlora.engine.cpu;
 
 import dev.jqlora.engine.op.CachedAttention;
+import dev.jqlora.engine.tensor.Alignment;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
@@ -32,7 +33,7 @@ final class CachedAttentionCpu implements CpuKernel<CachedAttention> {
   }
 
   private static long logSumExpBytes(CachedAttention op, int n) {
-    return Math.ceilDiv((long) n * op.heads() * Float.BYTES, 64) * 64;
+    return Alignment.roundUp((long) n * op.heads() * Float.BYTES);
   }
 
   @Override

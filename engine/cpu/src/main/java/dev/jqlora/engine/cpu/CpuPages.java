@@ -3,6 +3,7 @@ package dev.jqlora.engine.cpu;
 import dev.jqlora.engine.backend.PageTable.Page;
 import dev.jqlora.engine.backend.PagedStates;
 import dev.jqlora.engine.backend.SessionAccount;
+import dev.jqlora.engine.tensor.Alignment;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
@@ -61,7 +62,7 @@ final class CpuPages implements PagedStates.Memory, AutoCloseable {
   private MemorySegment host(Page page) {
     return host
         .computeIfAbsent(page.state(),
-            state -> hostArena.allocate(account.type(state).bytes(), SessionAccount.ALIGNMENT))
+            state -> hostArena.allocate(account.type(state).bytes(), Alignment.BYTES))
         .asSlice(page.offset(), page.bytes());
   }
 

@@ -4,6 +4,7 @@ import static dev.jqlora.engine.cpu.FloatMemory.STEP;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
+import dev.jqlora.engine.tensor.Alignment;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
@@ -34,7 +35,7 @@ public final class CpuRoof implements AutoCloseable {
   public CpuRoof(int threads, long bytes) {
     workers = new Workers(threads);
     long chunks = Math.max(3, bytes / (CHUNK * (long) Float.BYTES));
-    memory = HugePages.allocate(arena, chunks * CHUNK * Float.BYTES, 64);
+    memory = HugePages.allocate(arena, chunks * CHUNK * Float.BYTES, Alignment.BYTES);
     memory.fill((byte) 0);
     sums = new float[Math.toIntExact(Math.max(chunks, (long) threads * TASKS_PER_THREAD))];
   }

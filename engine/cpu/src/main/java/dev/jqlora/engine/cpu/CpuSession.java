@@ -50,8 +50,7 @@ final class CpuSession extends AccountedSession {
 
   @Override
   public void allocatePaged(String state, TensorType type, int pageCount) {
-    account().allocatePaged(state, type, pageCount);
-    pages.fit();
+    allocatePaged(state, type, pageCount, pages::fit);
   }
 
   private Tensor tensor(String state) {

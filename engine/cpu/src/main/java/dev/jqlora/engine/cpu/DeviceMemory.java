@@ -1,6 +1,6 @@
 package dev.jqlora.engine.cpu;
 
-import dev.jqlora.engine.backend.SessionAccount;
+import dev.jqlora.engine.tensor.Alignment;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
@@ -28,9 +28,8 @@ final class DeviceMemory {
 
     /** Zeroed memory that begins, and whose count ends, at a multiple of the alignment. */
     MemorySegment allocate(long size) {
-      long alignment = SessionAccount.ALIGNMENT;
-      long aligned = (size + alignment - 1) / alignment * alignment;
-      MemorySegment memory = HugePages.allocate(arena, aligned, alignment);
+      long aligned = Alignment.roundUp(size);
+      MemorySegment memory = HugePages.allocate(arena, aligned, Alignment.BYTES);
       bytes += aligned;
       allocatedBytes += aligned;
       peakBytes = Math.max(peakBytes, allocatedBytes);

@@ -72,7 +72,7 @@ final class CudaSession extends AccountedSession {
   protected void make(String state, TensorType type) {
     gpu.enter();
     fitPages();
-    long address = memory.allocate(SessionAccount.deviceBytes(type), "state " + state);
+    long address = memory.allocate(type.alignedBytes(), "state " + state);
     addresses.put(state, address);
     Driver.fill(address, 0, 1, type.bytes(), gpu.stream());
   }
@@ -80,8 +80,7 @@ final class CudaSession extends AccountedSession {
   @Override
   public void allocatePaged(String state, TensorType type, int pageCount) {
     gpu.enter();
-    account().allocatePaged(state, type, pageCount);
-    fitPages();
+    allocatePaged(state, type, pageCount, this::fitPages);
   }
 
   private void fitPages() {

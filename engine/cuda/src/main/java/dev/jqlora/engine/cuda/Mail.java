@@ -1,6 +1,7 @@
 package dev.jqlora.engine.cuda;
 
 import dev.jqlora.engine.plan.Operand;
+import dev.jqlora.engine.tensor.Alignment;
 import java.lang.foreign.MemorySegment;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -8,8 +9,6 @@ import java.util.Objects;
 
 /** Where the feeds or the fetches of a program lie in one piece of page-locked memory. */
 final class Mail {
-  private static final long ALIGNMENT = 64;
-
   private record Place(long offset, long bytes) {}
 
   private final Map<String, Place> places = new LinkedHashMap<>();
@@ -20,7 +19,7 @@ final class Mail {
     for (Map.Entry<String, Operand> entry : operands.entrySet()) {
       Place place = new Place(end, entry.getValue().type().bytes());
       places.put(entry.getKey(), place);
-      end += Math.ceilDiv(place.bytes, ALIGNMENT) * ALIGNMENT;
+      end += Alignment.roundUp(place.bytes);
     }
     bytes = end;
   }

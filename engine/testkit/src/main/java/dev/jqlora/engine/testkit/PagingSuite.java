@@ -9,7 +9,6 @@ import dev.jqlora.engine.backend.Backend;
 import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.PageTable;
 import dev.jqlora.engine.backend.Session;
-import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.graph.GraphBuilder;
 import dev.jqlora.engine.graph.Program;
@@ -22,6 +21,7 @@ import dev.jqlora.engine.op.Reshape;
 import dev.jqlora.engine.op.Scale;
 import dev.jqlora.engine.plan.Plan;
 import dev.jqlora.engine.plan.Planner;
+import dev.jqlora.engine.tensor.Alignment;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
@@ -286,7 +286,7 @@ public abstract class PagingSuite {
   }
 
   private static void checkMoves(Session session, Needs needs, long pool) {
-    assertEquals(needs.rest() + pool / 64 * 64, session.usedBytes());
+    assertEquals(needs.rest() + Alignment.roundDown(pool), session.usedBytes());
     assertEquals(session.usedBytes(), session.peakBytes());
     assertEquals(pool == needs.pages(), session.paging().isNone(), session.paging().toString());
     if (pool < needs.pages()) {
@@ -343,7 +343,7 @@ public abstract class PagingSuite {
         assertSame(before, contents(session, kinds));
         train(session, step, kinds);
         long unused = needs.rest() + needs.pages() - session.usedBytes();
-        assertTrue(unused >= 0 && unused < SessionAccount.ALIGNMENT, "bytes left: " + unused);
+        assertTrue(unused >= 0 && unused < Alignment.BYTES, "bytes left: " + unused);
         assertEquals(session.usedBytes(), session.peakBytes());
       }
     }
@@ -353,10 +353,10 @@ public abstract class PagingSuite {
   private static long mostBytes(Backend backend, List<Kind> kinds, List<Plan> plans, long limit) {
     PageTable table = Needs.table(backend, kinds);
     List<TensorType> states = new ArrayList<>(Needs.parameters(kinds));
-    states.add(TensorType.u8(64));
+    states.add(TensorType.u8(Math.toIntExact(Alignment.BYTES)));
     long room = limit - backend.residentBytes(states, table, plans)
         - plans.stream().mapToLong(plan -> backend.programBytes(plan, table)).sum();
-    return 64 + room / 64 * 64;
+    return Alignment.BYTES + Alignment.roundDown(room);
   }
 
   /** Has no states, and an arena of one or two tensors of the type. */
@@ -414,7 +414,7 @@ public abstract class PagingSuite {
     List.of("state", "moved", "copied").forEach(state -> table.add(state, type, 3));
     Plan plan = Planner.plan(program, backend);
     long rest = backend.residentBytes(List.of(), table, List.of(plan)) + 2 * backend.programBytes(plan, table);
-    return backend.open(rest + 4 * SessionAccount.ALIGNMENT);
+    return backend.open(rest + 4 * Alignment.BYTES);
   }
 
   @Test

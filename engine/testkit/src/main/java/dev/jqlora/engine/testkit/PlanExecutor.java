@@ -9,6 +9,7 @@ import dev.jqlora.engine.plan.Plan;
 import dev.jqlora.engine.plan.Slot;
 import dev.jqlora.engine.plan.Step;
 import dev.jqlora.engine.reference.Interpreter;
+import dev.jqlora.engine.tensor.Alignment;
 import dev.jqlora.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -202,7 +203,7 @@ public final class PlanExecutor {
     MemorySegment read(String reader) {
       int undefined = memory.defined.nextClearBit((int) offset);
       require(undefined >= offset + bytes, "%s reads %s, whose byte %d was never written", reader, this, undefined);
-      MemorySegment copy = Arena.ofAuto().allocate(bytes, 64);
+      MemorySegment copy = Arena.ofAuto().allocate(bytes, Alignment.BYTES);
       return copy.copyFrom(memory.bytes.asSlice(offset, bytes));
     }
 

@@ -9,6 +9,7 @@ import dev.jqlora.engine.graph.Composite;
 import dev.jqlora.engine.graph.Graph;
 import dev.jqlora.engine.graph.Program;
 import dev.jqlora.engine.reference.Interpreter;
+import dev.jqlora.engine.tensor.Alignment;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.engine.testkit.PlanExecutor;
@@ -53,7 +54,7 @@ class PlannerPropertyTest {
 
   private static void check(Program program, Plan plan, long seed) {
     assertTrue(0 <= plan.liveBytes() && plan.liveBytes() <= plan.arenaBytes());
-    assertEquals(plan.liveBytes(), plan.liveBytes() / Placement.ALIGNMENT * Placement.ALIGNMENT);
+    assertEquals(plan.liveBytes(), Alignment.roundDown(plan.liveBytes()));
 
     Samples samples = new Samples(seed);
     Map<String, Tensor> states = new TreeMap<>();

@@ -17,6 +17,7 @@ import dev.jqlora.engine.op.Fill;
 import dev.jqlora.engine.op.MatMul;
 import dev.jqlora.engine.op.Multiply;
 import dev.jqlora.engine.op.SumTo;
+import dev.jqlora.engine.tensor.Alignment;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
 import dev.jqlora.engine.testkit.NullBackend;
@@ -89,7 +90,7 @@ class PlannerTest {
     program.write("g", program.graph().apply(new Fill(type, 0)));
     Plan plan = Planner.plan(program.build(), NATIVE);
     assertEquals(List.of(), copies(plan.steps()));
-    assertEquals(2 * Placement.ALIGNMENT, plan.arenaBytes());
+    assertEquals(2 * Alignment.BYTES, plan.arenaBytes());
   }
 
   @Test

@@ -1,9 +1,9 @@
 package dev.jqlora.engine.tornado;
 
-import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.plan.Operand;
 import dev.jqlora.engine.plan.Slot;
+import dev.jqlora.engine.tensor.Alignment;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
@@ -26,7 +26,7 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  */
 final class DeviceMemory {
   /** Bytes at multiples of which states and pages begin; an array's arena has at least as many. */
-  private static final int ALIGNMENT = Math.toIntExact(SessionAccount.ALIGNMENT);
+  private static final int ALIGNMENT = Math.toIntExact(Alignment.BYTES);
 
   /** Where a state lies. */
   record Home(TornadoNativeArray array, int first, TensorType type) {

@@ -7,6 +7,7 @@ import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.plan.Operand;
 import dev.jqlora.engine.plan.Slot;
+import dev.jqlora.engine.tensor.Alignment;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.Arena;
@@ -141,7 +142,7 @@ final class TornadoPages implements AutoCloseable {
 
   private MemorySegment host(Page page) {
     return host.computeIfAbsent(page.state(),
-        state -> hostArena.allocate(account.type(state).bytes(), SessionAccount.ALIGNMENT))
+        state -> hostArena.allocate(account.type(state).bytes(), Alignment.BYTES))
         .asSlice(page.offset(), page.bytes());
   }
 

@@ -6,6 +6,7 @@ import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.backend.Profile;
 import dev.jqlora.engine.backend.SessionAccount;
 import dev.jqlora.engine.plan.Plan;
+import dev.jqlora.engine.tensor.Alignment;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.Arena;
@@ -69,9 +70,8 @@ final class TornadoSession extends AccountedSession {
 
   @Override
   public void allocatePaged(String state, TensorType type, int pageCount) {
-    account().allocatePaged(state, type, pageCount);
+    allocatePaged(state, type, pageCount, pages::fit);
     pages.add(state, type, pageCount);
-    pages.fit();
   }
 
   @Override
@@ -87,7 +87,7 @@ final class TornadoSession extends AccountedSession {
   }
 
   private MemorySegment content(String state) {
-    return contents.computeIfAbsent(state, _ -> pending.allocate(type(state).bytes(), 64));
+    return contents.computeIfAbsent(state, _ -> pending.allocate(type(state).bytes(), Alignment.BYTES));
   }
 
   @Override
