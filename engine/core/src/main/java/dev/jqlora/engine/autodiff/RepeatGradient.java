@@ -276,8 +276,7 @@ final class RepeatGradient {
     values.forEach(value -> outputs.add(Objects.requireNonNull(casts.getOrDefault(value, copied.get(forward.get(
         value))))));
     Node node = gradient.node();
-    Node wider = gradient.builder().widen(node, new Repeat(repeat.count(), saving.build(outputs), repeat.carried(),
-        repeat.stacked(), repeat.reverse(), repeat.save()), node.inputs());
+    Node wider = gradient.builder().widen(node, repeat.withBody(saving.build(outputs)), node.inputs());
     return wider.outputs().subList(node.outputs().size(), wider.outputs().size());
   }
 

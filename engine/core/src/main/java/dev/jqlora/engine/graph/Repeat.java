@@ -38,8 +38,7 @@ public record Repeat(int count, Graph body, int carried, int stacked, boolean re
   public static List<Value> apply(GraphBuilder builder, int count, SavePolicy save, List<Value> carried,
       List<Value> stacked, List<Value> shared, Body body) {
     GraphBuilder inner = new GraphBuilder();
-    Value index = inner.input("index", new TensorType(dev.jqlora.engine.tensor.DType.I32,
-        dev.jqlora.engine.tensor.Shape.SCALAR));
+    Value index = inner.input("index", TensorType.i32());
     List<Value> innerCarried = carried.stream().map(value -> inner.input(value.name(), value.type())).toList();
     List<Value> slices = stacked.stream().map(value -> inner.input(value.name(), sliceType(value.type(), count)))
         .toList();
@@ -62,16 +61,41 @@ public record Repeat(int count, Graph body, int carried, int stacked, boolean re
     return type.withShape(type.shape().slice());
   }
 
+  /** The same with another body, which takes the same inputs. */
+  public Repeat withBody(Graph other) {
+    return new Repeat(count, other, carried, stacked, reverse, save);
+  }
+
+  /** Of a list with an entry for each input of the Repeat, those of the carried values. */
+  public <T> List<T> carriedOf(List<T> inputs) {
+    return inputs.subList(0, carried);
+  }
+
+  /** Likewise those of the stacked values. */
+  public <T> List<T> stackedOf(List<T> inputs) {
+    return inputs.subList(carried, carried + stacked);
+  }
+
+  /** Likewise those of the shared values. */
+  public <T> List<T> sharedOf(List<T> inputs) {
+    return inputs.subList(carried + stacked, inputs.size());
+  }
+
   public List<Value> bodyCarried() {
-    return body.inputs().subList(1, 1 + carried);
+    return carriedOf(bodyArguments());
   }
 
   public List<Value> bodySlices() {
-    return body.inputs().subList(1 + carried, 1 + carried + stacked);
+    return stackedOf(bodyArguments());
   }
 
   public List<Value> bodyShared() {
-    return body.inputs().subList(1 + carried + stacked, body.inputs().size());
+    return sharedOf(bodyArguments());
+  }
+
+  /** The body's inputs but the index: one for each input of the Repeat. */
+  private List<Value> bodyArguments() {
+    return body.inputs().subList(1, body.inputs().size());
   }
 
   public List<Value> bodyNextCarried() {
@@ -82,19 +106,15 @@ public record Repeat(int count, Graph body, int carried, int stacked, boolean re
     return body.outputs().subList(carried, body.outputs().size());
   }
 
-  public int shared() {
-    return body.inputs().size() - 1 - carried - stacked;
-  }
-
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, body.inputs().size() - 1);
     for (int i = 0; i < inputs.size(); i++) {
       boolean sliced = i >= carried && i < carried + stacked;
       TensorType given = sliced ? sliceType(inputs.get(i), count) : inputs.get(i);
-      TensorType expected = body.inputs().get(1 + i).type();
-      ShapeException.check(given.equals(expected), "Repeat: input %d (%s) must be %s per iteration, got %s", i,
-          body.inputs().get(1 + i).name(), expected, given);
+      Value expected = bodyArguments().get(i);
+      ShapeException.check(given.equals(expected.type()), "Repeat: input %d (%s) must be %s per iteration, got %s", i,
+          expected.name(), expected.type(), given);
     }
     List<TensorType> outputs = new ArrayList<>();
     for (int i = 0; i < carried; i++) {

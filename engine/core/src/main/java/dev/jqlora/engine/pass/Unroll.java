@@ -2,7 +2,6 @@ package dev.jqlora.engine.pass;
 
 import dev.jqlora.engine.graph.Graph;
 import dev.jqlora.engine.graph.GraphBuilder;
-import dev.jqlora.engine.graph.Node;
 import dev.jqlora.engine.graph.Repeat;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.Concat;
@@ -13,37 +12,22 @@ import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 
 /** Writes out every Repeat as its iterations, one after the other: the meaning of Repeat in plain ops. */
 public final class Unroll {
   private Unroll() {}
 
   public static Graph all(Graph graph) {
-    GraphBuilder builder = new GraphBuilder();
-    Map<Value, Value> placed = new HashMap<>();
-    for (Value input : graph.inputs()) {
-      placed.put(input, builder.input(input.name(), input.type()));
-    }
-    for (Node node : graph.nodes()) {
-      List<Value> arguments = node.inputs().stream().map(placed::get).toList();
-      List<Value> outputs = node.op() instanceof Repeat repeat
-          ? unroll(builder, repeat, arguments)
-          : builder.copy(node, arguments);
-      for (int i = 0; i < outputs.size(); i++) {
-        placed.put(node.outputs().get(i), outputs.get(i));
-      }
-    }
-    return builder.build(graph.outputs().stream().map(placed::get).toList());
+    return Rewrite.each(graph, (builder, node, placed) -> {
+      List<Value> inputs = placed.apply(node.inputs());
+      return node.op() instanceof Repeat repeat ? unroll(builder, repeat, inputs) : builder.copy(node, inputs);
+    });
   }
 
   private static List<Value> unroll(GraphBuilder builder, Repeat repeat, List<Value> inputs) {
     int carriedCount = repeat.carried();
-    List<Value> carried = new ArrayList<>(inputs.subList(0, carriedCount));
-    List<Value> stacked = inputs.subList(carriedCount, carriedCount + repeat.stacked());
-    List<Value> shared = inputs.subList(carriedCount + repeat.stacked(), inputs.size());
+    List<Value> carried = repeat.carriedOf(inputs);
     Graph body = all(repeat.body());
     List<Value[]> slices = new ArrayList<>();
     for (int i = carriedCount; i < body.outputs().size(); i++) {
@@ -54,13 +38,13 @@ public final class Unroll {
       List<Value> arguments = new ArrayList<>();
       arguments.add(builder.apply(new Fill(new TensorType(DType.I32, Shape.SCALAR), index)));
       arguments.addAll(carried);
-      for (Value value : stacked) {
+      for (Value value : repeat.stackedOf(inputs)) {
         Value slice = builder.apply(new Slice(0, index, 1), value);
         arguments.add(builder.apply(new Reshape(value.type().shape().slice()), slice));
       }
-      arguments.addAll(shared);
+      arguments.addAll(repeat.sharedOf(inputs));
       List<Value> results = builder.inline(body, arguments);
-      carried = new ArrayList<>(results.subList(0, carriedCount));
+      carried = results.subList(0, carriedCount);
       for (int i = 0; i < slices.size(); i++) {
         Value slice = results.get(carriedCount + i);
         slices.get(i)[index] = builder.apply(new Reshape(slice.type().shape().stacked(1)), slice);

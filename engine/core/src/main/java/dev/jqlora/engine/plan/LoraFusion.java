@@ -1,7 +1,6 @@
 package dev.jqlora.engine.plan;
 
 import dev.jqlora.engine.graph.Graph;
-import dev.jqlora.engine.graph.GraphBuilder;
 import dev.jqlora.engine.graph.Node;
 import dev.jqlora.engine.graph.Op;
 import dev.jqlora.engine.graph.Value;
@@ -12,6 +11,7 @@ import dev.jqlora.engine.op.Nf4Linear;
 import dev.jqlora.engine.op.Nf4LinearGradient;
 import dev.jqlora.engine.op.Nf4LoraLinear;
 import dev.jqlora.engine.op.Nf4LoraLinearGradient;
+import dev.jqlora.engine.pass.Rewrite;
 import dev.jqlora.engine.tensor.DType;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -48,18 +48,11 @@ final class LoraFusion {
 
   static Graph fuse(Graph graph, Capabilities capabilities) {
     LoraFusion fusion = new LoraFusion(graph);
-    GraphBuilder builder = new GraphBuilder();
-    Map<Value, Value> placed = new HashMap<>();
-    graph.inputs().forEach(input -> placed.put(input, builder.input(input.name(), input.type())));
-    for (Node node : graph.nodes()) {
+    return Rewrite.each(graph, (builder, node, placed) -> {
       Node made = fusion.fused(node).filter(fused -> capabilities.supports(fused) instanceof Support.Native)
           .orElse(node);
-      List<Value> outputs = builder.copy(made, made.inputs().stream().map(placed::get).toList());
-      for (int i = 0; i < outputs.size(); i++) {
-        placed.put(node.outputs().get(i), outputs.get(i));
-      }
-    }
-    return builder.build(graph.outputs().stream().map(placed::get).toList());
+      return builder.copy(made, placed.apply(made.inputs()));
+    });
   }
 
   private Optional<Node> fused(Node node) {

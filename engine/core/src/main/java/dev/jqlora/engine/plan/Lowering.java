@@ -7,11 +7,10 @@ import dev.jqlora.engine.graph.Repeat;
 import dev.jqlora.engine.graph.Value;
 import dev.jqlora.engine.op.Decomposition;
 import dev.jqlora.engine.op.Reshape;
+import dev.jqlora.engine.pass.Rewrite;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -60,19 +59,8 @@ public record Lowering(Graph graph, int decomposedNodes) {
     }
 
     Graph graph(Graph original) {
-      Graph graph = LoraFusion.fuse(original, capabilities);
-      GraphBuilder builder = new GraphBuilder();
-      Map<Value, Value> placed = new HashMap<>();
-      for (Value input : graph.inputs()) {
-        placed.put(input, builder.input(input.name(), input.type()));
-      }
-      for (Node node : graph.nodes()) {
-        List<Value> outputs = node(builder, node, node.inputs().stream().map(placed::get).toList());
-        for (int i = 0; i < outputs.size(); i++) {
-          placed.put(node.outputs().get(i), outputs.get(i));
-        }
-      }
-      return builder.build(graph.outputs().stream().map(placed::get).toList());
+      return Rewrite.each(LoraFusion.fuse(original, capabilities),
+          (builder, node, placed) -> node(builder, node, placed.apply(node.inputs())));
     }
 
     private List<Value> node(GraphBuilder builder, Node node, List<Value> inputs) {
@@ -80,8 +68,7 @@ public record Lowering(Graph graph, int decomposedNodes) {
         return builder.copy(node, inputs);
       }
       if (node.op() instanceof Repeat repeat) {
-        Repeat lowered = new Repeat(repeat.count(), graph(repeat.body()), repeat.carried(), repeat.stacked(),
-            repeat.reverse(), repeat.save());
+        Repeat lowered = repeat.withBody(graph(repeat.body()));
         return builder.copy(new Node(lowered, node.inputs(), node.outputs(), node.scope()), inputs);
       }
       switch (capabilities.supports(node)) {

@@ -186,12 +186,14 @@ public final class Planner {
         bodyInputs.put(repeat.bodyCarried().get(i), carried);
         bodyOutputs.add(carried);
       }
-      for (int i = 0; i < repeat.stacked(); i++) {
+      List<Value> stacked = repeat.stackedOf(node.inputs());
+      for (int i = 0; i < stacked.size(); i++) {
         Value slice = repeat.bodySlices().get(i);
-        bodyInputs.put(slice, slices(node.inputs().get(repeat.carried() + i), slice.type()));
+        bodyInputs.put(slice, slices(stacked.get(i), slice.type()));
       }
-      for (int i = 0; i < repeat.shared(); i++) {
-        bodyInputs.put(repeat.bodyShared().get(i), slot(node.inputs().get(repeat.carried() + repeat.stacked() + i)));
+      List<Value> shared = repeat.sharedOf(node.inputs());
+      for (int i = 0; i < shared.size(); i++) {
+        bodyInputs.put(repeat.bodyShared().get(i), slot(shared.get(i)));
       }
       for (int i = repeat.carried(); i < node.outputs().size(); i++) {
         bodyOutputs.add(slices(node.outputs().get(i), repeat.body().outputs().get(i).type()));

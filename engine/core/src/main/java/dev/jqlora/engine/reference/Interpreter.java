@@ -74,9 +74,7 @@ public final class Interpreter {
   }
 
   private List<Array64> repeat(Repeat repeat, List<Array64> inputs) {
-    List<Array64> carried = new ArrayList<>(inputs.subList(0, repeat.carried()));
-    List<Array64> stackedInputs = inputs.subList(repeat.carried(), repeat.carried() + repeat.stacked());
-    List<Array64> shared = inputs.subList(repeat.carried() + repeat.stacked(), inputs.size());
+    List<Array64> carried = repeat.carriedOf(inputs);
     List<Array64> stackedOutputs = repeat.bodyStackedOutputs().stream()
         .map(value -> Array64.zeros(value.type().withShape(value.type().shape().stacked(repeat.count())))).toList();
     for (int step = 0; step < repeat.count(); step++) {
@@ -84,14 +82,14 @@ public final class Interpreter {
       List<Array64> arguments = new ArrayList<>();
       arguments.add(new Array64(TensorType.i32(), new double[]{index}));
       arguments.addAll(carried);
-      for (Array64 stacked : stackedInputs) {
+      for (Array64 stacked : repeat.stackedOf(inputs)) {
         int size = stacked.data().length / repeat.count();
         arguments.add(new Array64(stacked.type().withShape(stacked.shape().slice()),
             Arrays.copyOfRange(stacked.data(), index * size, (index + 1) * size)));
       }
-      arguments.addAll(shared);
+      arguments.addAll(repeat.sharedOf(inputs));
       List<Array64> results = run(repeat.body(), arguments);
-      carried = new ArrayList<>(results.subList(0, repeat.carried()));
+      carried = results.subList(0, repeat.carried());
       for (int i = 0; i < stackedOutputs.size(); i++) {
         double[] slice = results.get(repeat.carried() + i).data();
         System.arraycopy(slice, 0, stackedOutputs.get(i).data(), index * slice.length, slice.length);
