@@ -31,6 +31,12 @@ public final class ShapeException extends IllegalArgumentException {
     }
   }
 
+  /** Requires a matrix, of one of some element types. */
+  public static void matrix(String op, String argument, TensorType type, DType... allowed) {
+    dtype(op, argument, type, allowed);
+    rank(op, argument, type, 2);
+  }
+
   public static void shape(String op, String argument, TensorType type, Shape expected) {
     if (!type.shape().equals(expected)) {
       throw new ShapeException("%s: %s must have shape %s, got %s".formatted(op, argument, expected, type));

@@ -51,7 +51,8 @@ public record AdamW8bit(int count, double beta1, double beta2, double epsilon) i
     int blocks = results.get(2).data().length / count;
     double[] rates = inputs.get(6).data();
     double scale = inputs.get(7).data()[0];
-    BlockwiseAdamW.Coefficients coefficients = coefficients((float) rates[0], (float) rates[1], (float) rates[2]);
+    BlockwiseAdamW.Coefficients coefficients = BlockwiseAdamW.Coefficients.ofRates(beta1, beta2, epsilon,
+        (float) rates[0], (float) rates[1], (float) rates[2]);
     for (int tensor = 0; tensor < count; tensor++) {
       float[] p = floats(inputs.get(0), tensor * size, size, 1);
       byte[] codes1 = bytes(inputs.get(2), tensor * size, size);
@@ -71,13 +72,6 @@ public record AdamW8bit(int count, double beta1, double beta2, double epsilon) i
       }
     }
     return results;
-  }
-
-  /** The step's constants as the reference rounds them. */
-  public BlockwiseAdamW.Coefficients coefficients(float stepSize, float correction, float decay) {
-    return new BlockwiseAdamW.Coefficients((float) beta1, (float) (1 - beta1), (float) beta2, (float) (1 - beta2),
-        decay,
-        stepSize, correction, (float) epsilon);
   }
 
   private static float[] floats(Array64 array, int first, int count, float scale) {

@@ -16,8 +16,8 @@ public record CacheWrite() implements Primitive {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 3);
-    RmsNorm.checkRows(name(), "cache", inputs.get(0));
-    RmsNorm.checkRows(name(), "rows", inputs.get(1));
+    ShapeException.matrix(name(), "cache", inputs.get(0), DType.F32);
+    ShapeException.matrix(name(), "rows", inputs.get(1), DType.F32);
     ShapeException.check(inputs.get(1).shape().last() == inputs.get(0).shape().last()
         && inputs.get(1).shape().dim(0) <= inputs.get(0).shape().dim(0), "CacheWrite: rows %s do not fit cache %s",
         inputs.get(1), inputs.get(0));

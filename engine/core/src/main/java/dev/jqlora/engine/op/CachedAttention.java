@@ -21,9 +21,9 @@ public record CachedAttention(int heads, int kvHeads, int headDim) implements Co
     ShapeException.count(name(), inputs, 4);
     ShapeException.check(kvHeads > 0 && heads % kvHeads == 0, "%s: %d heads cannot share %d key-value heads", name(),
         heads, kvHeads);
-    RmsNorm.checkRows(name(), "q", inputs.get(0));
+    ShapeException.matrix(name(), "q", inputs.get(0), DType.F32);
     ShapeException.shape(name(), "q", inputs.get(0), Shape.of(inputs.get(0).shape().dim(0), heads * headDim));
-    RmsNorm.checkRows(name(), "keys", inputs.get(1));
+    ShapeException.matrix(name(), "keys", inputs.get(1), DType.F32);
     ShapeException.shape(name(), "keys", inputs.get(1), Shape.of(inputs.get(1).shape().dim(0), kvHeads * headDim));
     ShapeException.check(inputs.get(2).equals(inputs.get(1)), "CachedAttention: values are %s but keys are %s",
         inputs.get(2), inputs.get(1));

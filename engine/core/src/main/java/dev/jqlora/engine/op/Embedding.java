@@ -15,14 +15,14 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Rows of a table: {@code y[i] = table[ids[i]]}. Table {@code [rows, width]} in F32, BF16 or F16, ids I32 {@code [n]}
- * within the table, y F32 {@code [n, width]}.
+ * within the table, y F32 {@code [n, width]}. A backend refuses an id that names no row or, where its device cannot, gives a row
+ * of NaN.
  */
 public record Embedding() implements Primitive, Differentiable {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 2);
-    ShapeException.dtype(name(), "table", inputs.get(0), DType.F32, DType.BF16, DType.F16);
-    ShapeException.rank(name(), "table", inputs.get(0), 2);
+    ShapeException.matrix(name(), "table", inputs.get(0), DType.F32, DType.BF16, DType.F16);
     ShapeException.dtype(name(), "ids", inputs.get(1), DType.I32);
     ShapeException.rank(name(), "ids", inputs.get(1), 1);
     return List.of(TensorType.f32(inputs.get(1).shape().dim(0), inputs.get(0).shape().dim(1)));
@@ -34,9 +34,18 @@ public record Embedding() implements Primitive, Differentiable {
     int width = y.shape().last();
     double[] ids = inputs.get(1).data();
     for (int i = 0; i < ids.length; i++) {
-      System.arraycopy(inputs.get(0).data(), (int) ids[i] * width, y.data(), i * width, width);
+      int id = checkId((int) ids[i], inputs.get(0).shape().dim(0));
+      System.arraycopy(inputs.get(0).data(), id * width, y.data(), i * width, width);
     }
     return List.of(y);
+  }
+
+  /** The id; throws IllegalArgumentException unless it names one of so many rows. */
+  public static int checkId(int id, int rows) {
+    if (id < 0 || id >= rows) {
+      throw new IllegalArgumentException("token id %d is not among the table's %d rows".formatted(id, rows));
+    }
+    return id;
   }
 
   @Override

@@ -14,7 +14,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The table's gradient of {@link Embedding}: {@code dtable[r] = Σ dy[i] over ids[i] = r}, summed in order of i. Inputs ids
- * I32 {@code [n]} and dy F32 {@code [n, width]}, output F32 {@code [rows, width]}.
+ * I32 {@code [n]} and dy F32 {@code [n, width]}, output F32 {@code [rows, width]}. A backend refuses an id that names no row or,
+ * where its device cannot, passes it over.
  */
 public record EmbeddingGradient(int rows) implements Primitive, Differentiable {
   @Override
@@ -22,8 +23,7 @@ public record EmbeddingGradient(int rows) implements Primitive, Differentiable {
     ShapeException.count(name(), inputs, 2);
     ShapeException.dtype(name(), "ids", inputs.get(0), DType.I32);
     ShapeException.rank(name(), "ids", inputs.get(0), 1);
-    ShapeException.dtype(name(), "dy", inputs.get(1), DType.F32);
-    ShapeException.rank(name(), "dy", inputs.get(1), 2);
+    ShapeException.matrix(name(), "dy", inputs.get(1), DType.F32);
     ShapeException.check(inputs.get(0).shape().dim(0) == inputs.get(1).shape().dim(0),
         "EmbeddingGradient: %s ids for %s rows", inputs.get(0), inputs.get(1));
     return List.of(TensorType.f32(rows, inputs.get(1).shape().dim(1)));
@@ -35,8 +35,9 @@ public record EmbeddingGradient(int rows) implements Primitive, Differentiable {
     int width = table.shape().last();
     double[] ids = inputs.get(0).data();
     for (int i = 0; i < ids.length; i++) {
+      int id = Embedding.checkId((int) ids[i], rows);
       for (int j = 0; j < width; j++) {
-        table.data()[(int) ids[i] * width + j] += inputs.get(1).data()[i * width + j];
+        table.data()[id * width + j] += inputs.get(1).data()[i * width + j];
       }
     }
     return List.of(table);

@@ -17,9 +17,8 @@ public record LinearArgMax() implements Primitive {
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 2);
-    RmsNorm.checkRows(name(), "x", inputs.get(0));
-    ShapeException.dtype(name(), "w", inputs.get(1), DType.F32, DType.BF16, DType.F16);
-    ShapeException.rank(name(), "w", inputs.get(1), 2);
+    ShapeException.matrix(name(), "x", inputs.get(0), DType.F32);
+    ShapeException.matrix(name(), "w", inputs.get(1), DType.F32, DType.BF16, DType.F16);
     ShapeException.shape(name(), "w", inputs.get(1),
         Shape.of(inputs.get(1).shape().dim(0), inputs.get(0).shape().last()));
     return List.of(TensorType.i32(inputs.get(0).shape().dim(0)));

@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
  * also gives the loss's gradients by x and w from the same logits, which is cheaper than computing them again later.
  *
  * <p>Inputs: x F32 {@code [n, width]}, w F32, BF16 or F16 {@code [vocab, width]}, labels I32 {@code [n]}: any
- * negative label is ignored; others must be below vocab. Outputs: loss F32 scalar, nll F32 {@code [n]}, then dx like x
+ * negative label is ignored; others must be below vocab: a backend refuses one that is not, or where its device cannot, gives
+ * NaN for that row's nll, and so for the loss. Outputs: loss F32 scalar, nll F32 {@code [n]}, then dx like x
  * and dw F32 like w where asked for.
  */
 public record LinearCrossEntropy(boolean inputGradient, boolean weightGradient) implements Composite, Differentiable {
@@ -34,9 +35,8 @@ public record LinearCrossEntropy(boolean inputGradient, boolean weightGradient) 
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 3);
-    RmsNorm.checkRows(name(), "x", inputs.get(0));
-    ShapeException.dtype(name(), "w", inputs.get(1), DType.F32, DType.BF16, DType.F16);
-    ShapeException.rank(name(), "w", inputs.get(1), 2);
+    ShapeException.matrix(name(), "x", inputs.get(0), DType.F32);
+    ShapeException.matrix(name(), "w", inputs.get(1), DType.F32, DType.BF16, DType.F16);
     ShapeException.shape(name(), "w", inputs.get(1),
         Shape.of(inputs.get(1).shape().dim(0), inputs.get(0).shape().last()));
     ShapeException.dtype(name(), "labels", inputs.get(2), DType.I32);
@@ -72,7 +72,9 @@ public record LinearCrossEntropy(boolean inputGradient, boolean weightGradient) 
     Value sum = builder.apply(new SumTo(Shape.of(n, 1)), exp);
     Value target = builder.apply(new SumTo(Shape.of(n, 1)), builder.apply(new Multiply(), shifted, oneHot));
     Value difference = builder.apply(new Add(), builder.apply(new Log(), sum), builder.apply(new Scale(-1), target));
-    Value nll = builder.apply(new Reshape(Shape.of(n)), builder.apply(new Multiply(), difference, counted));
+    Value nll = builder.apply(new Reshape(Shape.of(n)),
+        builder.apply(new Add(), builder.apply(new Multiply(), difference, counted),
+            nanBeyond(builder, labels, vocab)));
 
     List<Value> outputs = new ArrayList<>();
     outputs.add(builder.apply(new SumTo(Shape.SCALAR), nll));
@@ -91,13 +93,25 @@ public record LinearCrossEntropy(boolean inputGradient, boolean weightGradient) 
     return outputs;
   }
 
+  /** 0 where a label is within the vocabulary, else NaN: the logarithm of 1 or -1. */
+  private static Value nanBeyond(GraphBuilder builder, Value labels, int vocab) {
+    Value beyond = builder.apply(new AtMost(), builder.apply(new Fill(TensorType.i32(1), vocab)), labels);
+    Value one = builder.apply(new Fill(TensorType.f32(1), 1));
+    return builder.apply(new Log(), builder.apply(new Add(), builder.apply(new Scale(-2), beyond), one));
+  }
+
   @Override
   public void check(List<Array64> inputs) {
     int vocab = inputs.get(1).shape().dim(0);
     for (double label : inputs.get(2).data()) {
-      if (label >= vocab) {
-        throw new IllegalArgumentException("label %d is not among the %d ids".formatted((long) label, vocab));
-      }
+      checkLabel((int) label, vocab);
+    }
+  }
+
+  /** Throws IllegalArgumentException where a label is beyond the vocabulary. */
+  public static void checkLabel(int label, int vocab) {
+    if (label >= vocab) {
+      throw new IllegalArgumentException("label %d is not among the %d ids".formatted(label, vocab));
     }
   }
 

@@ -7,6 +7,7 @@ import dev.jqlora.engine.graph.Gradient;
 import dev.jqlora.engine.graph.GraphBuilder;
 import dev.jqlora.engine.graph.ShapeException;
 import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.Arrays;
@@ -26,8 +27,8 @@ public record LoraLinear(float scale) implements Composite, Differentiable, Mixe
     MixedPrecision.checkRows(name(), "base", inputs.get(0));
     MixedPrecision.checkRows(name(), "x", inputs.get(1));
     MixedPrecision.checkAlike(name(), "x", inputs.get(1), "base", inputs.get(0));
-    RmsNorm.checkRows(name(), "a", inputs.get(2));
-    RmsNorm.checkRows(name(), "b", inputs.get(3));
+    ShapeException.matrix(name(), "a", inputs.get(2), DType.F32);
+    ShapeException.matrix(name(), "b", inputs.get(3), DType.F32);
     int n = inputs.get(1).shape().dim(0);
     int rank = inputs.get(2).shape().dim(0);
     ShapeException.shape(name(), "a", inputs.get(2), Shape.of(rank, inputs.get(1).shape().last()));

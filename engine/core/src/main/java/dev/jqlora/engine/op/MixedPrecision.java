@@ -65,8 +65,7 @@ public interface MixedPrecision extends Op {
 
   /** Requires rows of activations: F32 or BF16, rank 2. */
   static void checkRows(String op, String argument, TensorType type) {
-    checkStored(op, argument, type);
-    ShapeException.rank(op, argument, type, 2);
+    ShapeException.matrix(op, argument, type, DType.F32, DType.BF16);
   }
 
   /** Requires activations: F32 or BF16. */

@@ -5,6 +5,7 @@ import dev.jqlora.engine.graph.Cost;
 import dev.jqlora.engine.graph.GraphBuilder;
 import dev.jqlora.engine.graph.ShapeException;
 import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.List;
@@ -23,8 +24,8 @@ public record Nf4LoraLinear(Nf4Weight weight, float scale) implements Composite,
     TensorType y = Nf4Linear.infer(name(), inputs.subList(0, z), weight, weight.in(), weight.out());
     ShapeException.check(inputs.get(z).equals(inputs.getFirst()), "%s: z must be %s like x, got %s", name(),
         inputs.getFirst(), inputs.get(z));
-    RmsNorm.checkRows(name(), "a", inputs.get(z + 1));
-    RmsNorm.checkRows(name(), "b", inputs.get(z + 2));
+    ShapeException.matrix(name(), "a", inputs.get(z + 1), DType.F32);
+    ShapeException.matrix(name(), "b", inputs.get(z + 2), DType.F32);
     int rank = inputs.get(z + 1).shape().dim(0);
     ShapeException.shape(name(), "a", inputs.get(z + 1), Shape.of(rank, weight.in()));
     ShapeException.shape(name(), "b", inputs.get(z + 2), Shape.of(weight.out(), rank));

@@ -5,6 +5,7 @@ import dev.jqlora.engine.graph.Cost;
 import dev.jqlora.engine.graph.GraphBuilder;
 import dev.jqlora.engine.graph.ShapeException;
 import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.List;
@@ -21,10 +22,10 @@ public record Nf4LoraLinearGradient(Nf4Weight weight, boolean accumulates) imple
     int du = 1 + weight.inputs();
     ShapeException.count(name(), inputs, du + (accumulates ? 3 : 2));
     TensorType dx = Nf4Linear.infer(name(), inputs.subList(0, du), weight, weight.out(), weight.in());
-    RmsNorm.checkRows(name(), "du", inputs.get(du));
+    ShapeException.matrix(name(), "du", inputs.get(du), DType.F32);
     int rank = inputs.get(du).shape().dim(1);
     ShapeException.shape(name(), "du", inputs.get(du), Shape.of(dx.shape().dim(0), rank));
-    RmsNorm.checkRows(name(), "a", inputs.get(du + 1));
+    ShapeException.matrix(name(), "a", inputs.get(du + 1), DType.F32);
     ShapeException.shape(name(), "a", inputs.get(du + 1), Shape.of(rank, weight.in()));
     ShapeException.check(!accumulates || inputs.getLast().equals(dx), "%s: base must be %s, got %s", name(), dx,
         inputs.getLast());

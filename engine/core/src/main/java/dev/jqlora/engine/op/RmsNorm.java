@@ -29,7 +29,7 @@ public record RmsNorm(float epsilon, DType dtype) implements Composite, Differen
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 2);
-    checkRows(name(), "x", inputs.get(0));
+    ShapeException.matrix(name(), "x", inputs.get(0), DType.F32);
     ShapeException.dtype(name(), "w", inputs.get(1), DType.F32);
     ShapeException.shape(name(), "w", inputs.get(1), Shape.of(inputs.get(0).shape().last()));
     TensorType y = new TensorType(dtype, inputs.get(0).shape());
@@ -40,11 +40,6 @@ public record RmsNorm(float epsilon, DType dtype) implements Composite, Differen
   @Override
   public RmsNorm inFloat32() {
     return new RmsNorm(epsilon);
-  }
-
-  static void checkRows(String op, String argument, TensorType type) {
-    ShapeException.dtype(op, argument, type, DType.F32);
-    ShapeException.rank(op, argument, type, 2);
   }
 
   @Override

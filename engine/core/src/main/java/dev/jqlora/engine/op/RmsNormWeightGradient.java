@@ -5,6 +5,7 @@ import dev.jqlora.engine.graph.Cost;
 import dev.jqlora.engine.graph.GraphBuilder;
 import dev.jqlora.engine.graph.ShapeException;
 import dev.jqlora.engine.graph.Value;
+import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.engine.tensor.TensorType;
 import java.util.List;
@@ -14,7 +15,7 @@ public record RmsNormWeightGradient(float epsilon) implements Composite, MixedPr
   @Override
   public List<TensorType> infer(List<TensorType> inputs) {
     ShapeException.count(name(), inputs, 2);
-    RmsNorm.checkRows(name(), "x", inputs.get(0));
+    ShapeException.matrix(name(), "x", inputs.get(0), DType.F32);
     MixedPrecision.checkRows(name(), "dy", inputs.get(1));
     ShapeException.check(inputs.get(1).shape().equals(inputs.get(0).shape()),
         "RmsNormWeightGradient: dy is %s but x is %s",

@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  * element i + headDim / 2. With the row's position p: {@code y1 = x1 · cos[p] - x2 · sin[p]},
  * {@code y2 = x2 · cos[p] + x1 · sin[p]}. The inverse, which is also the gradient, turns the other way.
  *
- * <p>Inputs: x F32 or BF16 {@code [n, heads · headDim]}, positions I32 {@code [n]}, cos and sin F32
- * {@code [positions, headDim / 2]}.
+ * <p>Inputs: x F32 or BF16 {@code [n, heads · headDim]}, positions I32 {@code [n]}, each a row of
+ * the tables, which the caller makes sure of; cos and sin F32 {@code [positions, headDim / 2]}.
  */
 public record Rope(int headDim, boolean inverse) implements Composite, Differentiable, MixedPrecision {
   @Override

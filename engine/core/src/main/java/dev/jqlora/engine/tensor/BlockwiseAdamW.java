@@ -30,9 +30,15 @@ public final class BlockwiseAdamW {
      */
     public static Coefficients of(double learningRate, double beta1, double beta2, double epsilon, double weightDecay,
         long step) {
-      return new Coefficients((float) beta1, (float) (1 - beta1), (float) beta2, (float) (1 - beta2),
-          (float) (1 - learningRate * weightDecay), (float) (-learningRate / (1 - Math.pow(beta1, step))),
-          (float) Math.sqrt(1 - Math.pow(beta2, step)), (float) epsilon);
+      return ofRates(beta1, beta2, epsilon, (float) (-learningRate / (1 - Math.pow(beta1, step))),
+          (float) Math.sqrt(1 - Math.pow(beta2, step)), (float) (1 - learningRate * weightDecay));
+    }
+
+    /** From what stays the same and the three rates of a step. */
+    public static Coefficients ofRates(double beta1, double beta2, double epsilon, float stepSize, float correction,
+        float decay) {
+      return new Coefficients((float) beta1, (float) (1 - beta1), (float) beta2, (float) (1 - beta2), decay, stepSize,
+          correction, (float) epsilon);
     }
   }
 

@@ -7,6 +7,7 @@ import static dev.jqlora.engine.cpu.FloatMemory.storeAt;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
+import dev.jqlora.engine.op.LinearCrossEntropy;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
@@ -39,7 +40,7 @@ final class CrossEntropyKernel {
         }
         return;
       }
-      checkLabel(label, width);
+      LinearCrossEntropy.checkLabel(label, width);
       long at = address(logits, first, width);
       double logSumExp = logSumExp(at, width);
       FloatMemory.set(nll, row, (float) (logSumExp - FloatMemory.get(logits, first + label)));
@@ -48,12 +49,6 @@ final class CrossEntropyKernel {
         FloatMemory.set(logits, first + label, FloatMemory.get(logits, first + label) - 1f);
       }
     });
-  }
-
-  private static void checkLabel(int label, int width) {
-    if (label >= width) {
-      throw new IllegalArgumentException("label %d is not among the %d ids".formatted(label, width));
-    }
   }
 
   /** In place. */

@@ -4,6 +4,7 @@ import static dev.jqlora.engine.cpu.FloatMemory.load;
 import static dev.jqlora.engine.cpu.FloatMemory.store;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
+import dev.jqlora.engine.op.Embedding;
 import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.VectorMask;
 
@@ -23,8 +24,7 @@ final class EmbeddingKernel {
   static void gather(Workers workers, MatrixSource table, MemorySegment ids, int count, MemorySegment y) {
     int width = table.columns();
     workers.rows(count, width, i -> {
-      int id = FloatMemory.getInt(ids, i);
-      checkId(id, table.rows());
+      int id = Embedding.checkId(FloatMemory.getInt(ids, i), table.rows());
       table.read(id, 0, width, y, (long) i * width);
     });
   }
@@ -37,8 +37,7 @@ final class EmbeddingKernel {
     workers.parallel(Math.ceilDiv(width, COLUMNS), task -> {
       int end = Math.min(width, (task + 1) * COLUMNS);
       for (int i = 0; i < count; i++) {
-        int id = FloatMemory.getInt(ids, i);
-        checkId(id, rows);
+        int id = Embedding.checkId(FloatMemory.getInt(ids, i), rows);
         long source = (long) i * width;
         long target = (long) id * width;
         for (int j = task * COLUMNS; j < end; j += LANES) {
@@ -47,11 +46,5 @@ final class EmbeddingKernel {
         }
       }
     });
-  }
-
-  private static void checkId(int id, int rows) {
-    if (id < 0 || id >= rows) {
-      throw new IllegalArgumentException("token id %d is not among the table's %d rows".formatted(id, rows));
-    }
   }
 }

@@ -45,7 +45,7 @@ final class Operands {
 
   /** An optimizer step's constants from its rates {@code [stepSize, correction, decay]}. */
   static BlockwiseAdamW.Coefficients coefficients(double beta1, double beta2, double epsilon, MemorySegment rates) {
-    return new BlockwiseAdamW.Coefficients((float) beta1, (float) (1 - beta1), (float) beta2, (float) (1 - beta2),
-        FloatMemory.get(rates, 2), FloatMemory.get(rates, 0), FloatMemory.get(rates, 1), (float) epsilon);
+    return BlockwiseAdamW.Coefficients.ofRates(beta1, beta2, epsilon, FloatMemory.get(rates, 0),
+        FloatMemory.get(rates, 1), FloatMemory.get(rates, 2));
   }
 }

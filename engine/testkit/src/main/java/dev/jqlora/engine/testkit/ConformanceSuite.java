@@ -58,6 +58,13 @@ public abstract class ConformanceSuite {
     }
   }
 
+  /** Runs ops with ids and labels that name nothing; a backend that computes nothing overrides this. */
+  protected void checkBadIndices() {
+    try (Backend backend = backend(); Session session = backend.open(Long.MAX_VALUE)) {
+      new BadIndexRun(session).check();
+    }
+  }
+
   @TestFactory
   Stream<DynamicNode> everyCaseOfEveryOp(TestReporter reporter) {
     Backend backend = backend();
@@ -84,6 +91,11 @@ public abstract class ConformanceSuite {
   @Test
   void aRepeatRunsBackwards() {
     checkRepeat(true);
+  }
+
+  @Test
+  void whatNamesNoRowIsRefusedOrShows() {
+    checkBadIndices();
   }
 
   @Test

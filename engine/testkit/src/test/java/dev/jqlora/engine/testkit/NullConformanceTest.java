@@ -25,6 +25,9 @@ class NullConformanceTest extends ConformanceSuite {
   @Override
   protected void checkRepeat(boolean reverse) {}
 
+  @Override
+  protected void checkBadIndices() {}
+
   @Test
   void pagesAreCountedAsFarAsTheyFit() {
     try (Backend backend = backend(); Session session = backend.open(1_000)) {

@@ -62,7 +62,8 @@ final class Logits {
   /** Adds the task for the losses of rows of logits, and for the logits' gradients where they are wanted. */
   static void loss(Launch launch, int labels, int row, int rows, int vocab, boolean gradient) {
     launch.groups(rows).task(launch.id(), Logits::crossEntropy, launch.context(), launch.memory(),
-        launch.ints(labels), launch.at(), launch.call(launch.at(launch.scratch()), launch.at(labels, row),
+        launch.ints(labels), launch.tables(), launch.at(),
+        launch.call(launch.at(launch.scratch()), launch.at(labels, row),
             launch.at(launch.out(1), row), vocab, gradient ? 1 : 0));
   }
 
@@ -79,8 +80,12 @@ final class Logits {
         launch.call(launch.at(launch.scratch()), launch.at(launch.out(0), row), vocab));
   }
 
-  /** {@code nll} of each row, 0 where it has no target; with {@code gradient} the logits become the loss's gradient. */
-  static void crossEntropy(KernelContext context, FloatArray memory, IntArray labels, IntArray at, IntArray call) {
+  /**
+   * {@code nll} of each row, 0 where it has no target, NaN where that is beyond the vocabulary; with {@code gradient} the
+   * logits become the loss's gradient.
+   */
+  static void crossEntropy(KernelContext context, FloatArray memory, IntArray labels, FloatArray tables, IntArray at,
+      IntArray call) {
     int entry = call.get(0);
     int labelEntry = call.get(1);
     int nllEntry = call.get(2);
@@ -120,7 +125,9 @@ final class Logits {
     float sum = shared[0];
     if (local == 0) {
       float loss = 0;
-      if (label >= 0) {
+      if (label >= vocab) {
+        loss = tables.get(Tables.NAN);
+      } else if (label >= 0) {
         loss = TornadoMath.log(sum) - (memory.get(first + label) - largest);
       }
       memory.set(at.get(nllEntry) + row, loss);
