@@ -5,7 +5,6 @@ import static dev.jqlora.llama.files.FileErrors.quoted;
 import com.fasterxml.jackson.databind.JsonNode;
 import dev.jqlora.engine.tensor.Absmax;
 import dev.jqlora.engine.tensor.Blockwise8bit;
-import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.DynamicMap;
 import dev.jqlora.engine.tensor.Nf4;
 import dev.jqlora.engine.tensor.Nf4Tensor;
@@ -22,23 +21,24 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 
 /**
  * A matrix that bitsandbytes quantized to NF4 before it was saved. Its parts are tensors of their own, named after it
  * ({@code NAME.absmax} and so on), perhaps in other shards; whether a matrix is quantized at all is told by whether the
  * part {@code NAME.quant_state.bitsandbytes__nf4} is there. The element type of the codes says nothing and is ignored:
  * some writers label the same bytes as bfloat16. (bitsandbytes, {@code functional.py}, {@code QuantState}.)
- *
- * @param nf4 a view of the mapped files: valid until the checkpoint is closed
- * @param dtype the type that the values had before and are to be dequantized to
  */
-public record PrequantizedWeight(Nf4Tensor nf4, DType dtype) {
+public final class PrequantizedWeight {
   private static final String QUANT_STATE = "quant_state.";
   static final String NF4_STATE = QUANT_STATE + "bitsandbytes__nf4";
   private static final List<String> PLAIN_PARTS = List.of("absmax", "quant_map", NF4_STATE);
   private static final List<String> NESTED_PARTS = List.of("absmax", "nested_absmax", "nested_quant_map", "quant_map",
       NF4_STATE);
+  private static final Set<String> DTYPES = Set.of("float32", "float16", "bfloat16");
   private static final int MAXIMUM_STATE_BYTES = 1 << 16;
+
+  private PrequantizedWeight() {}
 
   /** Whether the checkpoint holds this tensor quantized. */
   public static boolean isQuantized(Checkpoint checkpoint, String name) {
@@ -46,17 +46,17 @@ public record PrequantizedWeight(Nf4Tensor nf4, DType dtype) {
   }
 
   /**
-   * Gathers a quantized matrix from its parts.
+   * Gathers a quantized matrix from its parts: a view of the mapped files, valid until the checkpoint is closed.
    *
    * @param expected the shape that the model's configuration gives the matrix
    */
-  public static PrequantizedWeight read(Checkpoint checkpoint, String name, Shape expected) {
+  public static Nf4Tensor read(Checkpoint checkpoint, String name, Shape expected) {
     return new Reading(checkpoint, name).weight(expected);
   }
 
   /** One reading; the state that its error messages need. */
   private record Reading(Checkpoint checkpoint, String name) {
-    PrequantizedWeight weight(Shape expected) {
+    Nf4Tensor weight(Shape expected) {
       List<String> parts = checkpoint.names().stream().filter(part -> part.startsWith(name + ".")).map(part -> part
           .substring(name.length() + 1)).sorted().toList();
       boolean nested = parts.contains("nested_absmax");
@@ -78,11 +78,12 @@ public record PrequantizedWeight(Nf4Tensor nf4, DType dtype) {
       if (blockSize < 32 || blockSize > 4096 || Integer.bitCount(blockSize) != 1) {
         throw state.wrong("blocksize", "a power of two from 32 to 4096");
       }
+      requireDtype(state);
       requireNf4Table();
       long blocks = Nf4.blocks(shape.elements(), blockSize);
       Absmax absmax = nested ? nested(state, blocks) : plain(blocks);
       MemorySegment codes = bytes(checkpoint.stored(name), Nf4.codeBytes(shape.elements()));
-      return new PrequantizedWeight(new Nf4Tensor(shape, blockSize, codes, absmax), dtype(state));
+      return new Nf4Tensor(shape, blockSize, codes, absmax);
     }
 
     private JsonObject state() {
@@ -114,13 +115,11 @@ public record PrequantizedWeight(Nf4Tensor nf4, DType dtype) {
       return new Shape(dims);
     }
 
-    private static DType dtype(JsonObject state) {
-      return switch (state.text("dtype")) {
-        case "float32" -> DType.F32;
-        case "float16" -> DType.F16;
-        case "bfloat16" -> DType.BF16;
-        default -> throw state.wrong("dtype", "\"float32\", \"float16\" or \"bfloat16\"");
-      };
+    /** The type that the values had before; they are dequantized to what is computed in, whatever that was. */
+    private static void requireDtype(JsonObject state) {
+      if (!DTYPES.contains(state.text("dtype"))) {
+        throw state.wrong("dtype", "\"float32\", \"float16\" or \"bfloat16\"");
+      }
     }
 
     private void requireNf4Table() {

@@ -5,6 +5,8 @@ import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 
@@ -18,6 +20,27 @@ public sealed interface EmbeddingTable {
    * {@link LlamaGraph#EMBEDDINGS}. Its memory is used again by the next call.
    */
   void feed(int[] tokens, Map<String, Tensor> feeds);
+
+  /**
+   * The feeds with which sequences, one behind another, go through a program for n tokens. Tokens that attend to themselves
+   * alone fill it up; they change no other token's numbers.
+   *
+   * @param tokens at most n, in the vocabulary
+   * @param positions the rotary position of each token
+   * @param start index of the first token that each token attends to
+   */
+  default Map<String, Tensor> feeds(int[] tokens, int[] positions, int[] start, int n) {
+    int[] filledStart = Arrays.copyOf(start, n);
+    for (int i = tokens.length; i < n; i++) {
+      filledStart[i] = i;
+    }
+    TensorType type = TensorType.i32(n);
+    Map<String, Tensor> feeds = new HashMap<>();
+    feed(Arrays.copyOf(tokens, n), feeds);
+    feeds.put(LlamaGraph.POSITIONS, Tensor.of(type, Arrays.copyOf(positions, n)));
+    feeds.put(LlamaGraph.START, Tensor.of(type, filledStart));
+    return feeds;
+  }
 
   /** The table is a state of the session; the ids travel, and the device looks the rows up. */
   record InState() implements EmbeddingTable {

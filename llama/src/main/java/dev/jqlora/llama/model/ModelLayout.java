@@ -54,7 +54,12 @@ public record ModelLayout(LlamaConfig config, Map<Projection, WeightFormat> form
 
   /** The states of a projection's weight: one, or those of {@link Nf4Weight} in its order. */
   public List<String> states(Projection projection) {
-    return states("layers." + projection.title(), format(projection));
+    return states(state(projection), format(projection));
+  }
+
+  /** The state of a projection's weight where it is plain, and what the names of its states begin with where it is not. */
+  static String state(Projection projection) {
+    return "layers." + projection.title();
   }
 
   private static List<String> states(String name, WeightFormat format) {

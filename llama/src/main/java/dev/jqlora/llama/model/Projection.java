@@ -1,5 +1,6 @@
 package dev.jqlora.llama.model;
 
+import dev.jqlora.engine.tensor.Shape;
 import dev.jqlora.llama.config.LlamaConfig;
 import java.util.Arrays;
 import java.util.Optional;
@@ -29,6 +30,11 @@ public enum Projection {
   /** The module's path in a checkpoint, such as {@code model.layers.3.self_attn.q_proj}. */
   public String path(int layer) {
     return "model.layers." + layer + "." + block + "." + title;
+  }
+
+  /** Of the weight. */
+  public Shape shape(LlamaConfig config) {
+    return Shape.of(out(config), in(config));
   }
 
   public int out(LlamaConfig config) {

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.tensor.Absmax;
-import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.DoubleQuantization;
 import dev.jqlora.engine.tensor.Nf4;
 import dev.jqlora.engine.tensor.Nf4Tensor;
@@ -56,11 +55,10 @@ class PrequantizedWeightTest {
           continue;
         }
         Tensor source = plain.tensor(name);
-        PrequantizedWeight read = PrequantizedWeight.read(quantized, name, source.type().shape());
+        Nf4Tensor read = PrequantizedWeight.read(quantized, name, source.type().shape());
         Nf4Tensor here = Nf4.quantize(source, 64, arena).weight();
-        assertEquals(DType.F32, read.dtype());
-        assertEquals(-1, here.codes().mismatch(read.nf4().codes()), name);
-        Absmax.Nested nested = assertInstanceOf(Absmax.Nested.class, read.nf4().absmax());
+        assertEquals(-1, here.codes().mismatch(read.codes()), name);
+        Absmax.Nested nested = assertInstanceOf(Absmax.Nested.class, read.absmax());
         Absmax.Nested nestedHere = DoubleQuantization.quantize(here.absmax(), arena);
         assertEquals(-1, nestedHere.codes().mismatch(nested.codes()), name);
         assertEquals(nestedHere.offset(), nested.offset(), 1e-7, name);
@@ -78,8 +76,8 @@ class PrequantizedWeightTest {
     write(parts, infos, 1);
     try (Checkpoint checkpoint = Checkpoint.open(folder); Checkpoint original = golden()) {
       assertEquals(6, checkpoint.files().size());
-      Nf4Tensor read = PrequantizedWeight.read(checkpoint, NAME, SHAPE).nf4();
-      Nf4Tensor expected = PrequantizedWeight.read(original, NAME, SHAPE).nf4();
+      Nf4Tensor read = PrequantizedWeight.read(checkpoint, NAME, SHAPE);
+      Nf4Tensor expected = PrequantizedWeight.read(original, NAME, SHAPE);
       for (int i = 0; i < 2048; i++) {
         assertEquals(expected.code(i), read.code(i));
       }
@@ -100,9 +98,8 @@ class PrequantizedWeightTest {
     infos.put(".absmax", new TensorInfo(NAME + ".absmax", StoredType.F32, List.of(32L)));
     write(parts, infos, 1_000_000);
     try (Checkpoint checkpoint = Checkpoint.open(folder)) {
-      PrequantizedWeight read = PrequantizedWeight.read(checkpoint, NAME, SHAPE);
-      assertEquals(DType.BF16, read.dtype());
-      assertInstanceOf(Absmax.Plain.class, read.nf4().absmax());
+      Nf4Tensor read = PrequantizedWeight.read(checkpoint, NAME, SHAPE);
+      assertInstanceOf(Absmax.Plain.class, read.absmax());
     }
   }
 
