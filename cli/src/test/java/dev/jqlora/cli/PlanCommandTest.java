@@ -91,6 +91,25 @@ class PlanCommandTest {
     }
   }
 
+  /** As Python's hub client lays it out; a model that is stored in NF4 tells it from one by configuration alone. */
+  @Test
+  void aFetchedModelIsFoundByItsNameRevisionAndCache() throws IOException {
+    LlamaConfig small = LlamaConfig.of(JsonObject.parse("config", """
+        {"model_type": "llama", "vocab_size": 300, "hidden_size": 64, "intermediate_size": 96,
+         "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}"""));
+    Path repo = folder.resolve("cache/models--somebody--small");
+    Path snapshot = repo.resolve("snapshots/0123456789abcdef0123456789abcdef01234567");
+    Files.createDirectories(repo.resolve("refs"));
+    Files.writeString(repo.resolve("refs/v2"), snapshot.getFileName().toString());
+    RandomModel.write(snapshot, small, RandomModel.Storage.NF4, 1);
+    String[] words = {"plan", STAGE1, "--json", "--model", "somebody/small", "cache_dir=" + folder.resolve("cache"),
+        "model_revision=v2"};
+    assertEquals(planned(new String[]{"plan", STAGE1, "--json", "--model"}, snapshot),
+        Shell.run(words).json().get("states"));
+    words[words.length - 1] = "model_revision=v3";
+    Shell.run(words).failed(5, "somebody/small");
+  }
+
   private static JsonNode planned(String[] words, Path model) {
     String[] command = Arrays.copyOf(words, words.length + 1);
     command[words.length] = model.toString();

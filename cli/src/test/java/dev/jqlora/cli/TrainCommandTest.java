@@ -46,6 +46,20 @@ class TrainCommandTest {
         "backend is \"gpu\"");
   }
 
+  /** Of the model nothing is there but its configuration: whatever else were read first would be missed first. */
+  @Test
+  void anAdapterOfAnotherModelIsToldBeforeAnythingElseOfTheModelIsRead() throws IOException {
+    Path model = Files.createDirectories(folder.resolve("model"));
+    Files.writeString(model.resolve("config.json"), """
+        {"model_type": "llama", "vocab_size": 300, "hidden_size": 32, "intermediate_size": 96,
+         "num_hidden_layers": 5, "num_attention_heads": 4, "num_key_value_heads": 2}""");
+    Path adapter = Shell.data("golden/lora/initial");
+    Shell.run("train", yaml, "do_train=true", "stage=pt", "dataset=d", "adapter_name_or_path=" + adapter)
+        .failed(5, "adapter_model.safetensors", "lora_A");
+    Shell.run("evaluate", "--model", model.toString(), "--adapter", "other=" + adapter, "--text", yaml, "--output",
+        folder.resolve("evaluation").toString()).failed(5, "adapter_model.safetensors", "lora_A");
+  }
+
   @Test
   void aConfigurationThatIsNotThereIsOneLine() {
     Shell.run("train", folder.resolve("absent.yaml").toString()).failed(9, "absent.yaml");
