@@ -76,7 +76,7 @@ public final class Scorer {
       while (end < sequences.size() && tokens + sequences.get(end).ids().length <= tokensPerRun) {
         tokens += sequences.get(end++).ids().length;
       }
-      scores.addAll(run(sequences.subList(first, end), Math.ceilDiv(tokens, BUCKET) * BUCKET));
+      scores.addAll(run(sequences.subList(first, end), tokens));
       first = end;
     }
     return scores;
@@ -87,10 +87,11 @@ public final class Scorer {
     return Math.max(1, tokensPerRun / tokens);
   }
 
-  private List<float[]> run(List<Sequence> sequences, int n) {
-    int[] tokens = new int[n];
-    int[] positions = new int[n];
-    int[] start = new int[n];
+  private List<float[]> run(List<Sequence> sequences, int length) {
+    int[] tokens = new int[length];
+    int[] positions = new int[length];
+    int[] start = new int[length];
+    int n = Math.ceilDiv(length, BUCKET) * BUCKET;
     int[] labels = new int[n];
     Arrays.fill(labels, LinearCrossEntropy.IGNORED);
     int at = 0;
@@ -106,14 +107,8 @@ public final class Scorer {
       System.arraycopy(ids, sequence.first(), labels, at + sequence.first() - 1, sequence.scored());
       at += ids.length;
     }
-    // What fills the run up sees only itself.
-    for (int i = at; i < n; i++) {
-      start[i] = i;
-    }
-    TensorType type = TensorType.i32(n);
-    Map<String, Tensor> feeds = new HashMap<>(Map.of(LlamaGraph.POSITIONS, Tensor.of(type, positions),
-        LlamaGraph.START, Tensor.of(type, start), LABELS, Tensor.of(type, labels)));
-    model.embeddings().feed(tokens, feeds);
+    Map<String, Tensor> feeds = model.embeddings().feeds(tokens, positions, start, n);
+    feeds.put(LABELS, Tensor.of(TensorType.i32(n), labels));
     Tensor nll = Objects.requireNonNull(programs.computeIfAbsent(n, this::compile).run(feeds).get(NLL));
     return split(sequences, nll);
   }

@@ -102,7 +102,8 @@ final class OptionScorer {
     var size = new Size(Bucket.of(batch.length()), Math.ceilDiv(rows.length, ROW_STEP) * ROW_STEP);
     int[] filledLabels = Arrays.copyOf(labels, size.rows());
     Arrays.fill(filledLabels, labels.length, size.rows(), LinearCrossEntropy.IGNORED);
-    Map<String, Tensor> feeds = Bucket.tokenFeeds(batch, size.tokens(), model.embeddings());
+    Map<String, Tensor> feeds = model.embeddings().feeds(batch.tokens(), batch.positions(), batch.start(),
+        size.tokens());
     feeds.put(ROWS, Tensor.of(TensorType.i32(size.rows()), Arrays.copyOf(rows, size.rows())));
     feeds.put(LABELS, Tensor.of(TensorType.i32(size.rows()), filledLabels));
     return Objects.requireNonNull(programs.computeIfAbsent(size, this::compile).run(feeds).get(NLL));
