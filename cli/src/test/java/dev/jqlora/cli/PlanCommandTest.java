@@ -102,6 +102,7 @@ class PlanCommandTest {
     Files.createDirectories(repo.resolve("refs"));
     Files.writeString(repo.resolve("refs/v2"), snapshot.getFileName().toString());
     RandomModel.write(snapshot, small, RandomModel.Storage.NF4, 1);
+    Files.writeString(snapshot.resolve("tokenizer.json"), "{}");
     String[] words = {"plan", STAGE1, "--json", "--model", "somebody/small", "cache_dir=" + folder.resolve("cache"),
         "model_revision=v2"};
     assertEquals(planned(new String[]{"plan", STAGE1, "--json", "--model"}, snapshot),
