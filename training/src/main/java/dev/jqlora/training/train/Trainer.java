@@ -5,14 +5,12 @@ import dev.jqlora.engine.backend.PagingCounts;
 import dev.jqlora.engine.error.JqloraException;
 import dev.jqlora.engine.error.JqloraException.Kind;
 import dev.jqlora.engine.op.Dropout;
-import dev.jqlora.llama.model.Quantization;
 import dev.jqlora.training.config.Interval;
 import dev.jqlora.training.config.IntervalStrategy;
 import dev.jqlora.training.config.TrainerArguments;
 import dev.jqlora.training.config.TrainingArguments;
 import dev.jqlora.training.data.BatchPlan;
 import dev.jqlora.training.data.Datasets;
-import dev.jqlora.training.data.Example;
 import dev.jqlora.training.data.MicroBatch;
 import dev.jqlora.training.run.Best;
 import dev.jqlora.training.run.Checkpoints;
@@ -21,8 +19,6 @@ import dev.jqlora.training.run.LogEntry;
 import dev.jqlora.training.run.LossSums;
 import dev.jqlora.training.run.OutputDirectory;
 import dev.jqlora.training.run.ResumeState;
-import dev.jqlora.training.run.RunPlan;
-import dev.jqlora.training.run.RunStart;
 import dev.jqlora.training.run.SavedRun;
 import dev.jqlora.training.run.SessionStates;
 import dev.jqlora.training.run.Speed;
@@ -34,14 +30,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Supplier;
-import java.util.stream.IntStream;
-import java.util.stream.Stream;
 
 /**
  * Runs a configuration: reads data and model, then update after update, logging, evaluating and saving as it says. A
@@ -62,14 +55,13 @@ public final class Trainer {
   private final Backend backend;
   private final TrainingListener listener;
   private final TrainedModel model;
+  private final PreparedRun prepared;
   private final Datasets datasets;
   private final BatchPlan batches;
   private final int totalSteps;
-  private final Checkpoints checkpoints;
-  private final RunStart start;
-  private final RunLog log;
-  private final RunShape shape;
   private final MemoryPlan memory;
+  private final Checkpoints checkpoints;
+  private final RunLog log;
   private final TrainingEngine engine;
   private final EvaluationPass evaluation;
   private final long begin = System.nanoTime();
@@ -98,117 +90,28 @@ public final class Trainer {
     this.backend = backend;
     this.listener = listener;
     this.model = model;
-    List<Path> inputs = new ArrayList<>(List.of(model.folder()));
-    Optional.ofNullable(arguments.model().adapter()).ifPresent(inputs::add);
+    prepared = PreparedRun.of(arguments, model, backend, listener);
+    datasets = prepared.datasets();
+    batches = prepared.batches();
+    totalSteps = prepared.totalSteps();
+    memory = prepared.memory();
     checkpoints = new Checkpoints(trainer.outputDir());
-    start = start(inputs);
-
-    listener.phase("reading the data");
-    datasets = Datasets.load(arguments.data(), arguments.finetuning().stage(), trainer.dataSeed(), model.tokenizer());
-    datasets.notices().forEach(listener::notice);
-    checkIds(datasets.train());
-    datasets.evaluation().values().forEach(this::checkIds);
-    noteContext();
-    // Where nothing is trained there is no batch to plan; a plan of one example stands for none.
-    batches = new BatchPlan(trainer.doTrain() ? datasets.train().size() : 1, trainer.trainBatchSize(),
-        trainer.gradientAccumulationSteps(), trainer.dropLast() && trainer.doTrain(),
-        !arguments.finetuning().disableShuffling(), trainer.dataSeed());
-    totalSteps = trainer.doTrain() ? batches.totalUpdates(trainer.epochs(), trainer.maxSteps()) : 0;
     learningRate = LearningRate.of(trainer.schedule(), trainer.optimizer().learningRate(), Math.max(1, totalSteps));
     log = new RunLog(arguments, totalSteps);
-    state = new TrainerState(0, 0, false, 0, 0, runPlan(), Optional.empty(),
+    state = new TrainerState(0, 0, false, 0, 0, prepared.plan(trainer), Optional.empty(),
         Optional.ofNullable(arguments.finetuning().earlyStoppingPatience()).map(EarlyStopping::new), List.of());
-
-    shape = RunShape.of(arguments, model.layout(longest()), trainTokens(), evaluationTokens(),
-        backend.products());
-    memory = planMemory();
     listener.phase("loading " + arguments.model().modelNameOrPath());
     engine = explained(this::load);
     evaluation = new EvaluationPass(engine, trainer.evalBatchSize(), arguments.finetuning());
   }
 
   private TrainingEngine load() {
+    RunShape shape = prepared.shape();
     model.load(backend, shape.layout(),
         memory.isLimited() ? memory.limitBytes() - memory.overheadBytes() : Long.MAX_VALUE);
     Double ratio = arguments.finetuning().loraPlusRatio();
     return new TrainingEngine(model.session(), model.layout(), model.embeddings(), shape.trainables(), shape.save(),
         shape.activations(), trainer.optimizer(), ratio == null ? 1 : ratio);
-  }
-
-  private RunStart start(List<Path> inputs) {
-    if (!trainer.doTrain()) {
-      return new RunStart(Optional.empty(), false, List.of());
-    }
-    RunStart begin = OutputDirectory.prepare(trainer.outputDir(), trainer.overwriteOutputDir(), trainer.resumeFrom(),
-        inputs);
-    begin.notices().forEach(listener::notice);
-    return begin;
-  }
-
-  private RunPlan runPlan() {
-    int epochs = (int) Math.ceil(trainer.maxSteps() > 0
-        ? trainer.maxSteps() / (double) batches.updatesPerEpoch()
-        : trainer.epochs());
-    return new RunPlan(Math.max(1, totalSteps), epochs, trainer.evaluation().everySteps(totalSteps),
-        trainer.logging().everySteps(totalSteps), trainer.saving().interval().everySteps(totalSteps),
-        trainer.trainBatchSize());
-  }
-
-  private void checkIds(List<Example> examples) {
-    int vocab = model.config().vocabSize();
-    for (Example example : examples) {
-      IntStream targets = Arrays.stream(example.labels()).filter(label -> label != Example.IGNORED);
-      IntStream.concat(Arrays.stream(example.inputIds()), targets).filter(id -> id < 0 || id >= vocab).findFirst()
-          .ifPresent(id -> {
-            throw new JqloraException(Kind.DATA,
-                "a sequence holds token id %d, but the model's ids are 0 to %d; expected data made with this model's tokenizer"
-                    .formatted(id, vocab - 1));
-          });
-    }
-  }
-
-  /** As the reference, which trains beyond the context too, but not without a word. */
-  private void noteContext() {
-    int positions = model.config().maxPositions();
-    int longest = longest();
-    if (longest > positions) {
-      listener.notice("the longest sequence has %,d tokens, the model's context %,d; expected cutoff_len up to that"
-          .formatted(longest, positions));
-    }
-  }
-
-  /** The longest sequence of the run: the rotary tables' rows. */
-  private int longest() {
-    return Stream.concat(datasets.train().stream(), datasets.evaluation().values().stream().flatMap(List::stream))
-        .mapToInt(Example::length).max().orElse(1);
-  }
-
-  private RunShape.Tokens trainTokens() {
-    return RunShape.Tokens.most(datasets.train().stream().mapToInt(Example::length), trainer.trainBatchSize());
-  }
-
-  private RunShape.Tokens evaluationTokens() {
-    return datasets.evaluation().values().stream()
-        .map(examples -> RunShape.Tokens.inOrder(examples.stream().map(Example::length).toList(),
-            trainer.evalBatchSize()))
-        .reduce(RunShape.Tokens.NONE, RunShape.Tokens::max);
-  }
-
-  /** Refuses a run that cannot fit, before any weight is read. */
-  private MemoryPlan planMemory() {
-    Long given = arguments.engine().deviceMemoryBytes();
-    long free = backend.availableBytes();
-    long limit = given == null ? free : Math.min(given, free);
-    MemoryPlanner planner = new MemoryPlanner(backend);
-    MemoryPlan planned = planner.plan(shape, limit);
-    if (!planned.fits()) {
-      List<MemoryAdvice.Option> advice = MemoryAdvice.of(planner, shape, limit);
-      listener.refused(planned, advice);
-      String what = given != null && given == limit ? "device_memory is %s: raise it, or " : "the device has %s free: ";
-      throw new JqloraException(Kind.MEMORY, "the run takes at least %s of device memory, and ".formatted(
-          MemoryPlan.text(planned.leastBytes())) + what.formatted(MemoryPlan.text(limit)) + MemoryAdvice.line(advice));
-    }
-    return planned;
   }
 
   /** Where the device has less room than it said before, shows what the memory was for. */
@@ -223,44 +126,15 @@ public final class Trainer {
     }
   }
 
-  /** What must be the same in all parts of a run; the backend need not be, so of activations the setting counts. */
-  private Map<String, String> fixed() {
-    Map<String, String> fixed = new TreeMap<>();
-    fixed.put("seed", String.valueOf(trainer.seed()));
-    fixed.put("data_seed", String.valueOf(trainer.dataSeed()));
-    fixed.put("per_device_train_batch_size", String.valueOf(trainer.trainBatchSize()));
-    fixed.put("gradient_accumulation_steps", String.valueOf(trainer.gradientAccumulationSteps()));
-    fixed.put("stage", word(arguments.finetuning().stage()));
-    fixed.put("finetuning_type", word(arguments.finetuning().type()));
-    fixed.put("optim", word(trainer.optimizer().type()));
-    fixed.put("quantized", String.valueOf(arguments.model().quantized()));
-    fixed.put("quantize_head", String.valueOf(arguments.model().quantization().head()));
-    fixed.put("saved for the backward pass", TrainPrograms.saved(arguments.model()).toString());
-    fixed.put("activation_dtype", String.valueOf(arguments.model().activations()));
-    fixed.put("training data", DataDigest.of(datasets.train()));
-    fixed.put("neat_packing", String.valueOf(arguments.data().neatPacking()));
-    fixed.put("disable_shuffling", String.valueOf(arguments.finetuning().disableShuffling()));
-    fixed.put("dataloader_drop_last", String.valueOf(trainer.dropLast()));
-    Quantization quantization = arguments.model().quantization();
-    fixed.put("double_quantization",
-        String.valueOf((quantization.projections() || quantization.head()) && quantization.nested()));
-    return fixed;
-  }
-
-  /** A choice as the configuration spells it. */
-  private static String word(Enum<?> choice) {
-    return choice.name().toLowerCase(Locale.ROOT);
-  }
-
   private Result run() {
     Map<String, Double> metrics = new TreeMap<>();
     boolean interrupted = false;
-    engine.prepare(shape);
+    engine.prepare(prepared.shape());
     if (trainer.doTrain()) {
-      if (start.overwrites()) {
+      if (prepared.start().overwrites()) {
         OutputDirectory.clear(trainer.outputDir()).forEach(listener::notice);
       }
-      start.resume().ifPresent(this::restore);
+      prepared.start().resume().ifPresent(this::restore);
       listener.started(plan());
       interrupted = train();
     } else {
@@ -275,7 +149,7 @@ public final class Trainer {
   }
 
   private void restore(SavedRun saved) {
-    saved.resume().requireSame(fixed(), saved.folder());
+    saved.resume().requireSame(FixedSettings.of(arguments, datasets.train()), saved.folder());
     model.requireSame(saved.folder(), listener::notice);
     model.restore(saved.folder());
     SessionStates.load(saved.folder().resolve(SessionStates.FILE), model.session(), engine.optimizerStates());
@@ -459,7 +333,7 @@ public final class Trainer {
     Optional<ResumeState> resumable = modelOnly
         ? Optional.empty()
         : Optional.of(new ResumeState(step, losses, Optional.ofNullable(learningRate.plateau()), seconds(),
-            new TreeMap<>(fixed())));
+            FixedSettings.of(arguments, datasets.train())));
     Path folder = checkpoints.save(state, resumable, target -> {
       model.save(target);
       if (!modelOnly) {
