@@ -8,9 +8,7 @@ import dev.jqlora.training.data.MicroBatch;
 import java.util.Arrays;
 import java.util.Map;
 
-/**
- * Lengths for which a program is compiled: a batch is filled up to the next one.
- */
+/** Lengths for which a program is compiled: a batch is filled up to the next one. */
 public final class Bucket {
   private static final int SMALLEST = 16;
   private static final int STEP = 64;

@@ -26,6 +26,7 @@ public final class Rewrite {
 
   private Rewrite() {}
 
+  /** The graph with what the rule puts in the place of each node, and without what nothing then uses. */
   public static Graph each(Graph graph, Rule rule) {
     GraphBuilder builder = new GraphBuilder();
     Map<Value, Value> places = new HashMap<>();
