@@ -14,6 +14,17 @@ public final class BlockwiseAdamW {
   }
 
   /**
+   * The rates of one step, from the hyperparameters in float64: {@code stepSize}, {@code correction} and {@code decay} of
+   * {@link Coefficients}.
+   *
+   * @param step 1 at the first update
+   */
+  public static float[] rates(double learningRate, double beta1, double beta2, double weightDecay, long step) {
+    return new float[]{(float) (-learningRate / (1 - Math.pow(beta1, step))),
+        (float) Math.sqrt(1 - Math.pow(beta2, step)), (float) (1 - learningRate * weightDecay)};
+  }
+
+  /**
    * What one step needs beside the tensors, each already rounded to float32 as the reference rounds it.
    *
    * @param gradient1 {@code 1 - beta1}, weight of the gradient in the first moment; {@code gradient2} in the second
@@ -30,8 +41,8 @@ public final class BlockwiseAdamW {
      */
     public static Coefficients of(double learningRate, double beta1, double beta2, double epsilon, double weightDecay,
         long step) {
-      return ofRates(beta1, beta2, epsilon, (float) (-learningRate / (1 - Math.pow(beta1, step))),
-          (float) Math.sqrt(1 - Math.pow(beta2, step)), (float) (1 - learningRate * weightDecay));
+      float[] rates = rates(learningRate, beta1, beta2, weightDecay, step);
+      return ofRates(beta1, beta2, epsilon, rates[0], rates[1], rates[2]);
     }
 
     /** From what stays the same and the three rates of a step. */

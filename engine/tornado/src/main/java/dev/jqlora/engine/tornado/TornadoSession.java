@@ -70,8 +70,10 @@ final class TornadoSession extends AccountedSession {
 
   @Override
   public void allocatePaged(String state, TensorType type, int pageCount) {
-    allocatePaged(state, type, pageCount, pages::fit);
-    pages.add(state, type, pageCount);
+    allocatePaged(state, type, pageCount, () -> {
+      pages.fit();
+      pages.add(state, type, pageCount);
+    });
   }
 
   @Override
