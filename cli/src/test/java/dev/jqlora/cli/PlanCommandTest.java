@@ -23,6 +23,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 class PlanCommandTest {
   private static final String STAGE1 = Shell.ROOT.resolve("configs/stage1_pretrain.yaml").toString();
   private static final String STAGE2 = Shell.ROOT.resolve("configs/stage2_sft.yaml").toString();
+  /** A model that is quickly made. */
+  private static final LlamaConfig SMALL = LlamaConfig.of(JsonObject.parse("config", """
+      {"model_type": "llama", "vocab_size": 300, "hidden_size": 64, "intermediate_size": 96,
+       "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}"""));
 
   @TempDir
   Path folder;
@@ -78,12 +82,9 @@ class PlanCommandTest {
   /** What is expected of a model by its configuration is what its files say. */
   @Test
   void aFolderIsPlannedAsItsConfiguration() throws IOException {
-    LlamaConfig small = LlamaConfig.of(JsonObject.parse("config", """
-        {"model_type": "llama", "vocab_size": 300, "hidden_size": 64, "intermediate_size": 96,
-         "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}"""));
     for (RandomModel.Storage storage : RandomModel.Storage.values()) {
       Path model = folder.resolve(storage.name());
-      RandomModel.write(model, small, storage, 1);
+      RandomModel.write(model, SMALL, storage, 1);
       for (String quantization : new String[]{"double_quantization=true", "double_quantization=false"}) {
         String[] words = {"plan", STAGE1, quantization, "--json", "--model"};
         assertEquals(planned(words, model), planned(words, model.resolve(LlamaConfig.FILE)), storage + quantization);
@@ -94,14 +95,11 @@ class PlanCommandTest {
   /** As Python's hub client lays it out; a model that is stored in NF4 tells it from one by configuration alone. */
   @Test
   void aFetchedModelIsFoundByItsNameRevisionAndCache() throws IOException {
-    LlamaConfig small = LlamaConfig.of(JsonObject.parse("config", """
-        {"model_type": "llama", "vocab_size": 300, "hidden_size": 64, "intermediate_size": 96,
-         "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}"""));
     Path repo = folder.resolve("cache/models--somebody--small");
     Path snapshot = repo.resolve("snapshots/0123456789abcdef0123456789abcdef01234567");
     Files.createDirectories(repo.resolve("refs"));
     Files.writeString(repo.resolve("refs/v2"), snapshot.getFileName().toString());
-    RandomModel.write(snapshot, small, RandomModel.Storage.NF4, 1);
+    RandomModel.write(snapshot, SMALL, RandomModel.Storage.NF4, 1);
     Files.writeString(snapshot.resolve("tokenizer.json"), "{}");
     String[] words = {"plan", STAGE1, "--json", "--model", "somebody/small", "cache_dir=" + folder.resolve("cache"),
         "model_revision=v2"};
@@ -128,13 +126,10 @@ class PlanCommandTest {
   /** What cannot be trained is not planned. */
   @Test
   void whatTrainingRefusesIsNotPlanned() throws IOException {
-    LlamaConfig small = LlamaConfig.of(JsonObject.parse("config", """
-        {"model_type": "llama", "vocab_size": 300, "hidden_size": 64, "intermediate_size": 96,
-         "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}"""));
-    RandomModel.write(folder, small, RandomModel.Storage.NF4, 1);
+    RandomModel.write(folder, SMALL, RandomModel.Storage.NF4, 1);
     Shell.run("plan", STAGE1, "--model", folder.toString(), "finetuning_type=full", "quantization_bit=null")
         .failed(3, "cannot be trained whole");
-    RandomModel.write(folder, small, RandomModel.Storage.F32, 1);
+    RandomModel.write(folder, SMALL, RandomModel.Storage.F32, 1);
     Path weights = folder.resolve("model.safetensors");
     byte[] bytes = Files.readAllBytes(weights);
     String name = "\"model.layers.1.mlp.up_proj.weight\":{\"dtype\":\"F32\"";

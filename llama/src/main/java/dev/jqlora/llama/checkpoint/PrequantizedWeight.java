@@ -42,7 +42,8 @@ public final class PrequantizedWeight {
 
   /** Whether the checkpoint holds this tensor quantized. */
   public static boolean isQuantized(Checkpoint checkpoint, String name) {
-    return checkpoint.names().stream().anyMatch(part -> part.startsWith(name + "." + QUANT_STATE));
+    String begin = name + "." + QUANT_STATE;
+    return checkpoint.names().stream().anyMatch(part -> part.startsWith(begin));
   }
 
   /**
