@@ -9,8 +9,6 @@ import dev.jqlora.training.config.Interval;
 import dev.jqlora.training.config.IntervalStrategy;
 import dev.jqlora.training.config.TrainerArguments;
 import dev.jqlora.training.config.TrainingArguments;
-import dev.jqlora.training.data.BatchPlan;
-import dev.jqlora.training.data.Datasets;
 import dev.jqlora.training.data.MicroBatch;
 import dev.jqlora.training.run.Best;
 import dev.jqlora.training.run.Checkpoints;
@@ -56,10 +54,8 @@ public final class Trainer {
   private final TrainingListener listener;
   private final TrainedModel model;
   private final PreparedRun prepared;
-  private final Datasets datasets;
-  private final BatchPlan batches;
-  private final int totalSteps;
-  private final MemoryPlan memory;
+  /** What must be the same when the run goes on. */
+  private final SortedMap<String, String> fixed;
   private final Checkpoints checkpoints;
   private final RunLog log;
   private final TrainingEngine engine;
@@ -91,13 +87,11 @@ public final class Trainer {
     this.listener = listener;
     this.model = model;
     prepared = PreparedRun.of(arguments, model, backend, listener);
-    datasets = prepared.datasets();
-    batches = prepared.batches();
-    totalSteps = prepared.totalSteps();
-    memory = prepared.memory();
+    fixed = FixedSettings.of(arguments, prepared.datasets().train());
     checkpoints = new Checkpoints(trainer.outputDir());
-    learningRate = LearningRate.of(trainer.schedule(), trainer.optimizer().learningRate(), Math.max(1, totalSteps));
-    log = new RunLog(arguments, totalSteps);
+    learningRate = LearningRate.of(trainer.schedule(), trainer.optimizer().learningRate(),
+        Math.max(1, prepared.totalSteps()));
+    log = new RunLog(arguments, prepared.totalSteps());
     state = new TrainerState(0, 0, false, 0, 0, prepared.plan(trainer), Optional.empty(),
         Optional.ofNullable(arguments.finetuning().earlyStoppingPatience()).map(EarlyStopping::new), List.of());
     listener.phase("loading " + arguments.model().modelNameOrPath());
@@ -107,6 +101,7 @@ public final class Trainer {
 
   private TrainingEngine load() {
     RunShape shape = prepared.shape();
+    MemoryPlan memory = prepared.memory();
     model.load(backend, shape.layout(),
         memory.isLimited() ? memory.limitBytes() - memory.overheadBytes() : Long.MAX_VALUE);
     Double ratio = arguments.finetuning().loraPlusRatio();
@@ -120,7 +115,7 @@ public final class Trainer {
       return work.get();
     } catch (JqloraException e) {
       if (e.kind() == Kind.MEMORY) {
-        listener.refused(memory, List.of());
+        listener.refused(prepared.memory(), List.of());
       }
       throw e;
     }
@@ -140,16 +135,17 @@ public final class Trainer {
     } else {
       listener.started(plan());
     }
-    if (!interrupted && trainer.doEval() && !datasets.evaluation().isEmpty()) {
+    if (!interrupted && trainer.doEval() && !prepared.datasets().evaluation().isEmpty()) {
       metrics.putAll(evaluate());
       log.evaluationResults(metrics, state.epoch());
     }
-    return new Result(trainer.outputDir(), state.globalStep(), totalSteps, interrupted, meanLoss(), metrics,
-        new DeviceMemoryUse(memory.peakBytes() - memory.overheadBytes(), model.session().peakBytes()));
+    return new Result(trainer.outputDir(), state.globalStep(), prepared.totalSteps(), interrupted, meanLoss(), metrics,
+        new DeviceMemoryUse(prepared.memory().peakBytes() - prepared.memory().overheadBytes(),
+            model.session().peakBytes()));
   }
 
   private void restore(SavedRun saved) {
-    saved.resume().requireSame(FixedSettings.of(arguments, datasets.train()), saved.folder());
+    saved.resume().requireSame(fixed, saved.folder());
     model.requireSame(saved.folder(), listener::notice);
     model.restore(saved.folder());
     SessionStates.load(saved.folder().resolve(SessionStates.FILE), model.session(), engine.optimizerStates());
@@ -164,7 +160,8 @@ public final class Trainer {
         .map(rule -> before.earlyStopping().map(rule::goingOnFrom).orElse(rule));
     state = new TrainerState(before.globalStep(), before.epoch(), false, before.tokensSeen(), before.totalFlos(),
         state.plan(), best, stopping, before.logHistory());
-    listener.notice("going on from %s, step %d of %d".formatted(saved.folder(), state.globalStep(), totalSteps));
+    listener
+        .notice("going on from %s, step %d of %d".formatted(saved.folder(), state.globalStep(), prepared.totalSteps()));
   }
 
   private void restore(PlateauState plateau) {
@@ -177,7 +174,8 @@ public final class Trainer {
 
   private TrainingListener.Plan plan() {
     long trainable = model.trainables().stream().mapToLong(value -> value.type().elements()).sum();
-    return new TrainingListener.Plan(datasets.train().size(), trainer.epochs(), totalSteps, state.globalStep(),
+    return new TrainingListener.Plan(prepared.datasets().train().size(), trainer.epochs(), prepared.totalSteps(),
+        state.globalStep(),
         trainer.trainBatchSize() * trainer.gradientAccumulationSteps(), trainable, model.config().parameters(),
         model.session().usedBytes());
   }
@@ -197,11 +195,11 @@ public final class Trainer {
       evaluate();
     }
     boolean goOn = !isExhausted();
-    while (goOn && state.globalStep() < totalSteps) {
+    while (goOn && state.globalStep() < prepared.totalSteps()) {
       update();
       int step = state.globalStep();
-      boolean epochEnds = step % batches.updatesPerEpoch() == 0;
-      boolean last = step == totalSteps;
+      boolean epochEnds = step % prepared.batches().updatesPerEpoch() == 0;
+      boolean last = step == prepared.totalSteps();
       if (due(trainer.logging(), epochEnds) || step == 1 && trainer.logFirstStep()) {
         logStep();
       }
@@ -222,7 +220,7 @@ public final class Trainer {
   }
 
   private boolean due(Interval interval, boolean epochEnds) {
-    return interval.isDueAfter(state.globalStep(), totalSteps)
+    return interval.isDueAfter(state.globalStep(), prepared.totalSteps())
         || interval.strategy() == IntervalStrategy.EPOCH && epochEnds;
   }
 
@@ -230,8 +228,8 @@ public final class Trainer {
   private void update() {
     long updateBegin = System.nanoTime();
     List<MicroBatch> microBatches = new ArrayList<>();
-    for (int[] indices : batches.update(state.globalStep())) {
-      microBatches.add(MicroBatch.of(Arrays.stream(indices).mapToObj(datasets.train()::get).toList()));
+    for (int[] indices : prepared.batches().update(state.globalStep())) {
+      microBatches.add(MicroBatch.of(Arrays.stream(indices).mapToObj(prepared.datasets().train()::get).toList()));
     }
     long targets = microBatches.stream().mapToLong(MicroBatch::targets).sum();
     long tokens = microBatches.stream().mapToLong(MicroBatch::length).sum();
@@ -251,10 +249,11 @@ public final class Trainer {
     double limit = trainer.optimizer().maxGradNorm();
     engine.update(lastRate, step, limit > 0 ? Math.min(1, limit / (norm + 1e-6)) : 1);
     losses = losses.plus(loss);
-    state = state.stepped(batches.epochsAfter(step), tokens, 6.0 * tokens * layerParameters());
+    state = state.stepped(prepared.batches().epochsAfter(step), tokens, 6.0 * tokens * layerParameters());
     double updateSeconds = (System.nanoTime() - updateBegin) / 1e9;
     listener.stepped(
-        new TrainingListener.Step(step, totalSteps, state.epoch(), loss, norm, lastRate, tokens / updateSeconds));
+        new TrainingListener.Step(step, prepared.totalSteps(), state.epoch(), loss, norm, lastRate,
+            tokens / updateSeconds));
   }
 
   /** Parameters that multiply activations: all but the embedding table. */
@@ -305,7 +304,7 @@ public final class Trainer {
 
   /** The figure that decides which model is the best; with several evaluation sets, that of the first. */
   private double metric(Map<String, Double> metrics) {
-    String first = datasets.evaluation().keySet().iterator().next();
+    String first = prepared.datasets().evaluation().keySet().iterator().next();
     return Optional.ofNullable(metrics.get(EvaluationPass.prefix(first) + "_" + trainer.saving().metric()))
         .orElseThrow(() -> new JqloraException(Kind.CONFIG,
             "metric_for_best_model %s is not among the evaluation's %s".formatted(trainer.saving().metric(),
@@ -314,7 +313,7 @@ public final class Trainer {
 
   private SortedMap<String, Double> evaluate() {
     SortedMap<String, Double> all = new TreeMap<>();
-    datasets.evaluation().forEach((name, examples) -> {
+    prepared.datasets().evaluation().forEach((name, examples) -> {
       SortedMap<String, Double> metrics = evaluation.metrics(name, examples, state.globalStep());
       LogEntry.Evaluation entry = new LogEntry.Evaluation(state.epoch(), state.globalStep(), metrics);
       state = state.logged(entry);
@@ -333,7 +332,7 @@ public final class Trainer {
     Optional<ResumeState> resumable = modelOnly
         ? Optional.empty()
         : Optional.of(new ResumeState(step, losses, Optional.ofNullable(learningRate.plateau()), seconds(),
-            FixedSettings.of(arguments, datasets.train())));
+            fixed));
     Path folder = checkpoints.save(state, resumable, target -> {
       model.save(target);
       if (!modelOnly) {
@@ -353,7 +352,7 @@ public final class Trainer {
     }
     model.save(trainer.outputDir());
     double runtime = seconds();
-    long samples = Math.round(state.epoch() * datasets.train().size());
+    long samples = Math.round(state.epoch() * prepared.datasets().train().size());
     LogEntry.Summary summary = new LogEntry.Summary(state.epoch(), state.globalStep(), state.totalFlos(), meanLoss(),
         Speed.of(runtime, samples, state.globalStep()));
     state = state.logged(summary).saved(state.best(), true);

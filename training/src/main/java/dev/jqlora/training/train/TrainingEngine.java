@@ -3,6 +3,7 @@ package dev.jqlora.training.train;
 import dev.jqlora.engine.backend.Executable;
 import dev.jqlora.engine.backend.Session;
 import dev.jqlora.engine.graph.SavePolicy;
+import dev.jqlora.engine.tensor.BlockwiseAdamW;
 import dev.jqlora.engine.tensor.DType;
 import dev.jqlora.engine.tensor.Tensor;
 import dev.jqlora.engine.tensor.TensorType;
@@ -172,8 +173,7 @@ final class TrainingEngine {
   private float[] rates(Trainable.Group group, double learningRate, int step) {
     double rate = group == Trainable.Group.LORA_B ? learningRate * loraPlusRatio : learningRate;
     double decay = group == Trainable.Group.NO_DECAY ? 0 : optimizer.weightDecay();
-    return new float[]{(float) (-rate / (1 - Math.pow(optimizer.beta1(), step))),
-        (float) Math.sqrt(1 - Math.pow(optimizer.beta2(), step)), (float) (1 - rate * decay)};
+    return BlockwiseAdamW.rates(rate, optimizer.beta1(), optimizer.beta2(), decay, step);
   }
 
   /** Names of the states that a checkpoint holds besides the parameters. */
