@@ -35,10 +35,13 @@ public record SwiGluGradient() implements Composite, MixedPrecision {
     return List.of(dgate, dup);
   }
 
-  /** An element of both outputs is computed from that element of the inputs alone. */
+  /**
+   * An element of both outputs is computed from that element of the inputs alone, and kernels may make dgate first: dy is
+   * needed until dup is made.
+   */
   @Override
   public boolean inPlace(int input, int output) {
-    return true;
+    return !(input == 2 && output == 0);
   }
 
   @Override

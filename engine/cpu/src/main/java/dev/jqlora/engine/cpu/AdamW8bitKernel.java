@@ -29,8 +29,8 @@ import org.jspecify.annotations.Nullable;
  * codes up one by one.
  */
 final class AdamW8bitKernel {
-  /** Blocks that a task takes. */
-  private static final int BLOCKS = 64;
+  /** Blocks that a task takes: their gradients are a run of memory long enough to be read at full speed. */
+  private static final int BLOCKS = 256;
   private static final int TASK_SIZE = BLOCKS * Blockwise8bit.BLOCK;
   /** Numbers that {@link DecadeCodes} takes as divisors. */
   private static final float LEAST_ABSMAX = 0x1p-100f;
@@ -98,8 +98,9 @@ final class AdamW8bitKernel {
     private final float scale;
     private final BlockwiseAdamW.Coefficients c;
     private final @Nullable ConstantDivisor correction;
-    private final byte[] codes1 = new byte[TASK_SIZE];
-    private final byte[] codes2 = new byte[TASK_SIZE];
+    /** The greatest gradients of a task's blocks. */
+    private final float[] gradients = new float[BLOCKS];
+    private final byte[] codes = new byte[Blockwise8bit.BLOCK];
     private final float[] first = new float[Blockwise8bit.BLOCK];
     private final float[] second = new float[Blockwise8bit.BLOCK];
     /** The bits of the greatest magnitudes, lane by lane, of both. */
@@ -115,35 +116,38 @@ final class AdamW8bitKernel {
       correction = ConstantDivisor.fits(c.correction()) ? new ConstantDivisor(c.correction()) : null;
     }
 
-    /** Updates {@code count} elements, whole blocks, of a tensor; returns the number left alone. */
+    /**
+     * Updates {@code count} elements, whole blocks, of a tensor; returns the number left alone.
+     *
+     * <p>The gradients of all are looked through first, which brings them near. Block by block the core would wait for them:
+     * a block's arithmetic is more than it looks ahead over. From memory, with tasks of 256 blocks instead of 64, a step has
+     * 1.2 times the speed that way on two cores of an AMD Zen 5.
+     */
     int step(int tensor, long begin, int count) {
       long at = tensor * state.size + begin;
-      long block = tensor * Blockwise8bit.blocks(state.size) + begin / Blockwise8bit.BLOCK;
+      long firstBlock = tensor * Blockwise8bit.blocks(state.size) + begin / Blockwise8bit.BLOCK;
+      int blocks = count / Blockwise8bit.BLOCK;
+      for (int i = 0; i < blocks; i++) {
+        gradients[i] = greatestGradient(at + (long) i * Blockwise8bit.BLOCK);
+      }
       int skipped = 0;
-      for (int done = 0; done < count; done += Blockwise8bit.BLOCK, block++) {
-        float absmax2 = FloatMemory.get(state.absmax2, block);
+      for (int i = 0; i < blocks; i++) {
+        int done = i * Blockwise8bit.BLOCK;
+        float absmax2 = FloatMemory.get(state.absmax2, firstBlock + i);
         ConstantDivisor correction = this.correction;
-        if (correction == null || !(absmax2 <= LARGE && greatestGradient(at + done) <= LARGE)) {
-          skipped += plainly(tensor, begin, done);
+        if (correction == null || !(absmax2 <= LARGE && gradients[i] <= LARGE)) {
+          // A gradient that is NaN or infinite, or numbers whose squares may overflow.
+          skipped += AdamW8bitKernel.step(state, tensor, begin + done, Blockwise8bit.BLOCK, scale, c);
           continue;
         }
         Moment.FIRST.values.look(state.codes1, at + done, Blockwise8bit.BLOCK, first, 0);
         Moment.SECOND.values.look(state.codes2, at + done, Blockwise8bit.BLOCK, second, 0);
-        update(at + done, FloatMemory.get(state.absmax1, block), absmax2, correction);
-        FloatMemory.set(state.absmax1, block, quantize(first, absmax(0), Moment.FIRST, codes1, done));
-        FloatMemory.set(state.absmax2, block, quantize(second, absmax(LANES), Moment.SECOND, codes2, done));
+        update(at + done, FloatMemory.get(state.absmax1, firstBlock + i), absmax2, correction);
+        FloatMemory.set(state.absmax1, firstBlock + i,
+            quantize(first, absmax(0), Moment.FIRST, state.codes1, at + done));
+        FloatMemory.set(state.absmax2, firstBlock + i,
+            quantize(second, absmax(LANES), Moment.SECOND, state.codes2, at + done));
       }
-      MemorySegment.copy(codes1, 0, state.codes1, ValueLayout.JAVA_BYTE, at, count);
-      MemorySegment.copy(codes2, 0, state.codes2, ValueLayout.JAVA_BYTE, at, count);
-      return skipped;
-    }
-
-    /** A block by the plain code: where a gradient is NaN or infinite, or squares of such numbers may overflow. */
-    private int plainly(int tensor, long begin, int done) {
-      int skipped = AdamW8bitKernel.step(state, tensor, begin + done, Blockwise8bit.BLOCK, scale, c);
-      long at = tensor * state.size + begin + done;
-      MemorySegment.copy(state.codes1, ValueLayout.JAVA_BYTE, at, codes1, done, Blockwise8bit.BLOCK);
-      MemorySegment.copy(state.codes2, ValueLayout.JAVA_BYTE, at, codes2, done, Blockwise8bit.BLOCK);
       return skipped;
     }
 
@@ -197,13 +201,14 @@ final class AdamW8bitKernel {
       return Float.isNaN(absmax) ? Float.NaN : absmax;
     }
 
-    /** Returns absmax. */
-    private float quantize(float[] values, float absmax, Moment moment, byte[] codes, int firstCode) {
+    /** Puts a block's codes into {@code target} and returns absmax. */
+    private float quantize(float[] values, float absmax, Moment moment, MemorySegment target, long at) {
       if (moment.decades != null && absmax >= LEAST_ABSMAX && absmax <= GREATEST_ABSMAX) {
-        moment.decades.quantize(values, absmax, encoding, codes, firstCode);
+        moment.decades.quantize(values, absmax, encoding, codes);
       } else {
-        moment.nearest.quantize(values, absmax == 0 ? 1 : absmax, bits, entries, codes, firstCode);
+        moment.nearest.quantize(values, absmax == 0 ? 1 : absmax, bits, entries, codes);
       }
+      MemorySegment.copy(codes, 0, target, ValueLayout.JAVA_BYTE, at, Blockwise8bit.BLOCK);
       return absmax;
     }
   }

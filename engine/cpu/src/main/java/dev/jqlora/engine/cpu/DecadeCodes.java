@@ -168,17 +168,17 @@ final class DecadeCodes {
    * @param divisor from 2⁻¹⁰⁰ to 2¹⁰⁰
    * @return how many numbers were too near a midpoint for lines to tell
    */
-  int quantize(float[] values, float divisor, Buffers buffers, byte[] codes, int firstCode) {
+  int quantize(float[] values, float divisor, Buffers buffers, byte[] codes) {
     int leastFraction = places(values, 1 / divisor, buffers.sums, buffers.places);
     if (signed) {
-      signedCodes(buffers.places, codes, firstCode);
+      signedCodes(buffers.places, codes);
     } else {
-      unsignedCodes(buffers.places, codes, firstCode);
+      unsignedCodes(buffers.places, codes);
     }
     int near = 0;
     for (int i = 0; i < RUN && leastFraction <= 2 * DOUBT; i++) {
       if ((buffers.sums[i] & FRACTION) <= 2 * DOUBT) {
-        codes[firstCode + i] = (byte) map.nearest(values[i] / divisor);
+        codes[i] = (byte) map.nearest(values[i] / divisor);
         near++;
       }
     }
@@ -223,7 +223,7 @@ final class DecadeCodes {
     return fraction.reduceLanes(VectorOperators.MIN);
   }
 
-  private void signedCodes(short[] places, byte[] codes, int firstCode) {
+  private void signedCodes(short[] places, byte[] codes) {
     ShortVector border0 = ShortVector.broadcast(SHORTS, borders[0]);
     ShortVector border1 = ShortVector.broadcast(SHORTS, borders[1]);
     ShortVector border2 = ShortVector.broadcast(SHORTS, borders[2]);
@@ -239,12 +239,12 @@ final class DecadeCodes {
           .sub(one, place.compare(VectorOperators.GE, border3)).min(minusOneIfNegative.add((short) last));
       ShortVector code = step.lanewise(VectorOperators.XOR, minusOneIfNegative).sub(minusOneIfNegative)
           .add((short) zero);
-      ((ByteVector) code.castShape(ByteVector.SPECIES_256, 0)).intoArray(codes, firstCode + i);
+      ((ByteVector) code.castShape(ByteVector.SPECIES_256, 0)).intoArray(codes, i);
     }
   }
 
   /** There are no negative numbers, and the code of zero is 0. */
-  private void unsignedCodes(short[] places, byte[] codes, int firstCode) {
+  private void unsignedCodes(short[] places, byte[] codes) {
     ShortVector border0 = ShortVector.broadcast(SHORTS, borders[0]);
     ShortVector border1 = ShortVector.broadcast(SHORTS, borders[1]);
     ShortVector border2 = ShortVector.broadcast(SHORTS, borders[2]);
@@ -257,7 +257,7 @@ final class DecadeCodes {
           .sub(one, place.compare(VectorOperators.GE, border1)).sub(one, place.compare(VectorOperators.GE, border2))
           .sub(one, place.compare(VectorOperators.GE, border3)).sub(one, place.compare(VectorOperators.GE, border4))
           .min((short) last);
-      ((ByteVector) step.castShape(ByteVector.SPECIES_256, 0)).intoArray(codes, firstCode + i);
+      ((ByteVector) step.castShape(ByteVector.SPECIES_256, 0)).intoArray(codes, i);
     }
   }
 }

@@ -41,7 +41,7 @@ final class NearestCodes {
    *
    * @param bits memory for as many ints as there are values, a multiple of the vectors' lanes; entries likewise
    */
-  void quantize(float[] values, float divisor, int[] bits, int[] entries, byte[] codes, int firstCode) {
+  void quantize(float[] values, float divisor, int[] bits, int[] entries, byte[] codes) {
     FloatVector divisors = FloatVector.broadcast(FLOATS, divisor);
     for (int i = 0; i < values.length; i += LANES) {
       FloatVector.fromArray(FLOATS, values, i).div(divisors).reinterpretAsInts().intoArray(bits, i);
@@ -52,7 +52,7 @@ final class NearestCodes {
     for (int i = 0; i < values.length; i++) {
       int beyond = (entries[i] & HALF) - (bits[i] & HALF) >> Integer.SIZE - 1;
       int outwards = bits[i] >> Integer.SIZE - 1 | 1;
-      codes[firstCode + i] = (byte) ((entries[i] >>> Short.SIZE) + (beyond & outwards));
+      codes[i] = (byte) ((entries[i] >>> Short.SIZE) + (beyond & outwards));
     }
   }
 }

@@ -98,12 +98,12 @@ class DecadeCodesTest {
 
   /** Returns whether lines could tell all codes. */
   private static boolean check(DynamicMap map, float[] values, float divisor) {
-    byte[] codes = new byte[values.length + 3];
+    byte[] codes = new byte[values.length];
     int near = (map == DynamicMap.SIGNED ? SIGNED_CODES : UNSIGNED_CODES).quantize(values, divisor,
-        new DecadeCodes.Buffers(), codes, 3);
+        new DecadeCodes.Buffers(), codes);
     for (int i = 0; i < values.length; i++) {
       float x = values[i] / divisor;
-      assertEquals(map.nearest(x), Byte.toUnsignedInt(codes[i + 3]), () -> "x = " + x);
+      assertEquals(map.nearest(x), Byte.toUnsignedInt(codes[i]), () -> "x = " + x);
     }
     return near == 0;
   }

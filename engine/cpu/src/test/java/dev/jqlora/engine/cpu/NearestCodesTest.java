@@ -80,12 +80,12 @@ class NearestCodesTest {
   }
 
   private static void check(DynamicMap map, float[] values, float divisor) {
-    byte[] codes = new byte[values.length + 3];
+    byte[] codes = new byte[values.length];
     Objects.requireNonNull(TABLES.get(map)).quantize(values, divisor, new int[values.length], new int[values.length],
-        codes, 3);
+        codes);
     for (int i = 0; i < values.length; i++) {
       float x = values[i] / divisor;
-      assertEquals(map.nearest(x), Byte.toUnsignedInt(codes[i + 3]), () -> "x = " + x);
+      assertEquals(map.nearest(x), Byte.toUnsignedInt(codes[i]), () -> "x = " + x);
     }
   }
 }
