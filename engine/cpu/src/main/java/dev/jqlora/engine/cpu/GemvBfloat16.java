@@ -1,5 +1,6 @@
 package dev.jqlora.engine.cpu;
 
+import static dev.jqlora.engine.cpu.FloatMemory.MEMORY;
 import static dev.jqlora.engine.cpu.VectorWidth.FLOATS;
 import static dev.jqlora.engine.cpu.VectorWidth.INTS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
@@ -12,13 +13,13 @@ import jdk.incubator.vector.VectorOperators;
 
 /**
  * {@link Gemv} with a weight in BF16, whose bits are the upper half of a float's: of an int that holds two neighbours the
- * odd one is what a mask leaves, the even one what a shift brings up. x is laid out to match. Four streams at a time: a
- * cache line costs few instructions here.
+ * odd one is what a mask leaves, the even one what a shift brings up. x is laid out to match. A row is four sums of chunks in
+ * turn, since one would wait for itself.
  */
-record GemvBfloat16(MemorySegment weight, float[] x) implements Gemv.Form {
-  /** Streams that are read at a time. */
-  private static final int STREAMS = 4;
+record GemvBfloat16(MemorySegment weight, float[] x) implements Gemv.Form, Gemv.Rows {
+  /** Elements of two vectors of floats, or of one of pairs. */
   private static final int CHUNK = 2 * LANES;
+  private static final int CHUNK_BYTES = CHUNK * Short.BYTES;
   private static final int UPPER_HALF = 0xffff0000;
 
   /** Lays out, per chunk, the even elements and then the odd ones. */
@@ -36,44 +37,63 @@ record GemvBfloat16(MemorySegment weight, float[] x) implements Gemv.Form {
   }
 
   @Override
-  public Gemv.Rows rows(int most) {
-    float[] lanes = new float[STREAMS * LANES];
-    return (first, distance, sums) -> {
-      for (int i = 0; i < sums.length; i += STREAMS) {
-        fourRows(first + i * distance, distance, lanes);
-        LaneSum.of(lanes, STREAMS, sums, i);
-      }
-    };
+  public boolean inOrder() {
+    return true;
   }
 
-  /** Puts the lanes of each row's sum into {@code lanes}. */
-  private void fourRows(int first, int distance, float[] lanes) {
-    long at = (long) first * x.length * Short.BYTES;
-    long stride = (long) distance * x.length * Short.BYTES;
+  @Override
+  public Gemv.Rows rows(int most) {
+    return this;
+  }
+
+  @Override
+  public void multiply(int first, int distance, float[] sums) {
+    for (int i = 0; i < (distance == 0 ? 1 : sums.length); i++) {
+      sums[i] = row(first + i * distance);
+    }
+  }
+
+  private float row(int row) {
+    float[] x = this.x;
+    long bytes = (long) x.length * Short.BYTES;
+    long at = FloatMemory.byteAddress(weight, row * bytes, bytes);
     FloatVector sum0 = FloatVector.zero(FLOATS);
     FloatVector sum1 = sum0;
     FloatVector sum2 = sum0;
     FloatVector sum3 = sum0;
-    for (int i = 0; i < x.length; i += CHUNK) {
+    int i = 0;
+    for (; i + 4 * CHUNK <= x.length; i += 4 * CHUNK) {
       long begin = at + (long) i * Short.BYTES;
-      FloatVector even = FloatVector.fromArray(FLOATS, x, i);
-      FloatVector odd = FloatVector.fromArray(FLOATS, x, i + LANES);
-      IntVector pairs0 = IntVector.fromMemorySegment(INTS, weight, begin, LITTLE_ENDIAN);
-      IntVector pairs1 = IntVector.fromMemorySegment(INTS, weight, begin + stride, LITTLE_ENDIAN);
-      IntVector pairs2 = IntVector.fromMemorySegment(INTS, weight, begin + 2 * stride, LITTLE_ENDIAN);
-      IntVector pairs3 = IntVector.fromMemorySegment(INTS, weight, begin + 3 * stride, LITTLE_ENDIAN);
-      sum0 = pairs0.lanewise(VectorOperators.LSHL, Short.SIZE).reinterpretAsFloats().fma(even, sum0);
-      sum1 = pairs1.lanewise(VectorOperators.LSHL, Short.SIZE).reinterpretAsFloats().fma(even, sum1);
-      sum2 = pairs2.lanewise(VectorOperators.LSHL, Short.SIZE).reinterpretAsFloats().fma(even, sum2);
-      sum3 = pairs3.lanewise(VectorOperators.LSHL, Short.SIZE).reinterpretAsFloats().fma(even, sum3);
-      sum0 = pairs0.and(UPPER_HALF).reinterpretAsFloats().fma(odd, sum0);
-      sum1 = pairs1.and(UPPER_HALF).reinterpretAsFloats().fma(odd, sum1);
-      sum2 = pairs2.and(UPPER_HALF).reinterpretAsFloats().fma(odd, sum2);
-      sum3 = pairs3.and(UPPER_HALF).reinterpretAsFloats().fma(odd, sum3);
+      IntVector pairs0 = pairs(begin);
+      IntVector pairs1 = pairs(begin + CHUNK_BYTES);
+      IntVector pairs2 = pairs(begin + 2 * CHUNK_BYTES);
+      IntVector pairs3 = pairs(begin + 3 * CHUNK_BYTES);
+      sum0 = even(pairs0).fma(FloatVector.fromArray(FLOATS, x, i), sum0);
+      sum1 = even(pairs1).fma(FloatVector.fromArray(FLOATS, x, i + CHUNK), sum1);
+      sum2 = even(pairs2).fma(FloatVector.fromArray(FLOATS, x, i + 2 * CHUNK), sum2);
+      sum3 = even(pairs3).fma(FloatVector.fromArray(FLOATS, x, i + 3 * CHUNK), sum3);
+      sum0 = odd(pairs0).fma(FloatVector.fromArray(FLOATS, x, i + LANES), sum0);
+      sum1 = odd(pairs1).fma(FloatVector.fromArray(FLOATS, x, i + CHUNK + LANES), sum1);
+      sum2 = odd(pairs2).fma(FloatVector.fromArray(FLOATS, x, i + 2 * CHUNK + LANES), sum2);
+      sum3 = odd(pairs3).fma(FloatVector.fromArray(FLOATS, x, i + 3 * CHUNK + LANES), sum3);
     }
-    sum0.intoArray(lanes, 0);
-    sum1.intoArray(lanes, LANES);
-    sum2.intoArray(lanes, 2 * LANES);
-    sum3.intoArray(lanes, 3 * LANES);
+    for (; i < x.length; i += CHUNK) {
+      IntVector pairs = pairs(at + (long) i * Short.BYTES);
+      sum0 = even(pairs).fma(FloatVector.fromArray(FLOATS, x, i), sum0);
+      sum0 = odd(pairs).fma(FloatVector.fromArray(FLOATS, x, i + LANES), sum0);
+    }
+    return LaneSum.of(sum0.add(sum1).add(sum2.add(sum3)));
+  }
+
+  private static IntVector pairs(long address) {
+    return IntVector.fromMemorySegment(INTS, MEMORY, address, LITTLE_ENDIAN);
+  }
+
+  private static FloatVector even(IntVector pairs) {
+    return pairs.lanewise(VectorOperators.LSHL, Short.SIZE).reinterpretAsFloats();
+  }
+
+  private static FloatVector odd(IntVector pairs) {
+    return pairs.and(UPPER_HALF).reinterpretAsFloats();
   }
 }
