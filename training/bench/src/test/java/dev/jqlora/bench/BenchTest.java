@@ -108,7 +108,7 @@ class BenchTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"benchmarks", "benchmarks-zen5"})
+  @ValueSource(strings = {"benchmarks", "benchmarks-xeon"})
   void thePageIsThatOfTheReport(String name) throws Exception {
     Path docs = Path.of(System.getProperty("jqlora.root", ".")).resolve("docs");
     Path json = docs.resolve(name + ".json");

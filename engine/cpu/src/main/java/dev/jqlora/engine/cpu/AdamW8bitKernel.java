@@ -29,9 +29,11 @@ import org.jspecify.annotations.Nullable;
  * codes up one by one.
  */
 final class AdamW8bitKernel {
-  /** Blocks that a task takes: their gradients are a run of memory long enough to be read at full speed. */
-  private static final int BLOCKS = 256;
-  private static final int TASK_SIZE = BLOCKS * Blockwise8bit.BLOCK;
+  /** Blocks that a task takes at most: their gradients are a run of memory long enough to be read at full speed. */
+  private static final int MOST_BLOCKS = 256;
+  /** Blocks that a task takes at least, where there are few. */
+  private static final int LEAST_BLOCKS = 64;
+  private static final int TASKS_PER_THREAD = 4;
   /** Numbers that {@link DecadeCodes} takes as divisors. */
   private static final float LEAST_ABSMAX = 0x1p-100f;
   private static final float GREATEST_ABSMAX = 0x1p100f;
@@ -71,13 +73,17 @@ final class AdamW8bitKernel {
    * @return number of elements left alone because their gradient is NaN or infinite
    */
   static long step(Workers workers, State state, float scale, BlockwiseAdamW.Coefficients coefficients) {
-    int tasks = Math.toIntExact(Math.ceilDiv(state.size, TASK_SIZE));
+    long blocksPerTask = Math.clamp(
+        state.tensors * Blockwise8bit.blocks(state.size) / (TASKS_PER_THREAD * workers.threads()), LEAST_BLOCKS,
+        MOST_BLOCKS);
+    long taskSize = blocksPerTask * Blockwise8bit.BLOCK;
+    int tasks = Math.toIntExact(Math.ceilDiv(state.size, taskSize));
     LongAdder skipped = new LongAdder();
     @Nullable
     Blocks[] byWorker = new Blocks[workers.threads()];
     workers.parallel(Math.multiplyExact(state.tensors, tasks), (task, worker) -> {
-      long first = (long) (task % tasks) * TASK_SIZE;
-      int count = (int) Math.min(TASK_SIZE, state.size - first);
+      long first = task % tasks * taskSize;
+      int count = (int) Math.min(taskSize, state.size - first);
       int whole = count / Blockwise8bit.BLOCK * Blockwise8bit.BLOCK;
       if (whole > 0) {
         Blocks own = byWorker[worker];
@@ -99,7 +105,7 @@ final class AdamW8bitKernel {
     private final BlockwiseAdamW.Coefficients c;
     private final @Nullable ConstantDivisor correction;
     /** The greatest gradients of a task's blocks. */
-    private final float[] gradients = new float[BLOCKS];
+    private final float[] gradients = new float[MOST_BLOCKS];
     private final byte[] codes = new byte[Blockwise8bit.BLOCK];
     private final float[] first = new float[Blockwise8bit.BLOCK];
     private final float[] second = new float[Blockwise8bit.BLOCK];

@@ -16,7 +16,7 @@ import jdk.incubator.vector.VectorMask;
  * pieces that stay in the first cache and two passes: one pass is more than the compiler takes into one method, and vectors
  * that pass between methods go through memory, which took twice the time. The first pass does what is to compute and most of
  * the streaming, so that the core has both at once: with the sigmoids in a pass of their own, which waited for nothing but
- * the arithmetic, it took 1.3 times as long (AMD Zen 5, in turn).
+ * the arithmetic, it took 1.2 times as long (AMD Zen 5, in turn).
  */
 final class SwiGluKernel {
   /** Elements of a piece. */
