@@ -1,5 +1,7 @@
 package dev.jqlora.engine.cpu;
 
+import static dev.jqlora.engine.cpu.VectorWidth.LANES;
+
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.stream.Stream;
@@ -25,8 +27,10 @@ import java.util.stream.Stream;
  * turn; on an Intel Xeon of 2023, whose third cache is far, 92 (100 by address) and 57. There twice as many tasks, of two
  * panels instead of four, with sums of eight times as many rows, brought B's part into the second cache for good and products
  * from 81 to 86 % of the roof to 88 or 89. Cuts of 1,024 instead of 512, after which a tile is half as often added to its
- * sums, gained 2 or 3 % there, and last tasks of one panel 1 to 3 where C has 1,024 columns (nothing where it has
- * 4,096); reading the sums' lines before they are needed lost 1 or 2. Where there is one cut, tiles go straight to C.
+ * sums, gained 2 or 3 % there, and last tasks of one panel 1 to 3 where C has 1,024 columns. These are 21 panels and a
+ * third: one thread then had half a panel more than the other, until the last two tasks shared what is left (1 to 2 % on the
+ * Zen 5, up to 1 with 4,096 columns). For so few columns packing one cut of A at a time gains 2 to 7 %; where there are
+ * 4,096 it loses 2. Reading the sums' lines before they are needed lost 1 or 2. Where there is one cut, tiles go straight to C.
  * While they lay down beside it first, and a call copied what was left of each row even where nothing was, a sum of 16
  * places took 1.3 to 2.2 times as long. Tiles three vectors wide are faster than those of one by about a third; packed
  * memory that begins at cache lines gives the tile a tenth more.
@@ -48,10 +52,12 @@ final class Gemm {
   private static final int MAX_PANELS = 2;
   /** Tiles of rows whose sums over several cuts lie together: 1,024 rows, 400 KiB at most, another part of that cache. */
   private static final int SUM_TILES = 1024 / GemmTile.ROWS;
-  /** Fewer panels than this for each thread are few: a task of two is then so much that threads end at different times. */
-  private static final int FEW_PANELS = 16;
-  /** So the last tasks have one panel each, so many for each thread. */
+  /** The last tasks, so many for each thread, have one panel each: threads then end at about the same time. */
   private static final int LAST_PANELS = 2;
+  /** For fewer panels of B than this for each thread, A does not stay packed long enough to pay for outer caches. */
+  private static final int FEW_PANELS = 16;
+  /** 4 MiB: where those panels meet more of A than this, one cut of it is packed at a time. */
+  private static final int NEAR_PACKED_A = 1 << 20;
   /** Where the summed axis is shorter than this, more panels go into the same memory. */
   private static final int SHORT_DEPTH = 512;
   /** At most so many. */
@@ -97,8 +103,8 @@ final class Gemm {
   /** How many rows of A, and how much of the summed axis, are packed at a time. */
   private record Blocking(int rows, int depth) {
     // Long enough runs of the summed axis come first: they keep C's tiles in cache. Rows then take what is left.
-    static Blocking of(int rows, int depth) {
-      int depthLimit = Math.clamp(roundUp(depth, DEPTH), DEPTH, MAX_DEPTH);
+    static Blocking of(int rows, int depth, int maxDepth) {
+      int depthLimit = Math.clamp(roundUp(depth, DEPTH), DEPTH, maxDepth);
       int rowLimit = Math.max(MAX_PACKED_A / depthLimit / PACK_ROWS, 1) * PACK_ROWS;
       int rowsAtOnce = Math.clamp(roundUp(rows, GemmTile.ROWS), GemmTile.ROWS, rowLimit);
       return new Blocking(rowsAtOnce, Math.min(depthLimit, depth));
@@ -168,7 +174,9 @@ final class Gemm {
       thin.multiply(a, b, alpha, accumulate, c, memory);
       return;
     }
-    Blocking blocking = Blocking.of(a.rows(), a.columns());
+    boolean one = Math.ceilDiv(b.columns(), GemmTile.COLUMNS) < FEW_PANELS * workers.threads()
+        && (long) a.rows() * a.columns() > NEAR_PACKED_A;
+    Blocking blocking = Blocking.of(a.rows(), a.columns(), one ? DEPTH : MAX_DEPTH);
     for (int row = 0; row < a.rows(); row += blocking.rows) {
       for (int k = 0; k < a.columns(); k += blocking.depth) {
         Block block = new Block(a, b, alpha, accumulate, c, memory, row, Math.min(blocking.rows, a.rows() - row), k,
@@ -229,8 +237,9 @@ final class Gemm {
     void multiply() {
       int panels = Math.ceilDiv(b.columns(), GemmTile.COLUMNS);
       int together = Math.clamp(MAX_PANELS * SHORT_DEPTH / depth, MAX_PANELS, MAX_SHORT_PANELS);
-      boolean few = together == MAX_PANELS && panels < FEW_PANELS * workers.threads();
-      int lastTasks = few && workers.threads() > 1 ? Math.min(LAST_PANELS * workers.threads(), panels) : 0;
+      int lastTasks = together == MAX_PANELS && workers.threads() > 1
+          ? Math.min(LAST_PANELS * workers.threads(), panels)
+          : 0;
       int firstPanels = panels - lastTasks;
       int firstTasks = Math.min(roundUp(Math.ceilDiv(firstPanels, together), workers.threads()), firstPanels);
       int wanted = TASKS_PER_THREAD * workers.threads();
@@ -238,13 +247,19 @@ final class Gemm {
       int rowTasks = workers.threads() == 1
           ? 1
           : Math.min(Math.ceilDiv(wanted, firstTasks + lastTasks), rowTiles);
+      // With one vector of columns left over, the last two tasks share it and the panel before it.
+      int left = b.columns() - (panels - 1) * GemmTile.COLUMNS;
+      int lastBegin = b.columns() - left - (lastTasks > 1 && left <= LANES ? LANES : 0);
       workers.parallel((firstTasks + lastTasks) * rowTasks, (task, worker) -> {
         int columnTask = task / rowTasks;
         int rowTask = task % rowTasks;
         boolean first = columnTask < firstTasks;
         int firstPanel = first ? part(firstPanels, firstTasks, columnTask) : firstPanels + columnTask - firstTasks;
         int endPanel = first ? part(firstPanels, firstTasks, columnTask + 1) : firstPanel + 1;
-        new Part(firstPanel, endPanel, part(rowTiles, rowTasks, rowTask), part(rowTiles, rowTasks, rowTask + 1), worker)
+        int firstColumn = Math.min(firstPanel * GemmTile.COLUMNS, lastBegin);
+        int endColumn = endPanel == panels ? b.columns() : Math.min(endPanel * GemmTile.COLUMNS, lastBegin);
+        new Part(firstColumn, endColumn, part(rowTiles, rowTasks, rowTask), part(rowTiles, rowTasks, rowTask + 1),
+            worker)
             .multiply();
       });
     }
@@ -262,10 +277,10 @@ final class Gemm {
       private final int lastTile;
       private final Packing packing;
 
-      Part(int firstPanel, int endPanel, int firstTile, int lastTile, int worker) {
-        firstColumn = firstPanel * GemmTile.COLUMNS;
-        columns = Math.min(endPanel * GemmTile.COLUMNS, b.columns()) - firstColumn;
-        panels = endPanel - firstPanel;
+      Part(int firstColumn, int endColumn, int firstTile, int lastTile, int worker) {
+        this.firstColumn = firstColumn;
+        columns = endColumn - firstColumn;
+        panels = Math.ceilDiv(columns, GemmTile.COLUMNS);
         this.firstTile = firstTile;
         this.lastTile = lastTile;
         packing = memory.threads.get(worker);

@@ -114,11 +114,26 @@ class GemmTest {
   }
 
   @Test
-  void moreRowsThanArePackedAtATime() {
-    Gemm.Operand a = Storage.F32.operand(1100, 5000, false, 7);
+  void fewColumnsTakeOneCutAtATime() {
+    Gemm.Operand a = Storage.F32.operand(300, 5000, false, 7);
     Gemm.Operand b = Storage.F32.operand(5000, 70, false, 8);
     try (Workers workers = new Workers(2)) {
-      check(new Gemm(workers), a, b, 0.5f, false);
+      Gemm gemm = new Gemm(workers);
+      check(gemm, a, b, 0.5f, false);
+      check(gemm, a, b, 0.5f, true);
+    }
+  }
+
+  @Test
+  void moreRowsThanArePackedAtATime() {
+    float[] rows = Guarded.normal(1100 * 5000, 7);
+    Gemm.Operand b = Storage.F32.operand(5000, 800, false, 8);
+    float[] all = multiply(1, Gemm.Operand.plain(MatrixSource.of(Tensor.of(TensorType.f32(1100, 5000), rows))), b);
+    for (int row : new int[]{0, 1023, 1024, 1099}) {
+      Tensor one = Tensor.of(TensorType.f32(1, 5000), Arrays.copyOfRange(rows, row * 5000, (row + 1) * 5000));
+      float[] expected = new float[800];
+      GemmReference.multiply(Gemm.Operand.plain(MatrixSource.of(one)), b, 1f, false, expected);
+      assertArrayEquals(expected, Arrays.copyOfRange(all, row * 800, (row + 1) * 800));
     }
   }
 
