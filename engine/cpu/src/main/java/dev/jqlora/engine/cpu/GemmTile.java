@@ -36,11 +36,11 @@ import jdk.incubator.vector.VectorMask;
  * it had 52 to 55, and where they all lay in one row the compiler once put six numbers of A before the multiply-adds, which
  * left two sums no register: 88 %.
  *
- * <p>The kernels take addresses, checked in {@link #multiply}, and the last read of A stands before the multiply-adds of the
- * row above it, because of a limit of Java's compiler: beyond 18,000 nodes of its graph it takes in no method that the JDK does
- * not demand, and a read has one such method. The last read reached that node; where it lay between the read's begin and that
- * method, which hangs on what else the process had run, each step called it and saved all registers, for a quarter of the
- * speed. That was one process of ten. With all reads first the compiler held them in registers: 0.77 of the speed.
+ * <p>Java's compiler makes a graph, and beyond 18,000 nodes takes in no method that the JDK does not demand; a read has one
+ * such method. The last read of A reached that node. In about one of ten processes with products that packed A a cut at a time
+ * it was reached before that method: each step called it and saved all registers for it, at a quarter of the speed. So the
+ * kernels take addresses, which {@link #multiply} checks, and the last read stands a row further up. With all reads first the
+ * compiler kept them in registers: 0.77 of the speed.
  *
  * <p>Every number of the tile is a chain of fused multiply-adds over the summed axis in ascending order, whatever the
  * tile's place or the kernel.

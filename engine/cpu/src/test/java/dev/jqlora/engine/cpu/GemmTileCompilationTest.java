@@ -20,13 +20,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Whether Java's optimizing compiler takes all of a tile's reads into its loop. It makes a graph, and beyond 18,000 nodes no
- * longer takes in a method unless the JDK demands it, as it does of every part of a read but one. Where that node was reached
- * within the last of the eight reads of A, each step of the sum called a method, for which all registers were saved: a
- * quarter of the speed, in one of ten processes.
+ * Whether Java's optimizing compiler surely takes all reads of a tile into its loop (see {@link GemmTile}): beyond 18,000 nodes
+ * of its graph it may leave a part of a read out, and each step of the sum then calls it.
  */
 class GemmTileCompilationTest {
-  /** Nodes when the last read has been taken in. It was 18,150; what the compiler knows of the program moves it by hundreds. */
+  /** Nodes when the last read has been taken in: what the compiler knows of the program moves it by hundreds. */
   private static final int MOST_NODES = 17_500;
 
   private static final Pattern METHOD = Pattern.compile("<method id='(\\d+)' .*?name='([^']+)'");
