@@ -54,9 +54,9 @@ final class Gemm {
   private static final int SUM_TILES = 1024 / GemmTile.ROWS;
   /** The last tasks, so many for each thread, have one panel each: threads then end at about the same time. */
   private static final int LAST_PANELS = 2;
-  /** For fewer panels of B than this for each thread, A does not stay packed long enough to pay for outer caches. */
+  /** Fewer panels of B than this for each thread go over packed A too few times to bring it from the outer caches. */
   private static final int FEW_PANELS = 16;
-  /** 4 MiB: where those panels meet more of A than this, one cut of it is packed at a time. */
+  /** 4 MiB: where there are so few panels and more of A than this, one cut of it is packed at a time. */
   private static final int NEAR_PACKED_A = 1 << 20;
   /** Where the summed axis is shorter than this, more panels go into the same memory. */
   private static final int SHORT_DEPTH = 512;
@@ -174,9 +174,9 @@ final class Gemm {
       thin.multiply(a, b, alpha, accumulate, c, memory);
       return;
     }
-    boolean one = Math.ceilDiv(b.columns(), GemmTile.COLUMNS) < FEW_PANELS * workers.threads()
+    boolean oneCut = Math.ceilDiv(b.columns(), GemmTile.COLUMNS) < FEW_PANELS * workers.threads()
         && (long) a.rows() * a.columns() > NEAR_PACKED_A;
-    Blocking blocking = Blocking.of(a.rows(), a.columns(), one ? DEPTH : MAX_DEPTH);
+    Blocking blocking = Blocking.of(a.rows(), a.columns(), oneCut ? DEPTH : MAX_DEPTH);
     for (int row = 0; row < a.rows(); row += blocking.rows) {
       for (int k = 0; k < a.columns(); k += blocking.depth) {
         Block block = new Block(a, b, alpha, accumulate, c, memory, row, Math.min(blocking.rows, a.rows() - row), k,

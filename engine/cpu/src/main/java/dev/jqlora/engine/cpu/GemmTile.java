@@ -75,7 +75,8 @@ final class GemmTile {
    * memory from the outer caches waits for it.
    *
    * @param at where the result is in {@code tile}, in floats; offsets of a and b likewise
-   * @param next where that memory begins in {@code a}, in floats: {@code depth *} {@link #AHEAD} of them
+   * @param next where that memory begins in {@code a}, in floats: {@code depth *} {@link #AHEAD} of them; a tile one vector wide
+   *     leaves it unread
    * @return a sum of what was read; the caller keeps it, or the compiler would leave the reading out
    */
   static int multiply(MemorySegment a, long aOffset, MemorySegment b, long bOffset, int depth, int columns,
