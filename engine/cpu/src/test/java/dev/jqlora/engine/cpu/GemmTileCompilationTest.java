@@ -35,7 +35,8 @@ class GemmTileCompilationTest {
   void allReadsAreTakenInWellBeforeTheLimit(@TempDir Path folder) throws IOException, InterruptedException {
     Path log = folder.resolve("compilation.log");
     List<String> command = List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-        "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-XX:+UnlockDiagnosticVMOptions",
+        "--add-modules=jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-Xbatch",
+        "-XX:+UnlockDiagnosticVMOptions",
         "-XX:+LogCompilation", "-XX:LogFile=" + log, "-Djqlora.cpu.vectorBits=" + VectorWidth.LANES * Float.SIZE, "-cp",
         System.getProperty("java.class.path"), Program.class.getName());
     Process process = new ProcessBuilder(command).inheritIO().start();
