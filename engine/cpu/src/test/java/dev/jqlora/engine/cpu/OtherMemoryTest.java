@@ -1,15 +1,11 @@
 package dev.jqlora.engine.cpu;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.error.JqloraException;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
@@ -28,33 +24,18 @@ class OtherMemoryTest {
 
   @Test
   void kernelsAreNotCompiledOverAndOver() throws IOException, InterruptedException {
-    List<String> lines = run(Program.class, "-Xlog:deoptimization=debug",
-        "-Djqlora.cpu.vectorBits=" + VectorWidth.LANES * Float.SIZE, "--enable-native-access=ALL-UNNAMED");
+    List<String> lines = JavaProcess.run(Program.class, "-Xlog:deoptimization=debug", JavaProcess.SAME_VECTORS,
+        "--enable-native-access=ALL-UNNAMED");
     long traps = lines.stream().filter(line -> TRAP.matcher(line).find()).count();
     assertTrue(traps <= MOST, () -> traps + " times:\n" + String.join("\n", lines));
   }
 
   @Test
   void withoutNativeAccessTheBackendSaysWhatToDo() throws IOException, InterruptedException {
-    List<String> lines = run(Denied.class, "--illegal-native-access=deny");
+    List<String> lines = JavaProcess.run(Denied.class, "--illegal-native-access=deny");
     assertTrue(lines.contains(CpuBackendProvider.NO_ACCESS), () -> String.join("\n", lines));
     assertTrue(lines.contains("the cpu backend cannot run: " + CpuBackendProvider.NO_ACCESS),
         () -> String.join("\n", lines));
-  }
-
-  private static List<String> run(Class<?> program, String... options) throws IOException, InterruptedException {
-    List<String> command = new ArrayList<>(
-        List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-            "--add-modules=jdk.incubator.vector", "-cp", System.getProperty("java.class.path")));
-    command.addAll(List.of(options));
-    command.add(program.getName());
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    List<String> lines;
-    try (var output = process.inputReader(StandardCharsets.UTF_8)) {
-      lines = output.lines().toList();
-    }
-    assertEquals(0, process.waitFor(), () -> String.join("\n", lines));
-    return lines;
   }
 
   /** What a Java that denies native access makes of the backend. */
