@@ -5,32 +5,37 @@ import static dev.jqlora.engine.cpu.VectorWidth.INTS;
 import static dev.jqlora.engine.cpu.VectorWidth.LANES;
 
 import dev.jqlora.engine.tensor.DynamicMap;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.Comparator;
 import java.util.List;
 import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
  * {@link DynamicMap#nearest} of many numbers at once by vectors of 512 bits, to the same code, for the two maps that divide
  * decades evenly. A step is a code counted from that of zero. Within a decade the midpoints at which steps change lie on a
- * line, and each decade's line is flatter than the one before by a factor of five: so the least of all lines counts steps.
+ * line, and each decade's line is flatter than the one before by a factor of five: so the least of all lines counts steps,
+ * but for the borders of decades.
  *
- * <p>At the border of two decades, where midpoints lie closer than in the upper one and farther apart than in the lower, the
- * lower line goes on until it has counted one place more than there are steps: the step before the border has two places. A
- * place is a step plus the number of such borders below it. One line more, steeper than the last decade's, ends at 1.
+ * <p>Let values lie w apart below a border b and 5w above. The lower line counts the border's step s at b, the upper line too,
+ * but the midpoint is at b + w, where the lower line counts s + 1. So the steps are
+ * {@code max(min(lower, last), min(lower, upper + 1) - 1)}, where {@code last} is just below s: up to b + w the lower line, cut
+ * off, from there on what is one less than the lower line, until the upper one is below that. What lies between zero and the
+ * first decade is a line of its own.
  *
- * <p>Between two powers of two no more than two of the lines are the least, so the exponent looks these two up. Their offsets
- * are so large that a sum's last bit is 2⁻¹⁴ of a place. It comes nearer than two of those to the exact place. Numbers that
- * are no farther from a midpoint, one in 5,000, are divided and looked up one by one.
+ * <p>Between two powers of two no more than two of the lines count, so the exponent looks these two up. The step of 1 has an
+ * exponent of its own: numbers are multiplied so that the midpoint below it becomes 1.
  *
- * <p>With all lines at once, 46 instructions for 16 numbers instead of 31, and blocks with such a number left to
- * {@link NearestCodes}, an AdamW step in the caches took 18 ns for 16 numbers instead of 15 (AMD Zen 5).
+ * <p>Lines' offsets are so large that a sum's last bit is 2⁻¹⁴ of a step. It comes nearer than two of those to the exact place.
+ * Numbers that are no farther from a midpoint, one in 7,000, are divided and looked up one by one.
+ *
+ * <p>A number takes one pass of 24 vector instructions for sixteen, or 20 where none is negative. When the lower line went on
+ * at borders and a second pass took the places away that it had counted too much, there were 31.
  */
 final class DecadeCodes {
   /** Whether vectors are of 512 bits. */
@@ -38,8 +43,7 @@ final class DecadeCodes {
   /** Numbers that are done at once. */
   static final int RUN = 256;
 
-  private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_512;
-  private static final VectorSpecies<Short> HALF_SHORTS = ShortVector.SPECIES_256;
+  private static final VectorSpecies<Byte> CODES = ByteVector.SPECIES_128;
   private static final int DECADES = 7;
   /** Powers of two that the two vectors of a table have lines for: the last five bits of a float's exponent. */
   private static final int OCTAVES = 32;
@@ -49,32 +53,31 @@ final class DecadeCodes {
   private static final int EXPONENT_OF_ONE = 127;
   /** Added to each number, so that the least still has one of these exponents. */
   private static final float FLOOR = 0x1p-27f;
-  /** Borders of decades at which a step has two places. */
-  private static final int BORDERS = 5;
-  /** Bits of a place's fraction in a sum. */
+  /** By how much numbers are multiplied more, so that none that is not below the last midpoint is rounded to less than 1. */
+  private static final double MARGIN = 0x1p-21;
+  /** Bits of a step's fraction in a sum. */
   private static final int FRACTION_BITS = 14;
   private static final int FRACTION = (1 << FRACTION_BITS) - 1;
   /** Sums from 512 to 1023 are floats with {@link #FRACTION_BITS} bits behind the point. */
   private static final float BASE = 512;
-  private static final short PLACES = 511;
+  /** What the bits of {@link #BASE} are as a step, which the last byte does not show. */
+  private static final int BASE_STEP = Float.floatToRawIntBits(BASE) >>> FRACTION_BITS;
   /** Added to each offset, so that fractions near a whole number on either side are those up to twice this. */
   private static final int DOUBT = 1;
 
-  /** The code of zero. */
-  private final int zero;
-  /** The step of 1. */
-  private final int last;
   private final DynamicMap map;
   private final boolean signed;
-  /** Of the two lines that may be the least in an octave. */
-  private final int[] slopesA = new int[OCTAVES];
-  private final int[] slopesB = new int[OCTAVES];
-  private final int[] offsetsA = new int[OCTAVES];
-  private final int[] offsetsB = new int[OCTAVES];
-  /** The line that ends at 1. */
-  private final Line lastLine;
-  /** First places of the steps before borders. */
-  private final short[] borders = new short[BORDERS];
+  /** The code of zero. */
+  private final int zero;
+  /** What a number is multiplied by, beside being divided. */
+  private final float scale;
+  /** Of the lower line that may count in an octave, and of the upper one. */
+  private final int[] lowerSlopes = new int[OCTAVES];
+  private final int[] upperSlopes = new int[OCTAVES];
+  private final int[] lowerOffsets = new int[OCTAVES];
+  private final int[] upperOffsets = new int[OCTAVES];
+  /** Where the lower line is cut off. */
+  private final int[] lasts = new int[OCTAVES];
 
   /** @param map {@link DynamicMap#SIGNED} or {@link DynamicMap#UNSIGNED} */
   DecadeCodes(DynamicMap map) {
@@ -85,179 +88,162 @@ final class DecadeCodes {
     signed = map == DynamicMap.SIGNED;
     zero = map.nearest(0f);
     float[] all = map.midpoints();
-    last = all.length - zero;
-    double[] midpoints = new double[last + 1];
-    for (int step = 1; step <= last; step++) {
-      midpoints[step] = all[zero + step - 1];
+    int lastStep = all.length - zero;
+    double factor = (1 + MARGIN) / all[all.length - 1];
+    scale = (float) factor;
+    double[] midpoints = new double[lastStep + 1];
+    for (int step = 1; step <= lastStep; step++) {
+      midpoints[step] = all[zero + step - 1] * factor;
     }
     List<Line> lines = new ArrayList<>();
-    // The first four midpoints lie in more than one decade; two lines take them without places to spare.
-    lines.add(Line.through(midpoints[1], 1, midpoints[2], 2));
-    lines.add(Line.through(midpoints[3], 3, midpoints[4], 4));
-    int passed = 0;
-    int first = signed ? 4 : 3;
-    for (int decade = signed ? 2 : 1; decade < DECADES; decade++) {
-      int next = signed ? 2 * first : 2 * first + 1;
-      lines.add(Line.through(midpoints[first + 1], first + 1 + passed, midpoints[next - 1], next - 1 + passed));
-      if (decade < DECADES - 1) {
-        borders[passed] = (short) (next + passed);
-        passed++;
-      }
-      first = next;
+    // Zero is to be far from a whole number.
+    lines.add(
+        signed ? Line.through(midpoints[1], 1, midpoints[2], 2, 3) : Line.through(0, 0.125, midpoints[1], 1, 2));
+    for (int decade = signed ? 1 : 0; decade < DECADES; decade++) {
+      int first = signed ? 1 << decade : (2 << decade) - 1;
+      int border = signed ? 2 * first : 2 * first + 1;
+      lines.add(decade < DECADES - 1
+          ? Line.through(midpoints[first + 1], first + 1, midpoints[border], border + 1, border)
+          : Line.through(midpoints[first + 1], first + 1, midpoints[border - 1], border - 1, border));
     }
-    lastLine = Line.through(midpoints[last], last + passed, 1, last + passed + 0.5);
-    for (; passed < BORDERS; passed++) {
-      borders[passed] = PLACES;
-    }
-    for (int octave = 0; octave < OCTAVES; octave++) {
+    for (int octave = 0; octave < OCTAVES - 1; octave++) {
       lookUp(octave, lines);
     }
+    // From 1 on there is one step. Numbers next to 1 are to be near its begin.
+    Line line = Line.through(1, lastStep, 1 + 2 * MARGIN, lastStep + Math.scalb((double) DOUBT, -FRACTION_BITS),
+        lastStep + 1);
+    set(OCTAVES - 1, line, line, 0);
   }
 
-  /** Which lines may be the least in an octave: those that are at its ends. */
+  /** Which lines may count in an octave: those that are the least at its ends, each raised by one above the one before. */
   private void lookUp(int octave, List<Line> lines) {
     double begin = Math.scalb(1.0, octave + EXPONENT_OF_ONE / OCTAVES * OCTAVES - EXPONENT_OF_ONE);
-    double end = 2 * begin;
-    Line a = least(lines, begin);
-    Line b = least(lines, end);
-    if (a != b) {
-      double meeting = (b.offset - a.offset) / (a.slope - b.slope);
-      if (least(lines, meeting).at(meeting) < a.at(meeting) - 1e-6) {
-        throw new IllegalArgumentException("three lines count between %s and %s".formatted(begin, end));
+    int lower = least(lines, begin);
+    int upper = least(lines, 2 * begin);
+    if (upper > lower + 1) {
+      throw new IllegalArgumentException("three lines count between %s and %s".formatted(begin, 2 * begin));
+    }
+    set(octave, lines.get(lower), lines.get(upper), upper - lower);
+  }
+
+  private static int least(List<Line> lines, double x) {
+    int least = 0;
+    for (int i = 1; i < lines.size(); i++) {
+      if (lines.get(i).at(x) + i < lines.get(least).at(x) + least) {
+        least = i;
       }
     }
-    slopesA[octave] = a.slopeBits();
-    slopesB[octave] = b.slopeBits();
-    offsetsA[octave] = a.offsetBits();
-    offsetsB[octave] = b.offsetBits();
+    return least;
   }
 
-  private static Line least(List<Line> lines, double x) {
-    return Collections.min(lines, Comparator.comparingDouble(line -> line.at(x)));
+  private void set(int octave, Line lower, Line upper, int raise) {
+    lowerSlopes[octave] = Float.floatToRawIntBits((float) lower.slope);
+    upperSlopes[octave] = Float.floatToRawIntBits((float) upper.slope);
+    lowerOffsets[octave] = lower.offsetBits(0);
+    upperOffsets[octave] = upper.offsetBits(raise);
+    lasts[octave] = Float.floatToRawIntBits(BASE + lower.border) - 1;
   }
 
-  /** Counts places of a number to which {@link #FLOOR} has been added. */
-  private record Line(double slope, double offset) {
-    static Line through(double x0, double place0, double x1, double place1) {
-      double slope = (place1 - place0) / (x1 - x0);
-      return new Line(slope, place0 - slope * (x0 + FLOOR) + BASE + Math.scalb((double) DOUBT, -FRACTION_BITS));
+  /**
+   * {@code slope * x + offset} steps.
+   *
+   * @param border the first step that this line does not count
+   */
+  private record Line(double slope, double offset, int border) {
+    static Line through(double x0, double step0, double x1, double step1, int border) {
+      double slope = (step1 - step0) / (x1 - x0);
+      return new Line(slope, step0 - slope * x0, border);
     }
 
     double at(double x) {
       return slope * x + offset;
     }
 
-    int slopeBits() {
-      return Float.floatToRawIntBits((float) slope);
-    }
-
-    int offsetBits() {
-      return Float.floatToRawIntBits((float) offset);
+    /** What makes a sum of the product with a number to which {@link #FLOOR} has been added. */
+    int offsetBits(int raise) {
+      return Float.floatToRawIntBits(
+          (float) (offset - slope * FLOOR + raise + BASE + Math.scalb((double) DOUBT, -FRACTION_BITS)));
     }
   }
 
   /** Memory for the numbers of one thread. */
-  static final class Buffers {
+  static final class Buffer {
     private final int[] sums = new int[RUN];
-    private final short[] places = new short[RUN];
   }
 
   /**
    * Codes of {@code values[i] / divisor}, of {@value #RUN} values, finite and of magnitudes up to the divisor.
    *
    * @param divisor from 2⁻¹⁰⁰ to 2¹⁰⁰
+   * @param codes memory outside the heap, where the first code is at {@code at}
    * @return how many numbers were too near a midpoint for lines to tell
    */
-  int quantize(float[] values, float divisor, Buffers buffers, byte[] codes) {
-    int leastFraction = places(values, 1 / divisor, buffers.sums, buffers.places);
-    if (signed) {
-      signedCodes(buffers.places, codes);
-    } else {
-      unsignedCodes(buffers.places, codes);
-    }
+  int quantize(float[] values, float divisor, Buffer buffer, MemorySegment codes, long at) {
+    int leastFraction = quantize(values, divisor, buffer.sums, FloatMemory.byteAddress(codes, at, RUN));
+    return isNear(leastFraction) ? divide(values, divisor, buffer.sums, codes, at) : 0;
+  }
+
+  private static boolean isNear(int fraction) {
+    return fraction <= 2 * DOUBT;
+  }
+
+  /** Finds the codes of numbers that are near a midpoint by division; returns how many. */
+  private int divide(float[] values, float divisor, int[] sums, MemorySegment codes, long at) {
     int near = 0;
-    for (int i = 0; i < RUN && leastFraction <= 2 * DOUBT; i++) {
-      if ((buffers.sums[i] & FRACTION) <= 2 * DOUBT) {
-        codes[i] = (byte) map.nearest(values[i] / divisor);
-        near++;
+    for (int first = 0; first < RUN; first += LANES) {
+      if (!IntVector.fromArray(INTS, sums, first).and(FRACTION).compare(VectorOperators.LE, 2 * DOUBT).anyTrue()) {
+        continue;
+      }
+      for (int i = first; i < first + LANES; i++) {
+        if (isNear(sums[i] & FRACTION)) {
+          codes.set(ValueLayout.JAVA_BYTE, at + i, (byte) map.nearest(values[i] / divisor));
+          near++;
+        }
       }
     }
     return near;
   }
 
-  /** Sums and places, these with all bits inverted for negative numbers; returns the least fraction. */
-  private int places(float[] values, float inverse, int[] sums, short[] places) {
-    FloatVector factor = FloatVector.broadcast(FLOATS, inverse);
+  /** Sums and codes; returns the least fraction. */
+  private int quantize(float[] values, float divisor, int[] sums, long codesAt) {
+    // A quotient of vectors, since the compiler would spread a number over a vector again for each vector of values.
+    FloatVector factor = FloatVector.broadcast(FLOATS, scale).div(FloatVector.broadcast(FLOATS, divisor));
     FloatVector floor = FloatVector.broadcast(FLOATS, FLOOR);
-    IntVector slopesA0 = IntVector.fromArray(INTS, slopesA, 0);
-    IntVector slopesA1 = IntVector.fromArray(INTS, slopesA, LANES);
-    IntVector slopesB0 = IntVector.fromArray(INTS, slopesB, 0);
-    IntVector slopesB1 = IntVector.fromArray(INTS, slopesB, LANES);
-    IntVector offsetsA0 = IntVector.fromArray(INTS, offsetsA, 0);
-    IntVector offsetsA1 = IntVector.fromArray(INTS, offsetsA, LANES);
-    IntVector offsetsB0 = IntVector.fromArray(INTS, offsetsB, 0);
-    IntVector offsetsB1 = IntVector.fromArray(INTS, offsetsB, LANES);
-    FloatVector lastSlope = FloatVector.broadcast(FLOATS, (float) lastLine.slope);
-    FloatVector lastOffset = FloatVector.broadcast(FLOATS, (float) lastLine.offset);
+    IntVector lowerSlopes0 = IntVector.fromArray(INTS, lowerSlopes, 0);
+    IntVector lowerSlopes1 = IntVector.fromArray(INTS, lowerSlopes, LANES);
+    IntVector upperSlopes0 = IntVector.fromArray(INTS, upperSlopes, 0);
+    IntVector upperSlopes1 = IntVector.fromArray(INTS, upperSlopes, LANES);
+    IntVector lowerOffsets0 = IntVector.fromArray(INTS, lowerOffsets, 0);
+    IntVector lowerOffsets1 = IntVector.fromArray(INTS, lowerOffsets, LANES);
+    IntVector upperOffsets0 = IntVector.fromArray(INTS, upperOffsets, 0);
+    IntVector upperOffsets1 = IntVector.fromArray(INTS, upperOffsets, LANES);
+    IntVector lasts0 = IntVector.fromArray(INTS, lasts, 0);
+    IntVector lasts1 = IntVector.fromArray(INTS, lasts, LANES);
+    boolean signed = this.signed;
+    int zero = this.zero;
     IntVector fraction = IntVector.broadcast(INTS, FRACTION);
     for (int i = 0; i < RUN; i += LANES) {
       FloatVector value = FloatVector.fromArray(FLOATS, values, i);
       FloatVector x = value.abs().fma(factor, floor);
       IntVector octave = x.reinterpretAsInts().lanewise(VectorOperators.LSHR, SIGNIFICAND_BITS);
-      FloatVector a = x.fma(octave.selectFrom(slopesA0, slopesA1).reinterpretAsFloats(),
-          octave.selectFrom(offsetsA0, offsetsA1).reinterpretAsFloats());
-      FloatVector b = x.fma(octave.selectFrom(slopesB0, slopesB1).reinterpretAsFloats(),
-          octave.selectFrom(offsetsB0, offsetsB1).reinterpretAsFloats());
       // Positive floats are in order as ints, whose minimum is one instruction.
-      IntVector sum = a.reinterpretAsInts().min(b.reinterpretAsInts())
-          .max(x.fma(lastSlope, lastOffset).reinterpretAsInts());
+      IntVector lower = x.fma(octave.selectFrom(lowerSlopes0, lowerSlopes1).reinterpretAsFloats(),
+          octave.selectFrom(lowerOffsets0, lowerOffsets1).reinterpretAsFloats()).reinterpretAsInts();
+      IntVector upper = x.fma(octave.selectFrom(upperSlopes0, upperSlopes1).reinterpretAsFloats(),
+          octave.selectFrom(upperOffsets0, upperOffsets1).reinterpretAsFloats()).reinterpretAsInts();
+      IntVector sum = lower.min(octave.selectFrom(lasts0, lasts1)).max(lower.min(upper).sub(1 << FRACTION_BITS));
       fraction = fraction.min(sum.and(FRACTION));
       sum.intoArray(sums, i);
-      IntVector place = sum.lanewise(VectorOperators.LSHR, FRACTION_BITS);
+      IntVector code = sum.lanewise(VectorOperators.LSHR, FRACTION_BITS);
       if (signed) {
-        place = place.lanewise(VectorOperators.XOR,
-            value.reinterpretAsInts().lanewise(VectorOperators.ASHR, Integer.SIZE - 1));
+        // Negative numbers count downwards from zero, and there is no code for -1.
+        IntVector minusOneIfNegative = value.reinterpretAsInts().lanewise(VectorOperators.ASHR, Integer.SIZE - 1);
+        code = code.lanewise(VectorOperators.XOR, minusOneIfNegative).max(~(BASE_STEP + zero))
+            .sub(minusOneIfNegative).add(zero);
       }
-      ((ShortVector) place.castShape(HALF_SHORTS, 0)).intoArray(places, i);
+      ((ByteVector) code.castShape(CODES, 0)).intoMemorySegment(FloatMemory.MEMORY, codesAt + i,
+          ByteOrder.LITTLE_ENDIAN);
     }
     return fraction.reduceLanes(VectorOperators.MIN);
-  }
-
-  private void signedCodes(short[] places, byte[] codes) {
-    ShortVector border0 = ShortVector.broadcast(SHORTS, borders[0]);
-    ShortVector border1 = ShortVector.broadcast(SHORTS, borders[1]);
-    ShortVector border2 = ShortVector.broadcast(SHORTS, borders[2]);
-    ShortVector border3 = ShortVector.broadcast(SHORTS, borders[3]);
-    ShortVector one = ShortVector.broadcast(SHORTS, 1);
-    // Negative numbers count downwards from zero, and there is no code for -1.
-    for (int i = 0; i < RUN; i += SHORTS.length()) {
-      ShortVector signedPlace = ShortVector.fromArray(SHORTS, places, i);
-      ShortVector minusOneIfNegative = signedPlace.lanewise(VectorOperators.ASHR, Short.SIZE - 1);
-      ShortVector place = signedPlace.lanewise(VectorOperators.XOR, minusOneIfNegative).and(PLACES);
-      ShortVector step = place.sub(one, place.compare(VectorOperators.GE, border0))
-          .sub(one, place.compare(VectorOperators.GE, border1)).sub(one, place.compare(VectorOperators.GE, border2))
-          .sub(one, place.compare(VectorOperators.GE, border3)).min(minusOneIfNegative.add((short) last));
-      ShortVector code = step.lanewise(VectorOperators.XOR, minusOneIfNegative).sub(minusOneIfNegative)
-          .add((short) zero);
-      ((ByteVector) code.castShape(ByteVector.SPECIES_256, 0)).intoArray(codes, i);
-    }
-  }
-
-  /** There are no negative numbers, and the code of zero is 0. */
-  private void unsignedCodes(short[] places, byte[] codes) {
-    ShortVector border0 = ShortVector.broadcast(SHORTS, borders[0]);
-    ShortVector border1 = ShortVector.broadcast(SHORTS, borders[1]);
-    ShortVector border2 = ShortVector.broadcast(SHORTS, borders[2]);
-    ShortVector border3 = ShortVector.broadcast(SHORTS, borders[3]);
-    ShortVector border4 = ShortVector.broadcast(SHORTS, borders[4]);
-    ShortVector one = ShortVector.broadcast(SHORTS, 1);
-    for (int i = 0; i < RUN; i += SHORTS.length()) {
-      ShortVector place = ShortVector.fromArray(SHORTS, places, i).and(PLACES);
-      ShortVector step = place.sub(one, place.compare(VectorOperators.GE, border0))
-          .sub(one, place.compare(VectorOperators.GE, border1)).sub(one, place.compare(VectorOperators.GE, border2))
-          .sub(one, place.compare(VectorOperators.GE, border3)).sub(one, place.compare(VectorOperators.GE, border4))
-          .min((short) last);
-      ((ByteVector) step.castShape(ByteVector.SPECIES_256, 0)).intoArray(codes, i);
-    }
   }
 }

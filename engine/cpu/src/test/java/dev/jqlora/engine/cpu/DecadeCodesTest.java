@@ -6,6 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.jqlora.engine.tensor.DynamicMap;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -98,12 +101,14 @@ class DecadeCodesTest {
 
   /** Returns whether lines could tell all codes. */
   private static boolean check(DynamicMap map, float[] values, float divisor) {
-    byte[] codes = new byte[values.length];
+    MemorySegment codes = Arena.ofAuto().allocate(2 + values.length);
     int near = (map == DynamicMap.SIGNED ? SIGNED_CODES : UNSIGNED_CODES).quantize(values, divisor,
-        new DecadeCodes.Buffers(), codes);
+        new DecadeCodes.Buffer(), codes, 1);
+    assertEquals(0, codes.get(ValueLayout.JAVA_BYTE, 0), "before the codes");
+    assertEquals(0, codes.get(ValueLayout.JAVA_BYTE, 1 + values.length), "behind the codes");
     for (int i = 0; i < values.length; i++) {
       float x = values[i] / divisor;
-      assertEquals(map.nearest(x), Byte.toUnsignedInt(codes[i]), () -> "x = " + x);
+      assertEquals(map.nearest(x), Byte.toUnsignedInt(codes.get(ValueLayout.JAVA_BYTE, 1 + i)), () -> "x = " + x);
     }
     return near == 0;
   }
