@@ -34,7 +34,7 @@ import jdk.incubator.vector.VectorSpecies;
  * <p>Lines' offsets are so large that a sum's last bit is 2⁻¹⁴ of a step. It comes nearer than two of those to the exact place.
  * Numbers that are no farther from a midpoint, one in 7,000, are divided and looked up one by one.
  *
- * <p>A number takes one pass of 24 vector instructions for sixteen, or 20 where none is negative. When the lower line went on
+ * <p>A number takes one pass of 24 vector instructions for sixteen, or 19 where none is negative. When the lower line went on
  * at borders and a second pass took the places away that it had counted too much, there were 31.
  */
 final class DecadeCodes {
