@@ -14,11 +14,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -112,6 +114,41 @@ class HubModelsTest {
     incomplete(new String(weights(), StandardCharsets.UTF_8).substring(0, 1000));
     assertArrayEquals(weights(), Files.readAllBytes(fetch("main").resolve("model.safetensors")));
     assertEquals(List.of("bytes=1000-"), ranges());
+  }
+
+  @Test
+  void goesOnWhereAProcessWasStopped() throws IOException, InterruptedException {
+    hub.stallAfter = 150_000;
+    ProcessBuilder builder = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "-cp",
+        System.getProperty("java.class.path"), Downloader.class.getName());
+    builder.environment().putAll(Map.of("HF_ENDPOINT", hub.endpoint().toString(), "HF_HUB_CACHE", cache.toString()));
+    Process process = builder.inheritIO().start();
+    Path begun = cache.resolve("models--meta-llama--Llama-3.2-1B/blobs/" + FakeHub.sha256(weights()) + ".incomplete");
+    try {
+      Instant end = Instant.now().plusSeconds(60);
+      while (!Files.exists(begun) || Files.size(begun) == 0) {
+        assertTrue(process.isAlive() && Instant.now().isBefore(end), "nothing was fetched");
+        Thread.sleep(20);
+      }
+      process.destroy();
+      assertTrue(process.waitFor(60, TimeUnit.SECONDS), "the process does not end");
+    } finally {
+      process.destroyForcibly().waitFor();
+    }
+    long there = Files.size(begun);
+    assertTrue(there > 0 && there <= 150_000, there + " bytes are there");
+    assertArrayEquals(weights(), Files.readAllBytes(fetch("main").resolve("model.safetensors")));
+    assertEquals("bytes=" + there + "-", ranges().getLast());
+  }
+
+  /** Fetches a model as commands do. */
+  static final class Downloader {
+    private Downloader() {}
+
+    public static void main(String[] arguments) {
+      HubModels.resolve(FakeHub.REPO, null, null, null, DownloadProgress.NONE);
+    }
   }
 
   @ParameterizedTest

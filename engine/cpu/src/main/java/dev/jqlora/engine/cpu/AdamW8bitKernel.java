@@ -121,7 +121,7 @@ final class AdamW8bitKernel {
      * block's gradients has set. Comparing lanes within {@link #update}, too, is more than the compiler takes into one method.
      */
     private final int[] lanes = new int[3 * LANES];
-    private final DecadeCodes.Buffer encoding = new DecadeCodes.Buffer();
+    /** Memory for making codes. */
     private final byte[] codes = new byte[Blockwise8bit.BLOCK];
     private final int[] bits = new int[Blockwise8bit.BLOCK];
     private final int[] entries = new int[Blockwise8bit.BLOCK];
@@ -257,7 +257,7 @@ final class AdamW8bitKernel {
 
     private void quantize(float[] values, float absmax, Moment moment, MemorySegment target, long at) {
       if (moment.decades != null && absmax >= LEAST_ABSMAX && absmax <= GREATEST_ABSMAX) {
-        moment.decades.quantize(values, absmax, encoding, target, at);
+        moment.decades.quantize(values, absmax, bits, target, at);
       } else {
         moment.nearest.quantize(values, absmax == 0 ? 1 : absmax, bits, entries, codes);
         MemorySegment.copy(codes, 0, target, ValueLayout.JAVA_BYTE, at, Blockwise8bit.BLOCK);

@@ -32,9 +32,9 @@ import jdk.incubator.vector.VectorSpecies;
  * exponent of its own: numbers are multiplied so that the midpoint below it becomes 1.
  *
  * <p>Lines' offsets are so large that a sum's last bit is 2⁻¹⁴ of a step. It comes nearer than two of those to the exact place.
- * Numbers that are no farther from a midpoint, one in 7,000, are divided and looked up one by one.
+ * Numbers that are no farther from a midpoint, about one in 7,000, are divided and looked up one by one.
  *
- * <p>A number takes one pass of 24 vector instructions for sixteen, or 19 where none is negative. When the lower line went on
+ * <p>Sixteen numbers take one pass of 24 vector instructions, or 19 where none is negative. When the lower line went on
  * at borders and a second pass took the places away that it had counted too much, there were 31.
  */
 final class DecadeCodes {
@@ -62,8 +62,9 @@ final class DecadeCodes {
   private static final float BASE = 512;
   /** What the bits of {@link #BASE} are as a step, which the last byte does not show. */
   private static final int BASE_STEP = Float.floatToRawIntBits(BASE) >>> FRACTION_BITS;
-  /** Added to each offset, so that fractions near a whole number on either side are those up to twice this. */
+  /** Added to each offset, so that fractions near a whole number on either side are those up to {@link #NEAR}. */
   private static final int DOUBT = 1;
+  private static final int NEAR = 2 * DOUBT;
 
   private final DynamicMap map;
   private final boolean signed;
@@ -166,36 +167,28 @@ final class DecadeCodes {
     }
   }
 
-  /** Memory for the numbers of one thread. */
-  static final class Buffer {
-    private final int[] sums = new int[RUN];
-  }
-
   /**
    * Codes of {@code values[i] / divisor}, of {@value #RUN} values, finite and of magnitudes up to the divisor.
    *
    * @param divisor from 2⁻¹⁰⁰ to 2¹⁰⁰
+   * @param sums memory for as many ints
    * @param codes memory outside the heap, where the first code is at {@code at}
    * @return how many numbers were too near a midpoint for lines to tell
    */
-  int quantize(float[] values, float divisor, Buffer buffer, MemorySegment codes, long at) {
-    int leastFraction = quantize(values, divisor, buffer.sums, FloatMemory.byteAddress(codes, at, RUN));
-    return isNear(leastFraction) ? divide(values, divisor, buffer.sums, codes, at) : 0;
-  }
-
-  private static boolean isNear(int fraction) {
-    return fraction <= 2 * DOUBT;
+  int quantize(float[] values, float divisor, int[] sums, MemorySegment codes, long at) {
+    int leastFraction = quantize(values, divisor, sums, FloatMemory.byteAddress(codes, at, RUN));
+    return leastFraction <= NEAR ? divide(values, divisor, sums, codes, at) : 0;
   }
 
   /** Finds the codes of numbers that are near a midpoint by division; returns how many. */
   private int divide(float[] values, float divisor, int[] sums, MemorySegment codes, long at) {
     int near = 0;
     for (int first = 0; first < RUN; first += LANES) {
-      if (!IntVector.fromArray(INTS, sums, first).and(FRACTION).compare(VectorOperators.LE, 2 * DOUBT).anyTrue()) {
+      if (!IntVector.fromArray(INTS, sums, first).and(FRACTION).compare(VectorOperators.LE, NEAR).anyTrue()) {
         continue;
       }
       for (int i = first; i < first + LANES; i++) {
-        if (isNear(sums[i] & FRACTION)) {
+        if ((sums[i] & FRACTION) <= NEAR) {
           codes.set(ValueLayout.JAVA_BYTE, at + i, (byte) map.nearest(values[i] / divisor));
           near++;
         }

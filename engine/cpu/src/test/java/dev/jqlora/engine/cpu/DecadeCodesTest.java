@@ -57,6 +57,9 @@ class DecadeCodesTest {
       values[i] = map.value(i);
     }
     assertTrue(check(map, values, 1f));
+    // The greatest of a block is a number of magnitude 1, so each block has one.
+    Arrays.fill(values, map == DynamicMap.SIGNED ? -1f : 1f);
+    assertTrue(check(map, values, 1f));
     for (int i = 0; i < values.length; i++) {
       float border = (float) Math.pow(10, -(i / 32));
       float value = switch (i % 4) {
@@ -103,7 +106,7 @@ class DecadeCodesTest {
   private static boolean check(DynamicMap map, float[] values, float divisor) {
     MemorySegment codes = Arena.ofAuto().allocate(2 + values.length);
     int near = (map == DynamicMap.SIGNED ? SIGNED_CODES : UNSIGNED_CODES).quantize(values, divisor,
-        new DecadeCodes.Buffer(), codes, 1);
+        new int[DecadeCodes.RUN], codes, 1);
     assertEquals(0, codes.get(ValueLayout.JAVA_BYTE, 0), "before the codes");
     assertEquals(0, codes.get(ValueLayout.JAVA_BYTE, 1 + values.length), "behind the codes");
     for (int i = 0; i < values.length; i++) {
