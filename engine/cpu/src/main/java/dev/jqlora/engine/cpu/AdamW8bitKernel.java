@@ -151,9 +151,8 @@ final class AdamW8bitKernel {
         long next = i + 1 < blocks ? at + Blockwise8bit.BLOCK : at;
         ConstantDivisor correction = this.correction;
         if (correction == null || !(FloatMemory.get(state.absmax2, index) <= LARGE && gradientsFit)) {
-          skipped += AdamW8bitKernel.step(state, tensor, begin + (long) i * Blockwise8bit.BLOCK, Blockwise8bit.BLOCK,
-              scale,
-              c);
+          long first = begin + (long) i * Blockwise8bit.BLOCK;
+          skipped += AdamW8bitKernel.step(state, tensor, first, Blockwise8bit.BLOCK, scale, c);
           gradientsFit = gradientsFit(next);
           continue;
         }
