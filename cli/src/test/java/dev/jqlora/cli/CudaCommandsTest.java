@@ -12,7 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
+import java.util.Map;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -27,17 +27,7 @@ class CudaCommandsTest {
     assumeTrue(Files.isDirectory(driver), "skipped: engine/cuda's tests, which hold the test driver, are not built");
     assumeTrue(Stream.of(System.getenv().getOrDefault("PATH", "").split(File.pathSeparator)).anyMatch(
         path -> Files.isExecutable(Path.of(path, "g++"))), "skipped: there is no g++ to build the test driver with");
-    List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-        "--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-Xmx2g",
-        "-Djqlora.root=" + Shell.ROOT, "-Djqlora.home=" + Shell.ROOT, "-cp", System.getProperty("java.class.path")
-            + File.pathSeparator + driver,
-        CudaShell.class.getName()));
-    command.addAll(List.of(arguments));
-    Path out = folder.resolve("out");
-    Path err = folder.resolve("err");
-    Process process = new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile()).start();
-    assertTrue(process.waitFor(20, TimeUnit.MINUTES), "the command does not end");
-    return new Shell.Result(process.exitValue(), Files.readString(out), Files.readString(err));
+    return Shell.runProcess(CudaShell.class, driver, Map.of(), folder, arguments);
   }
 
   @Test

@@ -10,9 +10,9 @@ import dev.jqlora.llama.config.LlamaConfig;
 import dev.jqlora.llama.safetensors.Checkpoint;
 import dev.jqlora.llama.tokenizer.BytePairTrainer;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -119,19 +119,14 @@ class DataCommandsTest {
     Files.writeString(folder.resolve("small.json"), SMALL);
     String commit = "0123456789abcdef0123456789abcdef01234567";
     Path model = folder.resolve("hub/models--someone--small");
-    Shell.run("init", "--config", path("small.json"), "--out", model.resolve("snapshots/" + commit).toString(),
-        "--tokenizer",
-        tokenizer.toString()).succeeded();
+    String snapshot = model.resolve("snapshots/" + commit).toString();
+    Shell.run("init", "--config", path("small.json"), "--out", snapshot, "--tokenizer", tokenizer.toString())
+        .succeeded();
     Files.writeString(Files.createDirectories(model.resolve("refs")).resolve("main"), commit);
-    ProcessBuilder builder = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-        "--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-cp",
-        System.getProperty("java.class.path"), Main.class.getName(), "tokenize", "--model", "someone/small",
-        "the test");
-    builder.environment().put("HF_HUB_CACHE", folder.resolve("hub").toString());
-    Process process = builder.redirectErrorStream(true).start();
-    String printed = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    assertEquals(0, process.waitFor(), printed);
-    String expected = Shell.run("tokenize", "--model", tokenizer.toString(), "the test").succeeded().out();
-    assertTrue(printed.endsWith(expected), printed);
+    String printed = Shell
+        .runProcess(Main.class, null, Map.of("HF_HUB_CACHE", path("hub")), folder, "tokenize", "--model",
+            "someone/small", "the test")
+        .succeeded().out();
+    assertEquals(Shell.run("tokenize", "--model", tokenizer.toString(), "the test").succeeded().out(), printed);
   }
 }

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.ByteArrayInputStream;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintWriter;
@@ -15,6 +16,11 @@ import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
 
 /** Runs command lines as a user does, within this process. */
@@ -69,6 +75,29 @@ final class Shell {
     } finally {
       System.setIn(before);
     }
+  }
+
+  /**
+   * Runs a command line in a Java of its own.
+   *
+   * @param main {@link Main}, or what calls it
+   * @param more a folder of classes beside these tests', or null
+   * @param folder where what it prints is kept meanwhile
+   */
+  static Result runProcess(Class<?> main, @Nullable Path more, Map<String, String> environment, Path folder,
+      String... arguments) throws IOException, InterruptedException {
+    String classes = System.getProperty("java.class.path") + (more == null ? "" : File.pathSeparator + more);
+    List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "--add-modules", "jdk.incubator.vector", "--enable-native-access=ALL-UNNAMED", "-Xmx2g",
+        "-Djqlora.root=" + ROOT, "-Djqlora.home=" + ROOT, "-cp", classes, main.getName()));
+    command.addAll(List.of(arguments));
+    Path out = folder.resolve("out");
+    Path err = folder.resolve("err");
+    ProcessBuilder builder = new ProcessBuilder(command).redirectOutput(out.toFile()).redirectError(err.toFile());
+    builder.environment().putAll(environment);
+    Process process = builder.start();
+    assertTrue(process.waitFor(20, TimeUnit.MINUTES), "the command does not end");
+    return new Result(process.exitValue(), Files.readString(out), Files.readString(err));
   }
 
   /** A path of the reference data; a test that needs it is skipped, and says so, where it is absent. */
